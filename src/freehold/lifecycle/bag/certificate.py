@@ -1,0 +1,65 @@
+"""Reads the certificate of a bag: a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037)."""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, cast
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+ALGORITHMS = ["EdDSA", "Ed25519"]
+LARGEST = 1 << 24
+
+
+class CertificateState(StrEnum):
+    """`consistent`: signed by the key that the bag itself brings; it is whole; who made it stays open."""
+
+    ABSENT = "absent"
+    VALID = "valid"
+    CONSISTENT = "consistent"
+    UNKNOWN_KEY = "unknown_key"
+    WRONG = "wrong"
+
+
+def check_certificate(
+    certificate: Path, keys_inside: Path, tag_manifest_sha256: str, keys: Mapping[str, object] | None
+) -> tuple[CertificateState, dict[str, object]]:
+    """The state, and what the certificate claims when its signature holds."""
+    if not certificate.exists():
+        return CertificateState.ABSENT, {}
+    try:
+        chosen = keys if keys is not None else json.loads(_content(keys_inside))
+        key_set = KeySet.import_key_set(cast(Any, chosen))
+    except (OSError, ValueError, JoseError, KeyError, TypeError, AttributeError):
+        return CertificateState.UNKNOWN_KEY, {}
+    token = _content(certificate).strip()
+    if _key_id(token) not in {key.kid for key in key_set.keys}:
+        return CertificateState.UNKNOWN_KEY, {}
+    claims = _claims(token, key_set)
+    if claims is None or claims.get("tag_manifest_sha256") != tag_manifest_sha256:
+        return CertificateState.WRONG, {}
+    return (CertificateState.CONSISTENT if keys is None else CertificateState.VALID), claims
+
+
+def _key_id(token: bytes) -> str | None:
+    try:
+        return jws.extract_compact(token).headers().get("kid")
+    except (JoseError, ValueError):
+        return None
+
+
+def _claims(token: bytes, keys: KeySet) -> dict[str, object] | None:
+    try:
+        payload = jws.deserialize_compact(token, keys, algorithms=ALGORITHMS).payload
+        claims = json.loads(payload)
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(LARGEST)

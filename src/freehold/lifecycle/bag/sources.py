@@ -1,0 +1,202 @@
+"""What stands in a bag, read without trusting it: a folder or a `.tar`, as one stream of entries.
+
+Nothing is extracted. A link, a device or a path that leaves the bag is told as a fault, never followed.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+CHUNK = 1 << 20
+BLOCK = 512
+LONGEST_EXTENSION = 64 * 1024
+LONGEST_PATH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A regular file: its path from the bag's folder, the size it claims, its bytes (to be read before the
+    next entry is asked for; a piece is valid until the next piece)."""
+
+    path: str
+    size: int
+    pieces: Iterator[memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something that a bag must not hold. `code` is stable; `path` is as found, made printable."""
+
+    code: str
+    path: str
+
+
+class BrokenArchive(Exception):
+    """The stream cannot be read further; what it says next would be a guess."""
+
+
+def entries_of(bag: Path) -> Iterator[Entry | Oddity]:
+    """Raises BrokenArchive, OSError."""
+    return _folder_entries(bag) if bag.is_dir() else _tar_entries(bag)
+
+
+def unsafe(path: str) -> bool:
+    """True for what could write outside the bag, or could not be named in a manifest."""
+    parts = path.split("/")
+    return (
+        len(path) > LONGEST_PATH
+        or any(part in ("", ".", "..") for part in parts)
+        or any(char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff" for char in path)
+        or "\\" in path
+        or (len(parts[0]) == 2 and parts[0][1] == ":")
+    )
+
+
+def _folder_entries(root: Path) -> Iterator[Entry | Oddity]:
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(root / folder) as found:
+            for item in found:
+                path = f"{folder}/{item.name}" if folder else item.name
+                if unsafe(path):
+                    yield Oddity("unsafe_path", ascii(path))
+                elif item.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif item.is_file(follow_symlinks=False):
+                    yield from _file(root / path, path)
+                else:
+                    yield Oddity("not_a_file", path)
+
+
+def _file(place: Path, path: str) -> Iterator[Entry]:
+    descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    with open(descriptor, "rb", buffering=0) as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise BrokenArchive("a file changed its kind while it was read")
+        yield Entry(path, status.st_size, _pieces(stream, status.st_size + 1))
+
+
+def _tar_entries(archive: Path) -> Iterator[Entry | Oddity]:
+    """A reader of its own, for the standard one trusts sizes in headers with memory. It knows regular files,
+    folders, the `path` and `size` of PAX and the long names of GNU; everything else is odd."""
+    with archive.open("rb", buffering=0) as raw:
+        yield from _TarReader(raw, archive.stat().st_size).entries()
+
+
+class _TarReader:
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        self._stream = stream
+        self._length = length
+        self._position = 0
+        self._top: str | None = None
+
+    def entries(self) -> Iterator[Entry | Oddity]:
+        extension: dict[str, str] = {}
+        while True:
+            block = self._block()
+            if block == bytes(BLOCK):
+                self._check_end()
+                return
+            name, size, kind = _parsed(block)
+            if kind in (b"x", b"L"):
+                extension = {**extension, **self._extension(size, kind)}
+                continue
+            name, size = extension.get("path", name), int(extension.get("size", size))
+            sparse = any(key.startswith("GNU.sparse") for key in extension)
+            extension = {}
+            yield from self._entry(name, size, b"?" if sparse else kind)
+
+    def _entry(self, name: str, size: int, kind: bytes) -> Iterator[Entry | Oddity]:
+        end = self._position + -(-size // BLOCK) * BLOCK
+        if end > self._length:
+            raise BrokenArchive("the archive ends inside a file")
+        path = self._inside(name.removesuffix("/") if kind == b"5" else name)
+        if path is None:
+            yield Oddity("unsafe_path", ascii(name))
+        elif kind in (b"0", b"\0"):
+            yield Entry(path, size, _pieces(self._stream, size))
+        elif kind != b"5":
+            yield Oddity("not_a_file", path)
+        self._stream.seek(end)
+        self._position = end
+
+    def _inside(self, name: str) -> str | None:
+        """The path below the one top folder; the top folder itself is the empty path."""
+        top, _, rest = name.partition("/")
+        if unsafe(name) or (self._top is not None and top != self._top):
+            return None
+        self._top = top
+        return rest
+
+    def _block(self) -> bytes:
+        block = self._stream.read(BLOCK)
+        if len(block) != BLOCK:
+            raise BrokenArchive("the archive ends before its end mark")
+        self._position += BLOCK
+        return block
+
+    def _extension(self, size: int, kind: bytes) -> dict[str, str]:
+        if size > LONGEST_EXTENSION:
+            raise BrokenArchive("a header is too long")
+        raw = b"".join(self._block() for _ in range(-(-size // BLOCK)))[:size]
+        if kind == b"L":
+            return {"path": raw.rstrip(b"\0").decode("utf-8", "surrogateescape")}
+        return _records(raw)
+
+    def _check_end(self) -> None:
+        """Bytes behind the end mark would be kept and never checked."""
+        while piece := self._stream.read(CHUNK):
+            if piece.strip(b"\0"):
+                raise BrokenArchive("there are bytes behind the archive's end")
+
+
+def _parsed(block: bytes) -> tuple[str, int, bytes]:
+    claimed = _number(block[148:156])
+    if claimed != sum(block[:148]) + sum(block[156:]) + 8 * 32:
+        raise BrokenArchive("a header's checksum is wrong")
+    name = block[:100].split(b"\0", 1)[0]
+    prefix = block[345:500].split(b"\0", 1)[0] if block[257:263] == b"ustar\0" else b""
+    whole = prefix + b"/" + name if prefix else name
+    return whole.decode("utf-8", "surrogateescape"), _number(block[124:136]), block[156:157]
+
+
+def _number(field: bytes) -> int:
+    """A number in octal digits or, with the first bit set, in binary (GNU, for sizes from 8 GiB)."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    text = field.strip(b"\0 ")
+    if not text or text.strip(b"01234567"):
+        raise BrokenArchive("a header's number is not one")
+    return int(text, 8)
+
+
+def _records(raw: bytes) -> dict[str, str]:
+    """`LENGTH KEY=VALUE\\n`, LENGTH counting all of it (POSIX.1-2001, pax)."""
+    found: dict[str, str] = {}
+    while raw:
+        digits, space, _ = raw.partition(b" ")
+        if not space or not digits.isdigit() or not len(digits) < int(digits) <= len(raw):
+            raise BrokenArchive("a header's extension is malformed")
+        record, raw = raw[len(digits) + 1 : int(digits)], raw[int(digits) :]
+        key, _, value = record.removesuffix(b"\n").partition(b"=")
+        found[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
+    if not found.get("size", "0").isdigit():
+        raise BrokenArchive("a header's size is not a number")
+    return found
+
+
+def _pieces(stream: IO[bytes], limit: int) -> Iterator[memoryview]:
+    """At most `limit` bytes, fewer where the stream ends. One buffer serves all pieces."""
+    buffer = memoryview(bytearray(min(CHUNK, limit)))
+    left = limit
+    while left > 0:
+        count: int = stream.readinto(buffer[: min(CHUNK, left)])  # type: ignore[attr-defined]
+        if not count:
+            break
+        left -= count
+        yield buffer[:count]

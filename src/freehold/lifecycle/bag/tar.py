@@ -1,0 +1,88 @@
+"""A bag as one `.tar`, made from its folder while it is sent: the same folder gives the same bytes.
+
+PAX format (POSIX.1-2001), one top folder, owner and group 0, mode 0644, one time for all. The order is the
+manifest's, so that no folder listing can change it. Any byte range can be sent alone: downloads resume.
+"""
+
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from freehold.lifecycle.bag.writer import CHUNK
+
+TAG_FILES = (
+    "bagit.txt",
+    "bag-info.txt",
+    "manifest-sha256.txt",
+    "tagmanifest-sha256.txt",
+    "certificate-keys.json",
+    "certificate.jws",
+)
+BLOCK = 512
+_END = bytes(2 * BLOCK)
+
+
+def tar_size(folder: Path, name: str, seconds: int) -> int:
+    """Bytes that `iter_tar` gives in all."""
+    return sum(len(head) + _padded(size) for _, head, size in _entries(folder, name, seconds)) + len(_END)
+
+
+def iter_tar(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[bytes]:
+    """The archive's bytes from offset `start`. `name` is the top folder, `seconds` the snapshot's UTC time.
+
+    Raises FileNotFoundError when the folder lacks a file of its manifest, ValueError when one became shorter
+    while it was read.
+    """
+    position = 0
+    for path, head, size in _entries(folder, name, seconds):
+        whole = len(head) + _padded(size)
+        if position + whole > start:
+            yield from _entry(path, head, size, max(0, start - position))
+        position += whole
+    yield _END[max(0, start - position) :]
+
+
+def _entries(folder: Path, name: str, seconds: int) -> Iterator[tuple[Path, bytes, int]]:
+    for path in _paths(folder):
+        size = (folder / path).stat().st_size
+        yield folder / path, _header(f"{name}/{path}", size, seconds), size
+
+
+def _paths(folder: Path) -> Iterator[str]:
+    yield from (tag for tag in TAG_FILES if (folder / tag).exists())
+    with (folder / "manifest-sha256.txt").open(encoding="utf-8", newline="\n") as manifest:
+        for line in manifest:
+            yield line.rstrip("\n").split("  ", 1)[1]
+
+
+def _header(path: str, size: int, seconds: int) -> bytes:
+    entry = tarfile.TarInfo(path)
+    entry.size = size
+    entry.mtime = seconds
+    entry.mode = 0o644
+    return entry.tobuf(tarfile.PAX_FORMAT, "utf-8")
+
+
+def _entry(path: Path, head: bytes, size: int, skip: int) -> Iterator[bytes]:
+    if skip < len(head):
+        yield head[skip:]
+    offset = max(0, skip - len(head))
+    yield from _content(path, size, offset)
+    padding = _padded(size) - size
+    yield bytes(padding - max(0, offset - size))
+
+
+def _content(path: Path, size: int, offset: int) -> Iterator[bytes]:
+    left = size - offset
+    with path.open("rb", buffering=0) as stream:
+        stream.seek(min(offset, size))
+        while left > 0:
+            piece = stream.read(min(CHUNK, left))
+            if not piece:
+                raise ValueError("a file of the bag became shorter while it was sent")
+            left -= len(piece)
+            yield piece
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK

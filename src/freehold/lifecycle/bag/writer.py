@@ -1,0 +1,230 @@
+"""Writes a bag as its bytes stream by, so that a killed export goes on where it was.
+
+A part is written under a temporary name while it is digested. `settle` makes all parts written since the
+last one durable (fsync, rename, fsync of the folders) and returns them; only then may the caller record them.
+What a crash leaves under temporary names is dropped when the writer is opened again.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from freehold.kit.digests import Sha256Meter, sha256_hex
+from freehold.lifecycle.bag.sorting import LineSorter, sorted_lines
+
+CHUNK = 1 << 20
+UNFINISHED = ".unfinished"
+DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A finished file of the bag: `path` from the bag's folder (`data/…`), its SHA-256 in hex, its bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What identifies a finished bag: the digests of its two manifests, and its payload's files and bytes."""
+
+    manifest_sha256: str
+    tag_manifest_sha256: str
+    files: int
+    size: int
+
+
+class PartFile:
+    """A file object for writers such as pyarrow's; it digests what passes through. Not seekable."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.meter = Sha256Meter()
+        self.closed = False
+
+    def write(self, piece: bytes | memoryview) -> int:
+        view = memoryview(piece).cast("B")
+        self.meter.feed(view)
+        written = 0
+        while written < len(view):
+            written += os.write(self._descriptor, view[written:])
+        return len(view)
+
+    def flush(self) -> None:
+        """Nothing is held back; `settle` makes the bytes durable."""
+
+    def close(self) -> None:
+        """The writer closes the descriptor, after it has synced it."""
+
+    def tell(self) -> int:
+        return self.meter.size
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+
+class BagWriter:
+    """Fills one bag folder. One writer at a time; any number of them one after the other.
+
+    Raises ValueError for a path outside the bag, OSError when the disk refuses.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._temporary = folder / UNFINISHED
+        self._pending: list[Part] = []
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir(parents=True)
+
+    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part:
+        """Writes one part from pieces of any size. It is durable after the next `settle`."""
+        with self.open_part(path) as file:
+            for piece in pieces:
+                file.write(piece)
+        return self._pending[-1]
+
+    @contextmanager
+    def open_part(self, path: str) -> Iterator[PartFile]:
+        check_inside(path)
+        place = self._place(len(self._pending))
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            file = PartFile(descriptor)
+            yield file
+        finally:
+            os.close(descriptor)
+        self._pending.append(Part(path, file.meter.hexdigest, file.meter.size))
+
+    def settle(self) -> list[Part]:
+        """Makes all parts written since the last call durable under their own names, and returns them.
+
+        Together, since a file system commits a thousand syncs one after the other in hardly more than one.
+        """
+        touched: set[Path] = set()
+        for number in range(len(self._pending)):
+            _sync(self._place(number))
+        for number, part in enumerate(self._pending):
+            target = self.folder / part.path
+            touched.update(_make_folders(target.parent, self.folder))
+            os.replace(self._place(number), target)
+        for folder in touched:
+            _sync(folder)
+        settled, self._pending = self._pending, []
+        return settled
+
+    def finish(
+        self, parts: Iterable[Part], info: Mapping[str, str], more_tags: Mapping[str, bytes] | None = None
+    ) -> Seal:
+        """Writes the manifests, `bag-info.txt` and `more_tags`. `parts` is every payload part, in any order.
+
+        `info` is the only place for what may differ between two exports of the same content. Repeating it
+        with the same arguments gives the same bytes.
+        """
+        if self._pending:
+            raise ValueError("settle the parts before finishing the bag")
+        with LineSorter(self._temporary) as sorter:
+            lines = sorted_lines((_sorting_line(part) for part in parts), sorter)
+            payload = _Payload()
+            manifest = self.write("manifest-sha256.txt", payload.manifest(lines))
+        oxum = {"Payload-Oxum": f"{payload.size}.{payload.files}"}
+        tags = [
+            manifest,
+            self.write("bagit.txt", [DECLARATION]),
+            self.write("bag-info.txt", [_info_lines({**info, **oxum})]),
+            *(self.write(name, [content]) for name, content in (more_tags or {}).items()),
+        ]
+        listing = "".join(
+            f"{tag.sha256}  {tag.path}\n" for tag in sorted(tags, key=lambda tag: tag.path)
+        ).encode()
+        self.write("tagmanifest-sha256.txt", [listing])
+        self.settle()
+        return Seal(manifest.sha256, sha256_hex(listing), payload.files, payload.size)
+
+    def add_certificate(self, name: str, content: bytes) -> None:
+        """A file about the tag manifest cannot be named in it; this one stands beside it."""
+        self.write(name, [content])
+        self.settle()
+
+    def close(self) -> None:
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _place(self, number: int) -> Path:
+        return self._temporary / f"{number:08d}"
+
+
+class _Payload:
+    """Counts what the manifest lists."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.size = 0
+
+    def manifest(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        before = b""
+        for line in lines:
+            path, digest, size = line.split(b"\0")
+            if path == before:
+                raise ValueError("two parts have the same path")
+            before = path
+            self.files += 1
+            self.size += int(size)
+            yield digest + b"  " + path + b"\n"
+
+
+def check_inside(path: str) -> None:
+    """Raises ValueError unless the path stays in the bag and needs no escape in a manifest."""
+    pure = PurePosixPath(path)
+    if (
+        pure.is_absolute()
+        or str(pure) != path
+        or ".." in pure.parts
+        or any(char in path for char in "\r\n\0%\\")
+    ):
+        raise ValueError("a part's path must be plain and relative")
+
+
+def pieces_of(file: Path, chunk: int = CHUNK) -> Iterator[memoryview]:
+    """The bytes of a file. Each piece is valid until the next is asked for: one buffer serves them all."""
+    buffer = memoryview(bytearray(chunk))
+    with file.open("rb", buffering=0) as stream:
+        while count := stream.readinto(buffer):
+            yield buffer[:count]
+
+
+def _sorting_line(part: Part) -> bytes:
+    return f"{part.path}\0{part.sha256}\0{part.size}".encode()
+
+
+def _info_lines(info: Mapping[str, str]) -> bytes:
+    """Labels in order of name; a value is one line, whatever it held."""
+    return "".join(f"{label}: {' '.join(value.split())}\n" for label, value in sorted(info.items())).encode()
+
+
+def _make_folders(folder: Path, root: Path) -> set[Path]:
+    """Makes the folder; returns every folder whose entries changed."""
+    changed = {folder}
+    missing = folder
+    while missing != root and not missing.exists():
+        missing = missing.parent
+        changed.add(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+    return changed
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

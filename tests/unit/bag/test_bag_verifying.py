@@ -1,0 +1,299 @@
+"""The verifier believes nothing: each kind of damage and each attack is told by its own code."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import tarfile
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import OKPKey
+
+from freehold.lifecycle.bag.certificate import CertificateState
+from freehold.lifecycle.bag.tar import iter_tar
+from freehold.lifecycle.bag.verify import Limits, Report, verify_bag
+from freehold.lifecycle.bag.writer import BagWriter, Part
+
+FILES = {"data/a.txt": b"alpha" * 1000, "data/folder/b": b"beta", "data/empty": b""}
+
+
+@pytest.fixture
+def key() -> OKPKey:
+    return OKPKey.generate_key("Ed25519", {"kid": "k1"})
+
+
+@pytest.fixture
+def bag(tmp_path: Path, key: OKPKey) -> Path:
+    folder = tmp_path / "bag"
+    writer = BagWriter(folder)
+    for path, content in FILES.items():
+        writer.write(path, [content])
+    keys = json.dumps(key_set(key)).encode()
+    seal = writer.finish(writer.settle(), {}, {"certificate-keys.json": keys})
+    sign(folder, key, {"tag_manifest_sha256": seal.tag_manifest_sha256, "rows": 3})
+    writer.close()
+    return folder
+
+
+def key_set(key: OKPKey) -> dict[str, object]:
+    return {"keys": [key.as_dict(private=False)]}
+
+
+def sign(folder: Path, key: OKPKey, claims: dict[str, object]) -> None:
+    token = jws.serialize_compact(
+        {"alg": "Ed25519", "kid": key.kid}, json.dumps(claims), key, algorithms=["Ed25519"]
+    )
+    (folder / "certificate.jws").write_text(token)
+
+
+def as_tar(folder: Path) -> Path:
+    archive = folder.with_suffix(".tar")
+    archive.write_bytes(b"".join(iter_tar(folder, "top", 0)))
+    return archive
+
+
+def codes(report: Report) -> set[str]:
+    return {fault.code for fault in report.faults}
+
+
+@pytest.mark.parametrize("form", [lambda bag: bag, as_tar])
+def test_a_whole_bag_is_accepted(bag: Path, key: OKPKey, form: Callable[[Path], Path]) -> None:
+    report = verify_bag(form(bag), keys=key_set(key))
+    assert (report.ok, report.faults, report.files, report.size) == (True, [], 3, 5004)
+    assert report.certificate is CertificateState.VALID
+    assert report.claims["rows"] == 3
+
+
+def change(bag: Path) -> None:
+    (bag / "data/a.txt").write_bytes(b"omega" * 1000)
+
+
+def lose(bag: Path) -> None:
+    (bag / "data/folder/b").unlink()
+
+
+def add(bag: Path) -> None:
+    (bag / "data/extra").write_bytes(b"")
+
+
+def add_tag(bag: Path) -> None:
+    (bag / "notes.txt").write_bytes(b"")
+
+
+def change_manifest(bag: Path) -> None:
+    lose(bag)
+    lines = (bag / "manifest-sha256.txt").read_text().splitlines(keepends=True)
+    (bag / "manifest-sha256.txt").write_text("".join(line for line in lines if "folder/b" not in line))
+
+
+def garble_manifest(bag: Path) -> None:
+    (bag / "manifest-sha256.txt").write_text("zz  data/a.txt\n")
+
+
+def leave_manifest(bag: Path) -> None:
+    with (bag / "manifest-sha256.txt").open("a") as manifest:
+        manifest.write("0" * 64 + "  data/../../etc/passwd\n")
+
+
+def repeat_manifest_line(bag: Path) -> None:
+    with (bag / "manifest-sha256.txt").open("a") as manifest:
+        manifest.write((bag / "manifest-sha256.txt").read_text().splitlines()[0] + "\n")
+
+
+def link(bag: Path) -> None:
+    (bag / "data/a.txt").unlink()
+    (bag / "data/a.txt").symlink_to("/etc/passwd")
+
+
+def link_folder(bag: Path) -> None:
+    shutil.move(bag / "data/folder", bag.parent / "outside")
+    (bag / "data/folder").symlink_to(bag.parent / "outside")
+
+
+def pipe(bag: Path) -> None:
+    os.mkfifo(bag / "data/pipe")
+
+
+def collide(bag: Path) -> None:
+    (bag / "data/A.TXT").write_bytes(b"")
+
+
+def undeclare(bag: Path) -> None:
+    (bag / "bagit.txt").write_text("BagIt-Version: 9.0\nTag-File-Character-Encoding: UTF-8\n")
+
+
+def miscount(bag: Path) -> None:
+    (bag / "bag-info.txt").write_text("Payload-Oxum: 1.1\n")
+
+
+DAMAGES = [
+    (change, "wrong_digest"),
+    (lose, "missing"),
+    (add, "extra"),
+    (add_tag, "extra"),
+    (change_manifest, "wrong_digest"),
+    (garble_manifest, "bad_manifest"),
+    (leave_manifest, "bad_manifest"),
+    (repeat_manifest_line, "duplicate"),
+    (link, "not_a_file"),
+    (link_folder, "not_a_file"),
+    (pipe, "not_a_file"),
+    (collide, "colliding"),
+    (undeclare, "bad_declaration"),
+    (miscount, "bad_oxum"),
+]
+
+
+@pytest.mark.parametrize(("damage", "code"), DAMAGES)
+def test_every_damage_is_told(bag: Path, damage: Callable[[Path], None], code: str) -> None:
+    damage(bag)
+    report = verify_bag(bag)
+    assert not report.ok
+    assert code in codes(report)
+
+
+def test_any_flipped_byte_is_found(bag: Path) -> None:
+    files = [path for path in bag.rglob("*") if path.is_file()]
+    chance = random.Random(7)
+    for file in files:
+        content = bytearray(file.read_bytes())
+        if not content or file.name == "certificate.jws":
+            continue
+        at = chance.randrange(len(content))
+        content[at] ^= 1
+        file.write_bytes(content)
+        assert not verify_bag(bag).ok, file.name
+        content[at] ^= 1
+        file.write_bytes(content)
+    assert verify_bag(bag).ok
+
+
+def test_a_certificate_shows_who_signed(bag: Path, key: OKPKey) -> None:
+    stranger = OKPKey.generate_key("Ed25519", {"kid": "k1"})
+    other = OKPKey.generate_key("Ed25519", {"kid": "k2"})
+    assert verify_bag(bag).certificate is CertificateState.CONSISTENT
+    assert verify_bag(bag, keys=key_set(stranger)).certificate is CertificateState.WRONG
+    assert verify_bag(bag, keys=key_set(other)).certificate is CertificateState.UNKNOWN_KEY
+    sign(bag, key, {"tag_manifest_sha256": "0" * 64})
+    assert codes(verify_bag(bag, keys=key_set(key))) == {"bad_certificate"}
+    (bag / "certificate.jws").write_text("not a token")
+    assert codes(verify_bag(bag, keys=key_set(key))) == {"bad_certificate"}
+
+
+@pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256", "kid": "k1"}])
+def test_a_certificate_cannot_choose_its_algorithm(bag: Path, key: OKPKey, header: dict[str, str]) -> None:
+    parts = (bag / "certificate.jws").read_text().split(".")
+    parts[0] = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+    (bag / "certificate.jws").write_text(".".join(parts))
+    assert not verify_bag(bag, keys=key_set(key)).ok
+
+
+def rebuilt(bag: Path, spoil: Callable[[tarfile.TarInfo], tarfile.TarInfo | None]) -> Path:
+    """The bag's tar with `spoil` applied to the entry of data/a.txt and the result put behind the others."""
+    archive = as_tar(bag)
+    spoiled = bag.parent / "spoiled.tar"
+    with tarfile.open(archive) as source, tarfile.open(spoiled, "w", format=tarfile.PAX_FORMAT) as target:
+        for entry in source:
+            content = source.extractfile(entry)
+            assert content is not None
+            target.addfile(entry, content)
+            if entry.name.endswith("a.txt"):
+                extra = spoil(tarfile.TarInfo(entry.name))
+        assert extra is not None
+        target.addfile(extra, io.BytesIO(bytes(extra.size)))
+    return spoiled
+
+
+def renamed(
+    name: str, kind: bytes = tarfile.REGTYPE, target: str = ""
+) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+    def spoil(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.name, entry.type, entry.linkname = name, kind, target
+        return entry
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (renamed("top/data/../../x"), "unsafe_path"),
+        (renamed("/etc/cron.d/x"), "unsafe_path"),
+        (renamed("elsewhere/x"), "unsafe_path"),
+        (renamed("top/data/a.txt"), "duplicate"),
+        (renamed("top/data/A.txt"), "colliding"),
+        (renamed("top/data/" + "../" * 60 + "x"), "unsafe_path"),
+        (renamed("top/data/l", tarfile.SYMTYPE, "/etc/passwd"), "not_a_file"),
+        (renamed("top/data/l", tarfile.LNKTYPE, "top/data/a.txt"), "not_a_file"),
+        (renamed("top/data/d", tarfile.CHRTYPE), "not_a_file"),
+        (renamed("top/data/f", tarfile.FIFOTYPE), "not_a_file"),
+        (renamed("top/data/s", tarfile.GNUTYPE_SPARSE), "not_a_file"),
+    ],
+)
+def test_every_attack_in_a_tar_is_told(
+    bag: Path, spoil: Callable[[tarfile.TarInfo], tarfile.TarInfo], code: str
+) -> None:
+    assert code in codes(verify_bag(rebuilt(bag, spoil)))
+
+
+def test_a_bag_that_someone_packed_with_tar_again_is_accepted(bag: Path) -> None:
+    writer = BagWriter(bag)
+    long = writer.write("data/" + "long/" * 30 + "end", [b"x"])
+    parts = [Part(path, hashlib.sha256(content).hexdigest(), len(content)) for path, content in FILES.items()]
+    writer.settle()
+    writer.finish([*parts, long], {}, {"certificate-keys.json": b"{}"})
+    writer.close()
+    (bag / "certificate.jws").unlink()
+    for form in ("gnu", "pax", "ustar"):
+        subprocess.run(["tar", f"--format={form}", "-cf", "again.tar", "bag"], cwd=bag.parent, check=True)
+        assert verify_bag(bag.parent / "again.tar").faults == [], form
+
+
+def test_a_cut_or_flipped_or_lengthened_tar_is_refused(bag: Path) -> None:
+    archive = as_tar(bag)
+    whole = archive.read_bytes()
+    chance = random.Random(3)
+    for cut in [0, 1, 511, 512, 5000, *(chance.randrange(len(whole) - 1024) for _ in range(20))]:
+        archive.write_bytes(whole[:cut])
+        assert not verify_bag(archive).ok, cut
+    archive.write_bytes(whole + b"hidden")
+    assert codes(verify_bag(archive)) == {"broken"}
+
+
+def test_a_tar_header_cannot_ask_for_memory(bag: Path) -> None:
+    header = tarfile.TarInfo("top/x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 32
+    archive = bag.parent / "bomb.tar"
+    archive.write_bytes(header.tobuf(tarfile.PAX_FORMAT) + bytes(4096))
+    assert "broken" in codes(verify_bag(archive))
+
+
+def test_a_file_beyond_the_limits_is_not_read(bag: Path) -> None:
+    assert "too_large" in codes(verify_bag(bag, limits=Limits(file_size=100)))
+    assert "too_large" in codes(verify_bag(bag, limits=Limits(size=100)))
+    assert "too_many" in codes(verify_bag(bag, limits=Limits(files=2)))
+    with (bag / "data/hole").open("wb") as hole:
+        hole.truncate(1 << 40)
+    assert "too_large" in codes(verify_bag(bag, limits=Limits(file_size=1 << 39)))
+
+
+def test_memory_does_not_grow_with_the_bag(tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "bag")
+    writer.write("data/big", (bytes(1 << 20) for _ in range(64)))
+    for number in range(500):
+        writer.write(f"data/many/{number}", [b"x"])
+    writer.finish(writer.settle(), {})
+    writer.close()
+    tracemalloc.start()
+    assert verify_bag(tmp_path / "bag").ok
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
