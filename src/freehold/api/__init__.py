@@ -1,0 +1,1 @@
+"""How it is spoken: thin views. Parse, one domain call, print."""

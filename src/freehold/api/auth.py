@@ -1,0 +1,29 @@
+"""Who speaks: the bearer token of a request."""
+
+import ipaddress
+
+from starlette.requests import Request
+
+from freehold.api.services import Services
+from freehold.domain.access.actor import Actor
+from freehold.kit.problems import Forbidden, Unauthenticated
+
+
+async def authenticate(request: Request, services: Services) -> Actor:
+    """Raises Unauthenticated; Forbidden for a token sent in clear from another machine."""
+    authorization = request.headers.get("authorization", "")
+    if not authorization:
+        raise Unauthenticated("AuthenticationFailed", "Send a bearer token: `freehold token` prints one.")
+    if request.scope["scheme"] == "http" and not _is_loopback(request):
+        message = (
+            "Tokens are accepted over plain HTTP from this machine only. Use HTTPS, and ask for a new token."
+        )
+        raise Forbidden("InsecureTransport", message)
+    return services.tokens.known(authorization) or await services.tokens.authenticate(authorization)
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,200 @@
+"""From a raw request to a handler: find the route, let the caller in, call, print errors in the route's envelope."""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from freehold.api.auth import authenticate
+from freehold.api.observe import observe
+from freehold.api.routing import Facade, Route, SignedIn, Within
+from freehold.api.services import Services
+from freehold.domain.access.actor import Action, Actor, WorkspaceName, WorkspaceRef
+from freehold.domain.access.service import enter, require
+from freehold.kit.problems import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
+
+ACCESS_SECONDS = 1.0
+"""How long a resolved workspace and the actor's rights in it are reused before they are read again."""
+LARGEST_CACHE = 10_000
+T = TypeVar("T")
+
+
+class Call:
+    """One request, let in: what a handler works with."""
+
+    __slots__ = ("_actor", "_workspace", "actions", "params", "request", "request_id", "route", "services")
+
+    def __init__(self, request: Request, services: Services, route: Route, params: dict[str, str]) -> None:
+        self.request = request
+        self.services = services
+        self.route = route
+        self.params = params
+        self.request_id = services.ids.new_id()
+        self.actions: frozenset[Action] = frozenset()
+        self._actor: Actor | None = None
+        self._workspace: WorkspaceRef | None = None
+
+    @property
+    def actor(self) -> Actor:
+        assert self._actor is not None, "this route's rule lets nobody in by token"
+        return self._actor
+
+    @property
+    def workspace(self) -> WorkspaceRef:
+        assert self._workspace is not None, "this route's rule names no workspace"
+        return self._workspace
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Query parameters; the last of equal names wins."""
+        return dict(self.request.query_params)
+
+    async def body(self, shape: type[T]) -> T:
+        """The JSON body as `shape`. Raises Invalid with the place that is wrong, TooLarge."""
+        return decode(await self.raw_body(), shape)
+
+    async def raw_body(self, limit: int | None = None) -> bytes:
+        limit = limit or self.services.settings.max_body
+        declared = self.request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
+        pieces, size = [], 0
+        async for piece in self.stream():
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises Invalid when the client stops in the middle."""
+        try:
+            async for piece in self.request.stream():
+                if piece:
+                    yield piece
+        except ClientDisconnect:
+            raise Invalid(
+                "IncompleteBody", "The body ended before its declared length. Nothing was kept."
+            ) from None
+
+
+def decode(body: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body or b"{}", type=shape)
+    except msgspec.ValidationError as fault:
+        raise Invalid("InvalidBody", f"The body does not fit: {fault}.") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
+        raise Invalid("MalformedJson", f"The body is no valid JSON: {fault}.") from None
+
+
+class Entrance:
+    """The ASGI application: all façades behind one door."""
+
+    def __init__(self, services: Services, facades: Iterable[Facade]) -> None:
+        self._services = services
+        self._fixed: dict[str, dict[str, Route]] = {}
+        self._patterns: dict[str, list[Route]] = {}
+        self.routes = [route for facade in facades for route in facade.routes]
+        self._access: dict[
+            tuple[int, WorkspaceName | None], tuple[float, WorkspaceRef, frozenset[Action]]
+        ] = {}
+        for route in self.routes:
+            self._add(route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        began = time.monotonic()
+        response, route = await self._respond(Request(scope, receive, send))
+        await response(scope, receive, send)
+        observe(route, scope["method"], response.status_code, time.monotonic() - began)
+
+    async def _respond(self, request: Request) -> tuple[Response, Route | None]:
+        path = request.scope["path"]
+        if path.startswith("//"):
+            path = "/" + path.lstrip("/")
+        found = self._find(request.scope["method"], path)
+        if isinstance(found, Problem):
+            return _fallback_envelope(path, self.routes)(None, found), None
+        route, params = found
+        call = Call(request, self._services, route, params)
+        try:
+            await self._let_in(call)
+            return await route.endpoint(call), route
+        except Exception as fault:
+            return route.envelope(call, fault), route
+
+    def _find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | Problem:
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            route = fixed.get(method) or (fixed.get("GET") if method == "HEAD" else None)
+            if route is not None:
+                return route, {}
+        is_known = fixed is not None
+        for route in self._candidates(path):
+            assert route.pattern is not None
+            match = route.pattern.fullmatch(path)
+            if match is None:
+                continue
+            if route.method == method or (route.method == "GET" and method == "HEAD"):
+                return route, match.groupdict()
+            is_known = True
+        if is_known:
+            return MethodNotAllowed("MethodNotAllowed", f"{method} is not a verb of this address.")
+        return NotFound(
+            "EndpointNotFound", "There is nothing at this address. See /openapi.json for what there is."
+        )
+
+    def _candidates(self, path: str) -> list[Route]:
+        head = path.split("/", 2)[1].lower()
+        return self._patterns.get(head, []) + self._patterns.get("", [])
+
+    def _add(self, route: Route) -> None:
+        if route.pattern is None:
+            self._fixed.setdefault(route.path, {})[route.method] = route
+            return
+        head = route.path.split("/", 2)[1].lower()
+        self._patterns.setdefault("" if "{" in head else head, []).append(route)
+
+    async def _let_in(self, call: Call) -> None:
+        rule = call.route.rule
+        if not isinstance(rule, SignedIn | Within):
+            return
+        call._actor = await authenticate(call.request, self._services)
+        if isinstance(rule, Within):
+            await self._enter(call, rule.action)
+
+    async def _enter(self, call: Call, action: Action) -> None:
+        name = _workspace_name(call.params)
+        key = (call.actor.person_row, name)
+        held = self._access.get(key)
+        now = time.monotonic()
+        if held is None or held[0] < now:
+            workspace, actions = await self._services.database.read(lambda db: enter(db, call.actor, name))
+            if len(self._access) >= LARGEST_CACHE:
+                self._access.clear()
+            held = self._access[key] = (now + ACCESS_SECONDS, workspace, actions)
+        _, call._workspace, call.actions = held
+        require(call.actions, action)
+
+
+def _workspace_name(params: dict[str, str]) -> WorkspaceName | None:
+    if "workspace" not in params:
+        return None
+    return WorkspaceName(params["subscription"], params["group"], params["workspace"])
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("BodyTooLarge", f"The body may have at most {limit} bytes. Send it in smaller parts.")
+
+
+def _fallback_envelope(path: str, routes: list[Route]) -> Any:
+    """Where no route answers, the envelope of the façade whose addresses look most alike."""
+    head = path.split("/", 3)[1:3]
+    alike = [route for route in routes if route.path.split("/", 3)[1:3] == head]
+    first = [route for route in routes if route.path.split("/", 2)[1] == head[0]]
+    return (alike or first or routes)[0].envelope

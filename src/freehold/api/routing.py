@@ -1,0 +1,112 @@
+"""Routes, each with the rule that lets a caller in. A route without a rule cannot be made."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from freehold.domain.access.actor import Action
+
+if TYPE_CHECKING:
+    from freehold.api.entry import Call
+
+WORKSPACE = (
+    "/subscriptions/{subscription}/resourceGroups/{group}"
+    "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
+)
+"""The path parts that name a workspace, spelt by ARM; they match in any case, and `resourceGroup` too."""
+
+Endpoint = Callable[["Call"], Awaitable[Response]]
+Envelope = Callable[["Call | None", Exception], Response]
+
+
+@dataclass(frozen=True)
+class Anonymous:
+    """Anybody may call it. A test lists these routes; the list needs a reason for each."""
+
+    because: str
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Any verified token. The domain decides what it may see."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """The actor must hold `action` in the workspace that the path names, or in the default one."""
+
+    action: Action
+
+
+@dataclass(frozen=True)
+class SignedUrl:
+    """The URL itself carries the right, signed and with an expiry; the handler verifies it first."""
+
+
+Rule = Anonymous | SignedIn | Within | SignedUrl
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    endpoint: Endpoint
+    rule: Rule
+    envelope: Envelope
+    pattern: re.Pattern[str] | None = field(compare=False)
+    summary: str = ""
+
+
+class Facade:
+    """One way of speaking: its routes share an envelope for errors and a case rule for paths."""
+
+    def __init__(self, name: str, envelope: Envelope, *, folds_case: bool = False) -> None:
+        self.name = name
+        self.routes: list[Route] = []
+        self._envelope = envelope
+        self._folds_case = folds_case
+
+    def route(self, method: str, path: str, rule: Rule) -> Callable[[Endpoint], Endpoint]:
+        """Declare a handler: `@facade.route("GET", "/healthz", Anonymous(because="…"))`.
+
+        `{name}` matches one path part, `{name:path}` the rest with its slashes.
+        """
+
+        def declare(endpoint: Endpoint) -> Endpoint:
+            summary = (endpoint.__doc__ or "").strip().partition("\n")[0]
+            pattern = _compile(path, self._folds_case)
+            self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, summary))
+            return endpoint
+
+        return declare
+
+
+def _compile(path: str, folds_case: bool) -> re.Pattern[str] | None:
+    if "{" not in path and not folds_case:
+        return None
+    pieces = []
+    for piece in re.split(r"(\{[^}]+\})", path):
+        if piece.startswith("{"):
+            name, _, kind = piece[1:-1].partition(":")
+            pieces.append(f"(?P<{name}>{'.+' if kind == 'path' else '[^/]+'})")
+        else:
+            pieces.append(_literal(piece, folds_case))
+    return re.compile("".join(pieces), re.DOTALL)
+
+
+def _literal(text: str, folds_case: bool) -> str:
+    """Within a workspace's ARM path, literals match in any case; elsewhere only if the façade folds."""
+    head, arm, tail = text, "", ""
+    if not folds_case and "/subscriptions/" in text:
+        head, _, rest = text.partition("/subscriptions/")
+        arm, tail = "/subscriptions/" + rest, ""
+    elif folds_case or text in _ARM_PIECES:
+        head, arm = "", text
+    escaped = re.escape(arm).replace("resourceGroups", "resourceGroups?")
+    return re.escape(head) + (f"(?i:{escaped})" if arm else "") + re.escape(tail)
+
+
+_ARM_PIECES = frozenset({"/resourceGroups/", "/providers/Microsoft.MachineLearningServices/workspaces/"})

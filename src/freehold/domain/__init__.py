@@ -1,0 +1,1 @@
+"""What it means: one folder per noun. Knows no HTTP; raises Problems."""

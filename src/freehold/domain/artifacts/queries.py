@@ -1,0 +1,155 @@
+"""Rows of artifacts, stored objects, blocks and the ledger."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.records.artifacts import Artifact, ArtifactBlock, ObjectLedgerEntry, StoredObject
+from freehold.records.runs import Run
+from freehold.storage.portable import upsert
+from freehold.storage.transaction import Transaction
+
+_a, _o, _b, _g = Artifact.c, StoredObject.c, ArtifactBlock.c, ObjectLedgerEntry.c
+COLUMNS = (*Artifact.table.columns, _o.object_key, _o.size, _o.sha256)
+_JOINED = Artifact.table.outerjoin(StoredObject.table, _a.object_row == _o.row_id)
+
+
+def find(db: Transaction, workspace_id: int, origin: str, container: str, path: str) -> sa.Row[Any] | None:
+    found = (
+        sa.select(*COLUMNS)
+        .select_from(_JOINED)
+        .where(
+            _a.workspace_id == workspace_id, _a.origin == origin, _a.container == container, _a.path == path
+        )
+    )
+    return db.execute(found).first()
+
+
+def list_below(
+    db: Transaction, workspace_id: int, origin: str, container: str, *, prefix: str, after: str, limit: int
+) -> list[sa.Row[Any]]:
+    """Artifacts whose path begins with `prefix`, by path, after the path `after`."""
+    found = (
+        sa.select(*COLUMNS)
+        .select_from(_JOINED)
+        .where(
+            _a.workspace_id == workspace_id,
+            _a.origin == origin,
+            _a.container == container,
+            _a.path > after,
+            _a.path.startswith(prefix, autoescape=True) if prefix else sa.true(),
+            _a.path >= prefix,
+        )
+        .order_by(_a.path)
+        .limit(limit)
+    )
+    return list(db.execute(found))
+
+
+def find_run_of_container(db: Transaction, workspace_id: int, container: str) -> sa.Row[Any] | None:
+    """The run whose artifacts a container holds; both spellings name it (`dcid.<run>` and `<run>`)."""
+    r = Run.c
+    found = sa.select(r.row_id, r.run_id, r.data_container_id, r.hidden_at).where(
+        r.workspace_id == workspace_id, sa.or_(r.data_container_id == container, r.run_id == container)
+    )
+    return db.execute(found).first()
+
+
+def add_to_ledger(db: Transaction, object_key: str) -> None:
+    db.execute(ObjectLedgerEntry.table.insert().values(object_key=object_key, created_at=db.now()))
+
+
+def take_from_ledger(db: Transaction, object_key: str) -> bool:
+    """False when the entry is gone: the upload took so long that its bytes were reaped."""
+    taken = ObjectLedgerEntry.table.delete().where(_g.object_key == object_key, _g.doomed_at.is_(None))
+    return db.execute(taken).rowcount == 1
+
+
+def doom(db: Transaction, object_keys: list[str]) -> None:
+    """The objects' rows are gone with this transaction; their bytes are to follow."""
+    now = db.now()
+    rows = [{"object_key": key, "created_at": now, "doomed_at": now} for key in object_keys]
+    if rows:
+        insert = upsert(db.connection, ObjectLedgerEntry.table)
+        db.execute(insert.on_conflict_do_update(index_elements=["object_key"], set_={"doomed_at": now}), rows)
+
+
+def ledger_keys(db: Transaction, *, older_than: int, limit: int) -> list[str]:
+    """Keys that nothing owns: doomed ones, and uploads begun before `older_than` that never ended."""
+    stale = sa.or_(_g.doomed_at.is_not(None), _g.created_at < older_than)
+    return list(db.execute(sa.select(_g.object_key).where(stale).order_by(_g.row_id).limit(limit)).scalars())
+
+
+def clear_ledger(db: Transaction, object_keys: list[str]) -> None:
+    db.execute(ObjectLedgerEntry.table.delete().where(_g.object_key.in_(object_keys)))
+
+
+def add_object(db: Transaction, workspace_id: int, object_key: str, size: int, sha256: str) -> int:
+    key = db.execute(
+        StoredObject.table.insert().values(
+            workspace_id=workspace_id, object_key=object_key, size=size, sha256=sha256, created_at=db.now()
+        )
+    ).inserted_primary_key
+    assert key is not None
+    return int(key[-1])
+
+
+def remove_object_if_unused(db: Transaction, workspace_id: int, object_row: int) -> None:
+    """The last referrer is gone: remove the row and doom the bytes."""
+    used = sa.union_all(
+        sa.select(_a.row_id).where(_a.workspace_id == workspace_id, _a.object_row == object_row),
+        sa.select(_b.row_id).where(_b.workspace_id == workspace_id, _b.object_row == object_row),
+    )
+    if db.execute(used.limit(1)).first() is None:
+        here = sa.and_(_o.workspace_id == workspace_id, _o.row_id == object_row)
+        doom(db, list(db.execute(sa.select(_o.object_key).where(here)).scalars()))
+        db.execute(StoredObject.table.delete().where(here))
+
+
+def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> None:
+    db.execute(Artifact.table.insert().values(values | {"workspace_id": workspace_id}))
+
+
+def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, Any]) -> None:
+    db.execute(
+        Artifact.table.update().where(_a.workspace_id == workspace_id, _a.row_id == row_id).values(values)
+    )
+
+
+def remove(db: Transaction, workspace_id: int, row_id: int) -> None:
+    db.execute(Artifact.table.delete().where(_a.workspace_id == workspace_id, _a.row_id == row_id))
+
+
+def put_block(
+    db: Transaction, workspace_id: int, artifact_row: int, block_id: str, object_row: int
+) -> int | None:
+    """Set a block of an upload in parts; gives the object that it replaces, if any."""
+    here = sa.and_(_b.workspace_id == workspace_id, _b.artifact_row == artifact_row, _b.block_id == block_id)
+    old = db.execute(sa.select(_b.object_row).where(here)).scalar()
+    db.execute(ArtifactBlock.table.delete().where(here))
+    db.execute(
+        ArtifactBlock.table.insert().values(
+            workspace_id=workspace_id,
+            artifact_row=artifact_row,
+            block_id=block_id,
+            object_row=object_row,
+            created_at=db.now(),
+        )
+    )
+    return old
+
+
+def blocks_of(db: Transaction, workspace_id: int, artifact_row: int) -> list[sa.Row[Any]]:
+    """(block_id, object_row, object_key, size) of the blocks that wait for their block list."""
+    found = (
+        sa.select(_b.block_id, _b.object_row, _o.object_key, _o.size)
+        .join(StoredObject.table, _b.object_row == _o.row_id)
+        .where(_b.workspace_id == workspace_id, _b.artifact_row == artifact_row)
+    )
+    return list(db.execute(found))
+
+
+def remove_blocks(db: Transaction, workspace_id: int, artifact_row: int) -> None:
+    db.execute(
+        ArtifactBlock.table.delete().where(_b.workspace_id == workspace_id, _b.artifact_row == artifact_row)
+    )

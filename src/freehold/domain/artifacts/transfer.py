@@ -1,0 +1,68 @@
+"""Bytes in and out: a stream into the store between two short transactions."""
+
+from collections.abc import AsyncIterator
+
+from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.artifacts import queries, service
+from freehold.domain.artifacts.service import ArtifactName, ArtifactView
+from freehold.kit.clock import MICROSECONDS, Clock
+from freehold.storage.blobs import ObjectStore, StoredBytes
+from freehold.storage.database import Database
+from freehold.storage.transaction import Transaction
+
+UPLOAD_HOURS = 24
+REAPED_AT_ONCE = 1_000
+
+
+async def store_object(
+    database: Database, objects: ObjectStore, pieces: AsyncIterator[bytes]
+) -> tuple[str, StoredBytes]:
+    """Put a stream under a fresh key that the ledger knows. The caller's next transaction must own it."""
+    object_key = await database.write(service.begin_upload)
+    return object_key, await objects.put(object_key, pieces)
+
+
+async def upload(
+    database: Database,
+    objects: ObjectStore,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    name: ArtifactName,
+    pieces: AsyncIterator[bytes],
+    *,
+    content_type: str | None = None,
+    must_be_empty: bool = False,
+) -> ArtifactView:
+    """Store an artifact's content. A half-sent body leaves nothing but a ledger entry, which is reaped."""
+    await database.read(
+        lambda db: service.find_artifact(db, workspace, name)
+    )  # a bad name fails before the bytes
+    object_key, stored = await store_object(database, objects, pieces)
+
+    def finish(db: Transaction) -> ArtifactView:
+        return service.finish_upload(
+            db,
+            actor,
+            workspace,
+            name,
+            object_key,
+            stored,
+            content_type=content_type,
+            must_be_empty=must_be_empty,
+        )
+
+    return await database.write(finish)
+
+
+def reap(database: Database, objects: ObjectStore, clock: Clock) -> int:
+    """Remove the bytes of objects that no row owns: doomed ones and uploads that never ended. How many."""
+    older_than = clock.now() - UPLOAD_HOURS * 3_600 * MICROSECONDS
+    removed = 0
+    while keys := database.read_now(
+        lambda db: queries.ledger_keys(db, older_than=older_than, limit=REAPED_AT_ONCE)
+    ):
+        reapable = keys
+        objects.delete(reapable)
+        database.write_now(lambda db, gone=reapable: queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value
+        removed += len(reapable)
+    return removed

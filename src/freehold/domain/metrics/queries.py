@@ -1,0 +1,160 @@
+"""Rows of segments, chunks and latest values."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, StructuredMetric
+from freehold.storage.portable import Prepared
+from freehold.storage.transaction import Transaction
+
+_s, _k, _l = MetricSegment.c, MetricChunk.c, LatestMetric.c
+
+_add_segment = Prepared(
+    lambda insert: insert(MetricSegment.table).values(
+        workspace_id=sa.bindparam("workspace_id"),
+        run_row=sa.bindparam("run_row"),
+        count=sa.bindparam("count"),
+        payload=sa.bindparam("payload"),
+    )
+)
+
+
+def _raise_latest(insert: Any) -> Any:
+    """Keeps the greater of two: higher step, then later time, then higher value; NaN (null) is the lowest."""
+    new = insert(LatestMetric.table).values(
+        {
+            name: sa.bindparam(name)
+            for name in ("workspace_id", "run_row", "key", "value", "step", "logged_at")
+        }
+    )
+    old, offered = LatestMetric.table.c, new.excluded
+    same_moment = sa.and_(offered.step == old.step, offered.logged_at == old.logged_at)
+    is_newer = sa.or_(
+        offered.step > old.step,
+        sa.and_(offered.step == old.step, offered.logged_at > old.logged_at),
+        sa.and_(same_moment, sa.or_(old.value.is_(None), offered.value >= old.value)),
+    )
+    return new.on_conflict_do_update(
+        index_elements=["run_row", "key", "workspace_id"],
+        set_={"value": offered.value, "step": offered.step, "logged_at": offered.logged_at},
+        where=is_newer,
+    )
+
+
+_put_latest = Prepared(_raise_latest)
+
+
+def add_segment(db: Transaction, workspace_id: int, run_row: int, count: int, payload: bytes) -> None:
+    _add_segment.run(
+        db.connection,
+        {"workspace_id": workspace_id, "run_row": run_row, "count": count, "payload": payload},
+    )
+
+
+def put_latest(
+    db: Transaction, workspace_id: int, run_row: int, latest: dict[str, tuple[int, int, float]]
+) -> None:
+    rows = [
+        {
+            "workspace_id": workspace_id,
+            "run_row": run_row,
+            "key": key,
+            "value": value if value == value else None,  # NaN is stored as null (records.columns.Double)
+            "step": step,
+            "logged_at": at,
+        }
+        for key, (step, at, value) in latest.items()
+    ]
+    _put_latest.many(db.connection, rows)
+
+
+def latest_of(db: Transaction, workspace_id: int, run_rows: list[int]) -> dict[int, list[sa.Row[Any]]]:
+    """Rows (run_row, key, value, step, logged_at) by run, ordered by key."""
+    found = (
+        sa.select(_l.run_row, _l.key, _l.value, _l.step, _l.logged_at)
+        .where(_l.workspace_id == workspace_id, _l.run_row.in_(run_rows))
+        .order_by(_l.run_row, _l.key)
+    )
+    latest: dict[int, list[sa.Row[Any]]] = {row: [] for row in run_rows}
+    for row in db.execute(found):
+        latest[row.run_row].append(row)
+    return latest
+
+
+def payloads_of(db: Transaction, workspace_id: int, run_row: int) -> list[bytes]:
+    """All living chunks, then segments, of a run: its points in order of arrival."""
+    payloads: list[bytes] = []
+    for c in (_k, _s):
+        found = (
+            sa.select(c.payload)
+            .where(c.workspace_id == workspace_id, c.run_row == run_row, c.dead_at.is_(None))
+            .order_by(c.row_id)
+        )
+        payloads.extend(db.execute(found).scalars())
+    return payloads
+
+
+def crowded_runs(db: Transaction, threshold: int, limit: int) -> list[tuple[int, int]]:
+    """(workspace_id, run_row) of runs with at least `threshold` living segments."""
+    found = (
+        sa.select(_s.workspace_id, _s.run_row)
+        .where(_s.dead_at.is_(None))
+        .group_by(_s.workspace_id, _s.run_row)
+        .having(sa.func.count() >= threshold)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in db.execute(found)]
+
+
+def segments_of(db: Transaction, workspace_id: int, run_row: int, limit: int) -> list[tuple[int, bytes]]:
+    """The oldest living segments: (row, payload)."""
+    found = (
+        sa.select(_s.row_id, _s.payload)
+        .where(_s.workspace_id == workspace_id, _s.run_row == run_row, _s.dead_at.is_(None))
+        .order_by(_s.row_id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in db.execute(found)]
+
+
+def add_chunk(db: Transaction, workspace_id: int, run_row: int, count: int, payload: bytes) -> None:
+    db.execute(
+        MetricChunk.table.insert().values(
+            workspace_id=workspace_id, run_row=run_row, count=count, payload=payload
+        )
+    )
+
+
+def retire_segments(db: Transaction, workspace_id: int, rows: list[int], *, keep_until_released: bool) -> int:
+    """Remove segments that a chunk replaces, or mark them dead while an export may still read them."""
+    named = sa.and_(_s.workspace_id == workspace_id, _s.row_id.in_(rows), _s.dead_at.is_(None))
+    if keep_until_released:
+        return db.execute(MetricSegment.table.update().where(named).values(dead_at=db.now())).rowcount
+    return db.execute(MetricSegment.table.delete().where(named)).rowcount
+
+
+def remove_dead(db: Transaction, workspace_id: int) -> int:
+    gone = MetricSegment.table.delete().where(_s.workspace_id == workspace_id, _s.dead_at.is_not(None))
+    return db.execute(gone).rowcount
+
+
+def workspaces_with_dead(db: Transaction) -> list[int]:
+    return list(db.execute(sa.select(_s.workspace_id).where(_s.dead_at.is_not(None)).distinct()).scalars())
+
+
+def add_structured(db: Transaction, workspace_id: int, run_row: int, values: dict[str, Any]) -> None:
+    db.execute(
+        StructuredMetric.table.insert().values(values | {"workspace_id": workspace_id, "run_row": run_row})
+    )
+
+
+def structured_of(db: Transaction, workspace_id: int, run_row: int) -> list[sa.Row[Any]]:
+    m = StructuredMetric.c
+    return list(
+        db.execute(
+            sa.select(m.row_id, m.metric_id, m.name, m.metric_type, m.document, m.created_at)
+            .where(m.workspace_id == workspace_id, m.run_row == run_row)
+            .order_by(m.row_id)
+        )
+    )

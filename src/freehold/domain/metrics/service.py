@@ -1,0 +1,124 @@
+"""Logging and reading metrics. A batch is prepared off the writer's thread and appended in the group commit."""
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.metrics import queries
+from freehold.domain.runs import queries as run_queries
+from freehold.domain.runs.rules import check_key
+from freehold.kit.problems import Conflict, NotFound
+from freehold.storage.metrics import (
+    PACKED_FROM,
+    MetricColumns,
+    Point,
+    columns_of,
+    decode_segment,
+    encode_points,
+    encode_segment,
+)
+from freehold.storage.transaction import Transaction
+
+Latest = dict[str, tuple[int, int, float]]
+"""key → (step, time, value) of the newest point."""
+
+
+class MetricBatch(NamedTuple):
+    """Points of one request. `payload` is the finished segment, or None where they are few and may be joined."""
+
+    points: list[Point]
+    payload: bytes | None
+    latest: Latest
+
+
+def prepare(points: list[Point]) -> MetricBatch:
+    """Check and encode. Raises Invalid for a key that is too long."""
+    latest = latest_of(points)
+    for key in latest:
+        check_key("metric", key)
+    return MetricBatch(
+        points, encode_segment(columns_of(points)) if len(points) >= PACKED_FROM else None, latest
+    )
+
+
+def latest_of(points: list[Point]) -> Latest:
+    latest: Latest = {}
+    for key, step, at, value in points:
+        old = latest.get(key)
+        if old is None or (step, at) > old[:2] or ((step, at) == old[:2] and not value < old[2]):
+            latest[key] = (step, at, value)
+    return latest
+
+
+class MetricStream:
+    """The append stream of metrics: small batches of one run that wait together become one segment.
+
+    Key: (workspace_id, run_id). Raises NotFound, or Conflict when the run is set aside as deleted.
+    """
+
+    def apply(self, db: Transaction, key: Hashable, payloads: list[MetricBatch]) -> None:
+        workspace_id, run_id = key  # type: ignore[misc]  # the stream's own key, see log_metrics
+        run_row = _open(db, workspace_id, run_id)
+        small = [point for batch in payloads if batch.payload is None for point in batch.points]
+        if small:
+            queries.add_segment(db, workspace_id, run_row, len(small), encode_points(small))
+        for batch in payloads:
+            if batch.payload is not None:
+                queries.add_segment(db, workspace_id, run_row, len(batch.points), batch.payload)
+        latest = payloads[0].latest if len(payloads) == 1 else _merged(payloads)
+        queries.put_latest(db, workspace_id, run_row, latest)
+
+
+METRICS = MetricStream()
+
+
+def log_metrics(db: Transaction, workspace: WorkspaceRef, run_id: str, points: list[Point]) -> None:
+    """As the stream, inside a transaction that does more than logging metrics."""
+    if points:
+        METRICS.apply(db, (workspace.workspace_id, run_id), [prepare(points)])
+
+
+class History(NamedTuple):
+    """Points of one metric in order of arrival, as columns."""
+
+    step: list[int]
+    at: list[int]
+    value: list[float]
+
+
+def read_history(db: Transaction, workspace: WorkspaceRef, run_row: int, key: str) -> History:
+    import numpy as np
+
+    steps, times, values = [], [], []
+    for payload in queries.payloads_of(db, workspace.workspace_id, run_row):
+        columns = decode_segment(payload)
+        if key not in columns.keys:
+            continue
+        if len(columns.keys) == 1:
+            chosen: slice | np.ndarray[tuple[int], np.dtype[np.bool_]] = slice(None)
+        else:
+            chosen = columns.key_index == columns.keys.index(key)
+        steps.append(columns.step[chosen])
+        times.append(columns.at[chosen])
+        values.append(columns.value[chosen])
+    if not steps:
+        return History([], [], [])
+    return History(*(np.concatenate(part).tolist() for part in (steps, times, values)))
+
+
+def read_all(db: Transaction, workspace: WorkspaceRef, run_row: int) -> list[MetricColumns]:
+    """Every point of the run, as decoded segments in order of arrival."""
+    return [decode_segment(payload) for payload in queries.payloads_of(db, workspace.workspace_id, run_row)]
+
+
+def _merged(payloads: list[MetricBatch]) -> Latest:
+    return latest_of([Point(key, *newest) for batch in payloads for key, newest in batch.latest.items()])
+
+
+def _open(db: Transaction, workspace_id: int, run_id: str) -> int:
+    found = run_queries.find_writable(db, workspace_id, run_id)
+    if found is None:
+        raise NotFound("RunNotFound", "There is no run with this id in the workspace.")
+    if found[1] is not None:
+        raise Conflict("RunDeleted", "This run is deleted. Restore it before you write to it.")
+    return found[0]

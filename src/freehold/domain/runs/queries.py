@@ -1,0 +1,147 @@
+"""Rows of runs and of what hangs on them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.records.containers import Workspace
+from freehold.records.experiments import Experiment
+from freehold.records.people import Member, MemberAlias, Person
+from freehold.records.runs import Run, RunEvent, RunParameter, RunProperty, RunTag
+from freehold.storage.portable import Prepared, upsert
+from freehold.storage.transaction import Transaction
+
+_r = Run.c
+_Parent = Run.table.alias("parent")
+
+STANDING = sa.and_(_r.hidden_at.is_(None), Experiment.c.hidden_at.is_(None), Workspace.c.hidden_at.is_(None))
+"""Nothing above the run, nor the run itself, is being erased."""
+
+TREE = (
+    Run.table.join(Experiment.table, _r.experiment_row == Experiment.c.row_id)
+    .join(Workspace.table, _r.workspace_id == Workspace.c.workspace_id)
+    .outerjoin(_Parent, _r.parent_row == _Parent.c.row_id)
+    .outerjoin(Member.table, _r.created_by == Member.c.row_id)
+    .outerjoin(Person.table, Member.c.person_row == Person.c.row_id)
+    .outerjoin(MemberAlias.table, _r.author_alias == MemberAlias.c.row_id)
+)
+COLUMNS = (
+    *Run.table.columns,
+    Experiment.c.experiment_id,
+    Experiment.c.name.label("experiment_name"),
+    _Parent.c.run_id.label("parent_run_id"),
+    Person.c.object_id.label("creator_object_id"),
+    Person.c.tenant_id.label("creator_tenant_id"),
+    Person.c.profile.label("creator_profile"),
+    Member.c.member_id.label("creator_member_id"),
+    MemberAlias.c.alias.label("author"),
+)
+
+_writable = Prepared(
+    lambda _: (
+        sa.select(_r.row_id, _r.deleted_at)
+        .join(Experiment.table, _r.experiment_row == Experiment.c.row_id)
+        .join(Workspace.table, _r.workspace_id == Workspace.c.workspace_id)
+        .where(_r.workspace_id == sa.bindparam("workspace_id"), _r.run_id == sa.bindparam("run_id"), STANDING)
+    )
+)
+
+
+def select_runs(workspace_id: int) -> sa.Select[Any]:
+    """Standing runs of the workspace with their experiment, parent and author joined in; add your own where."""
+    return sa.select(*COLUMNS).select_from(TREE).where(_r.workspace_id == workspace_id, STANDING)
+
+
+def find(db: Transaction, workspace_id: int, run_id: str) -> sa.Row[Any] | None:
+    return db.execute(select_runs(workspace_id).where(_r.run_id == run_id)).first()
+
+
+def find_writable(db: Transaction, workspace_id: int, run_id: str) -> tuple[int, int | None] | None:
+    """Row and MLflow deletion time of a standing run: one prepared look-up, for the hot path."""
+    row = _writable.one(db.connection, {"workspace_id": workspace_id, "run_id": run_id})
+    return (row[0], row[1]) if row else None
+
+
+def is_id_taken(db: Transaction, workspace_id: int, run_id: str) -> bool:
+    """Also by a hidden run: its row stands until the erasure has removed it."""
+    taken = sa.select(_r.row_id).where(_r.workspace_id == workspace_id, _r.run_id == run_id)
+    return db.execute(taken).first() is not None
+
+
+def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> int:
+    key = db.execute(Run.table.insert().values(values | {"workspace_id": workspace_id})).inserted_primary_key
+    assert key is not None
+    return int(key[-1])
+
+
+def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, Any]) -> None:
+    if values:
+        db.execute(
+            Run.table.update().where(_r.workspace_id == workspace_id, _r.row_id == row_id).values(values)
+        )
+
+
+def put_entries(
+    db: Transaction,
+    workspace_id: int,
+    table: type[RunTag] | type[RunParameter] | type[RunProperty],
+    run_row: int,
+    entries: dict[str, str],
+) -> None:
+    """Set string entries of a run; an entry that stands takes the new value."""
+    if not entries:
+        return
+    insert = upsert(db.connection, table.table)
+    statement = insert.on_conflict_do_update(
+        index_elements=["run_row", "key", "workspace_id"], set_={"value": insert.excluded.value}
+    )
+    rows = [
+        {"workspace_id": workspace_id, "run_row": run_row, "key": key, "value": value}
+        for key, value in entries.items()
+    ]
+    db.execute(statement, rows)
+
+
+def entries_of(
+    db: Transaction,
+    workspace_id: int,
+    table: type[RunTag] | type[RunParameter] | type[RunProperty],
+    run_rows: Sequence[int],
+) -> dict[int, dict[str, str]]:
+    c = table.c
+    found = (
+        sa.select(c.run_row, c.key, c.value)
+        .where(c.workspace_id == workspace_id, c.run_row.in_(run_rows))
+        .order_by(c.run_row, c.key)
+    )
+    entries: dict[int, dict[str, str]] = {row: {} for row in run_rows}
+    for run_row, key, value in db.execute(found):
+        entries[run_row][key] = value
+    return entries
+
+
+def remove_tags(db: Transaction, workspace_id: int, run_row: int, keys: list[str]) -> int:
+    c = RunTag.c
+    return db.execute(
+        RunTag.table.delete().where(c.workspace_id == workspace_id, c.run_row == run_row, c.key.in_(keys))
+    ).rowcount
+
+
+def add_event(db: Transaction, workspace_id: int, run_row: int, name: str, data: Any, at: int) -> None:
+    db.execute(
+        RunEvent.table.insert().values(
+            workspace_id=workspace_id, run_row=run_row, name=name, data=data, happened_at=at
+        )
+    )
+
+
+def list_events(db: Transaction, workspace_id: int, run_row: int) -> list[sa.Row[Any]]:
+    c = RunEvent.c
+    return list(
+        db.execute(
+            sa.select(c.row_id, c.name, c.data, c.happened_at)
+            .where(c.workspace_id == workspace_id, c.run_row == run_row)
+            .order_by(c.row_id)
+        )
+    )

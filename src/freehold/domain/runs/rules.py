@@ -1,0 +1,58 @@
+"""What a run may be and hold. Pure decisions."""
+
+import re
+
+from freehold.kit.problems import Conflict, Invalid
+
+# Azure's words are stored; MLflow's five map onto them (api/mlflow).
+STATUSES = frozenset(
+    ["NotStarted", "Queued", "Preparing", "Provisioning", "Starting", "Running", "Finalizing", "CancelRequested", "Canceled", "Completed", "Failed", "Unapproved", "NotResponding", "Pausing", "Paused"]
+)
+ENDED = frozenset({"Canceled", "Completed", "Failed"})
+_RUN_ID = re.compile(r"[A-Za-z0-9_\-]{1,255}")
+LONGEST_NAME = 500
+LONGEST_KEY = 250
+LONGEST_PARAMETER = 6_000
+LONGEST_TAG = 8_000
+
+
+def check_run_id(run_id: str) -> None:
+    if not _RUN_ID.fullmatch(run_id):
+        message = "A run's id has 1 to 255 letters, digits, '-' or '_'."
+        raise Invalid("InvalidRunId", message, target="runId")
+
+
+def check_status(status: str) -> None:
+    if status not in STATUSES:
+        raise Invalid(
+            "InvalidStatus", f"A run's status is one of {', '.join(sorted(STATUSES))}.", target="status"
+        )
+
+
+def check_name(name: str) -> None:
+    if len(name) > LONGEST_NAME:
+        raise Invalid(
+            "InvalidName", f"A run's name may have at most {LONGEST_NAME} characters.", target="name"
+        )
+
+
+def check_map(kind: str, entries: dict[str, str], longest: int) -> None:
+    for key, value in entries.items():
+        check_key(kind, key)
+        if len(value) > longest:
+            message = f"The {kind} {key[:40]!r} has {len(value)} characters; at most {longest} fit."
+            raise Invalid(f"Invalid{kind.title()}", message, target=kind)
+
+
+def check_key(kind: str, key: str) -> None:
+    if not key or len(key) > LONGEST_KEY:
+        message = f"A {kind}'s key has 1 to {LONGEST_KEY} characters; this has {len(key)}."
+        raise Invalid(f"Invalid{kind.title()}", message, target=kind)
+
+
+def check_same_parameter(key: str, old: str, new: str) -> None:
+    if old != new:
+        message = (
+            f"The parameter {key[:40]!r} was logged before with another value. Parameters do not change."
+        )
+        raise Conflict("ParameterChanged", message, target="params")

@@ -1,0 +1,182 @@
+"""What one can do with runs."""
+
+from typing import Any
+
+from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.access.members import alias_of, member_of
+from freehold.domain.experiments import queries as experiment_queries
+from freehold.domain.experiments.service import ExperimentView
+from freehold.domain.forgetting.service import refuse_forgotten
+from freehold.domain.runs import queries, rules
+from freehold.domain.runs.views import USER_TAG, RunView, views
+from freehold.kit.problems import Conflict, Invalid, NotFound
+from freehold.records.runs import RunParameter, RunProperty, RunTag
+from freehold.storage.transaction import Transaction
+
+CONTAINER_PREFIX = "dcid."
+
+
+def create_run(
+    db: Transaction,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    experiment: ExperimentView,
+    *,
+    run_id: str | None = None,
+    name: str = "",
+    status: str = "Running",
+    started_at: int | None = None,
+    parent_run_id: str | None = None,
+    user: str | None = None,
+    tags: dict[str, str] | None = None,
+    fields: dict[str, Any] | None = None,
+) -> str:
+    """Make a run and give its id. `user` (or the tag mlflow.user) is interned as an alias of the member.
+
+    `fields` are further columns of the run's row (description, run_type, target, script_name, details …).
+    Raises Conflict when the experiment is archived or the id stands already, NotFound when it was erased.
+    """
+    if experiment.archived_at is not None:
+        raise Conflict(
+            "ExperimentArchived", "The experiment is archived or deleted. Restore it to log into it."
+        )
+    run_id = _new_or_checked_id(db, workspace, run_id)
+    tags = dict(tags or {})
+    rules.check_name(name)
+    rules.check_status(status)
+    rules.check_map("tag", tags, rules.LONGEST_TAG)
+    member = member_of(db, actor, workspace.workspace_id)
+    written = tags.pop(USER_TAG, None) or user
+    alias = alias_of(db, workspace.workspace_id, member, written) if written else None
+    parent = _row_of_parent(db, workspace, parent_run_id or tags.get("mlflow.parentRunId"))
+    values = {
+        "experiment_row": experiment.row_id,
+        "parent_row": parent,
+        "run_id": run_id,
+        "run_number": experiment_queries.take_run_number(db, workspace.workspace_id, experiment.row_id),
+        "name": name,
+        "status": status,
+        "data_container_id": CONTAINER_PREFIX + run_id,
+        "hidden_in_lists": False,
+        "created_by": member,
+        "author_alias": alias,
+        "created_at": db.now(),
+        "started_at": started_at,
+    }
+    row_id = queries.add(db, workspace.workspace_id, values | (fields or {}))
+    queries.put_entries(db, workspace.workspace_id, RunTag, row_id, tags)
+    return run_id
+
+
+def get_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> RunView:
+    """Also one that MLflow's delete has set aside. Raises NotFound."""
+    found = find_run(db, workspace, run_id)
+    if found is None:
+        raise NotFound("RunNotFound", "There is no run with this id in the workspace.")
+    return found
+
+
+def find_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> RunView | None:
+    row = queries.find(db, workspace.workspace_id, run_id)
+    return views(db, workspace, [row])[0] if row else None
+
+
+def open_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> int:
+    """The row of a run that may be written to. Raises NotFound, or Conflict when it is set aside as deleted."""
+    found = queries.find_writable(db, workspace.workspace_id, run_id)
+    if found is None:
+        raise NotFound("RunNotFound", "There is no run with this id in the workspace.")
+    row_id, deleted_at = found
+    if deleted_at is not None:
+        raise Conflict("RunDeleted", "This run is deleted. Restore it before you write to it.")
+    return row_id
+
+
+def change_run(db: Transaction, workspace: WorkspaceRef, run_id: str, fields: dict[str, Any]) -> None:
+    """Set columns of the run's row: name, status, started_at, ended_at, description, details …."""
+    row_id = open_run(db, workspace, run_id)
+    if "status" in fields:
+        rules.check_status(fields["status"])
+    rules.check_name(fields.get("name") or "")
+    queries.change(db, workspace.workspace_id, row_id, fields)
+
+
+def set_tags(
+    db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str, tags: dict[str, str]
+) -> None:
+    rules.check_map("tag", tags, rules.LONGEST_TAG)
+    row_id = open_run(db, workspace, run_id)
+    others = {key: value for key, value in tags.items() if key != USER_TAG}
+    if USER_TAG in tags:
+        member = member_of(db, actor, workspace.workspace_id)
+        alias = alias_of(db, workspace.workspace_id, member, tags[USER_TAG])
+        queries.change(db, workspace.workspace_id, row_id, {"author_alias": alias})
+    queries.put_entries(db, workspace.workspace_id, RunTag, row_id, others)
+
+
+def remove_tags(db: Transaction, workspace: WorkspaceRef, run_id: str, keys: list[str]) -> int:
+    """How many of the tags stood."""
+    row_id = open_run(db, workspace, run_id)
+    removed = queries.remove_tags(db, workspace.workspace_id, row_id, keys)
+    if USER_TAG in keys:
+        queries.change(db, workspace.workspace_id, row_id, {"author_alias": None})
+        removed += 1
+    return removed
+
+
+def set_properties(db: Transaction, workspace: WorkspaceRef, run_id: str, properties: dict[str, str]) -> None:
+    rules.check_map("property", properties, rules.LONGEST_TAG)
+    row_id = open_run(db, workspace, run_id)
+    queries.put_entries(db, workspace.workspace_id, RunProperty, row_id, properties)
+
+
+def log_parameters(
+    db: Transaction, workspace: WorkspaceRef, run_id: str, parameters: list[tuple[str, str]]
+) -> None:
+    """All or none. Raises Conflict where a parameter stands with another value."""
+    row_id = open_run(db, workspace, run_id)
+    wanted: dict[str, str] = {}
+    standing = queries.entries_of(db, workspace.workspace_id, RunParameter, [row_id])[row_id]
+    for key, value in parameters:
+        rules.check_same_parameter(key, wanted.get(key, standing.get(key, value)), value)
+        wanted[key] = value
+    rules.check_map("parameter", wanted, rules.LONGEST_PARAMETER)
+    queries.put_entries(db, workspace.workspace_id, RunParameter, row_id, wanted)
+
+
+def delete_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> None:
+    """MLflow's delete: set aside, restorable. An erasure is another thing (lifecycle)."""
+    run = get_run(db, workspace, run_id)
+    if run.deleted_at is None:
+        queries.change(db, workspace.workspace_id, run.row_id, {"deleted_at": db.now()})
+
+
+def restore_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> None:
+    run = get_run(db, workspace, run_id)
+    queries.change(db, workspace.workspace_id, run.row_id, {"deleted_at": None})
+
+
+def record_event(
+    db: Transaction, workspace: WorkspaceRef, run_id: str, name: str, data: Any, at: int | None
+) -> None:
+    if not name or len(name) > rules.LONGEST_KEY:
+        raise Invalid(
+            "InvalidEvent", f"An event's name has 1 to {rules.LONGEST_KEY} characters.", target="name"
+        )
+    queries.add_event(db, workspace.workspace_id, open_run(db, workspace, run_id), name, data, at or db.now())
+
+
+def _new_or_checked_id(db: Transaction, workspace: WorkspaceRef, run_id: str | None) -> str:
+    if run_id is None:
+        return db.new_id().replace("-", "")
+    rules.check_run_id(run_id)
+    refuse_forgotten(db, "run", workspace.public_id, run_id)
+    if queries.is_id_taken(db, workspace.workspace_id, run_id):
+        raise Conflict("RunExists", "A run with this id stands already.")
+    return run_id
+
+
+def _row_of_parent(db: Transaction, workspace: WorkspaceRef, run_id: str | None) -> int | None:
+    """A parent that is not (or no more) here is no fault: its child stands by itself."""
+    found = queries.find_writable(db, workspace.workspace_id, run_id) if run_id else None
+    return found[0] if found else None

@@ -1,0 +1,113 @@
+"""A run as façades print it: its row, its author joined in, its maps."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.runs import queries
+from freehold.records.runs import RunParameter, RunProperty, RunTag
+from freehold.storage.transaction import Transaction
+
+USER_TAG = "mlflow.user"
+
+
+class Author(NamedTuple):
+    """The person behind `created_by`, or only the pseudonym when the person was forgotten."""
+
+    object_id: str | None
+    tenant_id: str | None
+    name: str
+    member_id: str
+
+
+class RunView(NamedTuple):
+    """Times are microseconds UTC. `alias` is the name the client wrote for its user, if it wrote one."""
+
+    row_id: int
+    run_id: str
+    run_number: int
+    name: str
+    description: str | None
+    status: str
+    experiment_id: str
+    experiment_name: str
+    parent_run_id: str | None
+    data_container_id: str
+    run_type: str | None
+    target: str | None
+    script_name: str | None
+    details: dict[str, Any]
+    hidden_in_lists: bool
+    author: Author | None
+    alias: str | None
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    deleted_at: int | None
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    properties: dict[str, str]
+
+
+def views(db: Transaction, workspace: WorkspaceRef, rows: list[sa.Row[Any]]) -> list[RunView]:
+    """Rows of queries.select_runs as views; their maps are read in three queries, however many runs."""
+    keys = [row.row_id for row in rows]
+    parameters, tags, properties = (
+        queries.entries_of(db, workspace.workspace_id, table, keys)
+        for table in (RunParameter, RunTag, RunProperty)
+    )
+    return [_view(db, row, parameters[row.row_id], tags[row.row_id], properties[row.row_id]) for row in rows]
+
+
+def _view(
+    db: Transaction,
+    row: sa.Row[Any],
+    parameters: dict[str, str],
+    tags: dict[str, str],
+    properties: dict[str, str],
+) -> RunView:
+    if row.author is not None:
+        tags = {USER_TAG: row.author} | tags
+    return RunView(
+        row.row_id,
+        row.run_id,
+        row.run_number,
+        row.name,
+        row.description,
+        row.status,
+        row.experiment_id,
+        row.experiment_name,
+        row.parent_run_id,
+        row.data_container_id,
+        row.run_type,
+        row.target,
+        row.script_name,
+        row.details or {},
+        row.hidden_in_lists,
+        _author(db, row),
+        row.author,
+        row.created_at,
+        row.started_at,
+        row.ended_at,
+        row.deleted_at,
+        parameters,
+        tags,
+        properties,
+    )
+
+
+def _author(db: Transaction, row: sa.Row[Any]) -> Author | None:
+    if row.creator_member_id is None:
+        return None
+    if row.creator_object_id is None:
+        return Author(None, None, row.creator_member_id, row.creator_member_id)
+    profile = msgspec.json.decode(
+        db.keys.envelope.open_(row.creator_profile, PROFILE_CONTEXT), type=dict[str, str]
+    )
+    name = profile.get("display_name", "")
+    return Author(row.creator_object_id, row.creator_tenant_id, name, row.creator_member_id)
+
+
+PROFILE_CONTEXT = b"freehold.person.profile.v1"

@@ -1,0 +1,67 @@
+"""What can go wrong, as facts. Each façade prints a Problem in its own envelope (api/errors.py)."""
+
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """`code` is stable and machine-readable; `message` says what to do next and names no secret."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, code: str, message: str, *, target: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.target = target
+
+
+class Invalid(Problem):
+    status = 400
+
+
+class Unauthenticated(Problem):
+    status = 401
+
+
+class Forbidden(Problem):
+    status = 403
+
+
+class NotFound(Problem):
+    status = 404
+
+
+class MethodNotAllowed(Problem):
+    status = 405
+
+
+class Conflict(Problem):
+    status = 409
+
+
+class PreconditionFailed(Problem):
+    status = 412
+
+
+class TooLarge(Problem):
+    status = 413
+
+
+class RangeNotSatisfiable(Problem):
+    status = 416
+
+
+class TooManyRequests(Problem):
+    status = 429
+
+
+class NotImplementedHere(Problem):
+    status = 501
+
+
+class Unavailable(Problem):
+    status = 503
+
+
+class InsufficientStorage(Problem):
+    status = 507

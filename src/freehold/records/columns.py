@@ -1,0 +1,154 @@
+"""Column makers. Those for free-form content take a rule first and have no default: silence is an error."""
+
+import math
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+)
+from sqlalchemy import Text as SqlText
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from freehold.kit.problems import Invalid
+from freehold.records.rules import ColumnRule, Link, LinkKind, Personal, Plain, Secret
+
+_BIG = BigInteger().with_variant(Integer(), "sqlite")
+_BINARY_TEXT = String().with_variant(SqlText(collation="C"), "postgresql")
+
+
+class Text(TypeDecorator[str]):
+    """Text in binary order on both databases. Refuses NUL, which one of them cannot hold, and half surrogates."""
+
+    impl = _BINARY_TEXT
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is not None and not value.isascii():
+            _refuse_surrogates(value)
+        if value is not None and "\0" in value:
+            raise Invalid(
+                "InvalidText",
+                "Text may not contain a NUL character. Remove it and try again.",
+            )
+        return value
+
+
+class Double(TypeDecorator[float]):
+    """A double that keeps infinities and NaN. NaN is NULL on both databases (SQLite would make it so silently)."""
+
+    impl = Float(53)
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        return None if value is None or math.isnan(value) else value
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> float:
+        return math.nan if value is None else value
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value kept as text, byte for byte the same on both databases."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else msgspec.json.decode(value)
+
+
+def _refuse_surrogates(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        message = "Text must be valid Unicode: it holds half of a surrogate pair."
+        raise Invalid("InvalidText", message) from None
+
+
+def plain() -> Plain:
+    return Plain()
+
+
+def personal(*, of: str) -> Personal:
+    return Personal(of)
+
+
+def secret(*, because: str) -> Secret:
+    return Secret(because)
+
+
+def key() -> Column[int]:
+    """The integer key of a row. It never leaves the server."""
+    return Column(_BIG, primary_key=True, autoincrement=True, info={"key": True})
+
+
+def workspace() -> Column[int]:
+    """The workspace that a row belongs to: it goes when the workspace is erased."""
+    return link("workspaces", LinkKind.DEEP, target="workspace_id")
+
+
+def link(
+    to: str,
+    kind: LinkKind,
+    *,
+    null: bool = False,
+    target: str = "row_id",
+    index: bool = False,
+    because: str = "",
+    basis: str = "",
+) -> Column[int]:
+    """A reference to a row of the table `to`, and what happens when that row is erased."""
+    rule = Link(to, kind, because, basis)
+    return Column(
+        _BIG,
+        ForeignKey(f"{to}.{target}"),
+        nullable=null,
+        index=index,
+        info={"link": rule},
+    )
+
+
+def text(rule: ColumnRule, *, null: bool = False) -> Column[str]:
+    return Column(Text(), nullable=null, info={"rule": rule})
+
+
+def json(rule: ColumnRule, *, null: bool = False) -> Column[Any]:
+    return Column(Json(), nullable=null, info={"rule": rule})
+
+
+def blob(rule: ColumnRule, *, null: bool = False) -> Column[bytes]:
+    return Column(LargeBinary(), nullable=null, info={"rule": rule})
+
+
+def object_key(rule: ColumnRule, *, prefix: str) -> Column[str]:
+    """The key of an object in the object store that this row owns; it lies below `prefix`."""
+    return Column(Text(), nullable=False, info={"rule": rule, "object_prefix": prefix})
+
+
+def integer(*, null: bool = False) -> Column[int]:
+    return cast("Column[int]", Column(_BIG, nullable=null))
+
+
+def moment(*, null: bool = False) -> Column[int]:
+    """Microseconds since 1970 in UTC."""
+    return cast("Column[int]", Column(_BIG, nullable=null, info={"moment": True}))
+
+
+def double() -> Column[float]:
+    """Nullable in the database because NaN is stored as NULL; a row always has a value."""
+    return Column(Double(), nullable=True)
+
+
+def flag() -> Column[bool]:
+    return Column(Boolean(create_constraint=False), nullable=False)

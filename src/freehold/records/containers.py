@@ -1,0 +1,106 @@
+"""Where content lives: subscription, resource group, workspace. Their names fold case, as ARM's do."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Index, UniqueConstraint
+
+from freehold.records.catalogue import Record
+from freehold.records.columns import integer, json, key, link, moment, plain, text
+from freehold.records.rules import (
+    KEPT_UNTIL_ERASED,
+    WORKSPACE_ONLY,
+    Container,
+    LinkKind,
+    Removed,
+    Retained,
+    Rows,
+    Rules,
+    Withheld,
+    Writes,
+)
+
+_DIRECTORY = Withheld(because="it describes this server, not the workspace")
+_SERVER_FRAME = Retained(
+    because="it is the frame of the server, without content",
+    basis="operation of the service",
+)
+
+
+class Server(
+    Record,
+    table="servers",
+    rules=Rules(Container.SERVER, _DIRECTORY, _SERVER_FRAME, Writes.GROWING, KEPT_UNTIL_ERASED),
+):
+    """One row: what this server is. `format_version` is the newest stored form it writes."""
+
+    row_id = key()
+    server_id = text(plain())
+    tenant_id = text(plain())
+    format_version = integer()
+    created_at = moment()
+
+
+class Subscription(
+    Record,
+    table="subscriptions",
+    rules=Rules(Container.SERVER, _DIRECTORY, _SERVER_FRAME, Writes.GROWING, KEPT_UNTIL_ERASED),
+):
+    row_id = key()
+    subscription_id = text(plain())
+    display_name = text(plain())
+    created_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("subscription_id")
+
+
+class ResourceGroup(
+    Record,
+    table="resource_groups",
+    rules=Rules(Container.SERVER, _DIRECTORY, _SERVER_FRAME, Writes.GROWING, KEPT_UNTIL_ERASED),
+):
+    row_id = key()
+    subscription_row = link("subscriptions", LinkKind.DEEP)
+    name = text(plain())
+    name_folded = text(plain())
+    location = text(plain())
+    created_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("subscription_row", "name_folded")
+
+
+class Workspace(
+    Record,
+    table="workspaces",
+    rules=Rules(
+        Container.WORKSPACE,
+        Rows(WORKSPACE_ONLY),
+        Removed(),
+        Writes.GROWING,
+        KEPT_UNTIL_ERASED,
+    ),
+):
+    """`workspace_id` is the integer key; `public_id` is the id that clients see (`properties.workspaceId`)."""
+
+    workspace_id = key()
+    resource_group_row = link("resource_groups", LinkKind.DEEP)
+    public_id = text(plain())
+    name = text(plain())
+    name_folded = text(plain())
+    location = text(plain())
+    friendly_name = text(plain())
+    description = text(plain())
+    sku = text(plain())
+    tags = json(plain())
+    properties = json(plain())
+    created_at = moment()
+    updated_at = moment()
+    hidden_at = moment(null=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("public_id")
+        yield UniqueConstraint("resource_group_row", "name_folded")

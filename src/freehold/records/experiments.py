@@ -1,0 +1,56 @@
+"""Experiments and their tags."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Index, UniqueConstraint
+
+from freehold.records.catalogue import Record
+from freehold.records.columns import integer, key, link, moment, plain, text, workspace
+from freehold.records.rules import (
+    EVERYWHERE,
+    KEPT_UNTIL_ERASED,
+    Container,
+    LinkKind,
+    Removed,
+    Rows,
+    Rules,
+    Writes,
+)
+
+_CONTENT = Rules(Container.WORKSPACE, Rows(EVERYWHERE), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+
+
+class Experiment(Record, table="experiments", rules=_CONTENT):
+    """`archived_at`: archived (Azure) or deleted but restorable (MLflow). `hidden_at`: an erasure has begun.
+
+    `next_run_number` is a counter that goes on after a run is erased.
+    """
+
+    row_id = key()
+    workspace_id = workspace()
+    experiment_id = text(plain())
+    name = text(plain())
+    description = text(plain(), null=True)
+    next_run_number = integer()
+    created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
+    created_at = moment()
+    updated_at = moment()
+    archived_at = moment(null=True)
+    hidden_at = moment(null=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("workspace_id", "experiment_id")
+        yield UniqueConstraint("workspace_id", "name")
+
+
+class ExperimentTag(Record, table="experiment_tags", rules=_CONTENT):
+    row_id = key()
+    workspace_id = workspace()
+    experiment_row = link("experiments", LinkKind.DEEP)
+    key = text(plain())
+    value = text(plain())
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("workspace_id", "experiment_row", "key")

@@ -1,0 +1,142 @@
+"""What export and erasure themselves leave behind: leases, kept bags, certificates, the forget list."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Index, UniqueConstraint
+
+from freehold.records.catalogue import Record
+from freehold.records.columns import (
+    blob,
+    integer,
+    json,
+    key,
+    link,
+    moment,
+    plain,
+    text,
+    workspace,
+)
+from freehold.records.rules import (
+    KEPT_UNTIL_ERASED,
+    Container,
+    LinkKind,
+    Removed,
+    Retained,
+    Retention,
+    Rules,
+    Withheld,
+    Writes,
+)
+
+
+class ExportLease(
+    Record,
+    table="export_leases",
+    rules=Rules(
+        Container.WORKSPACE,
+        Withheld(because="it only holds back the removal of rows that an export still reads"),
+        Removed(),
+        Writes.GROWING,
+        Retention("until the export ends or the lease expires"),
+    ),
+):
+    """While it stands, compaction marks its inputs dead instead of removing them. `marks`: table → last row."""
+
+    row_id = key()
+    workspace_id = workspace()
+    operation_id = text(plain())
+    marks = json(plain())
+    snapshot_at = moment()
+    expires_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("operation_id", "workspace_id")
+
+
+class KeptBag(
+    Record,
+    table="kept_bags",
+    rules=Rules(
+        Container.WORKSPACE,
+        Withheld(because="a bag does not hold the bags made before it"),
+        Removed(),
+        Writes.GROWING,
+        Retention("until it is downloaded and dropped, or seven days"),
+    ),
+):
+    """An export that lies on this server, in `exports/<operation_id>`: a copy of what it covers.
+
+    Both links null: it covers the whole workspace. `parts` lists the finished files of an export under way.
+    """
+
+    row_id = key()
+    workspace_id = workspace()
+    experiment_row = link("experiments", LinkKind.COVERS, null=True, index=True)
+    run_row = link("runs", LinkKind.COVERS, null=True, index=True)
+    operation_id = text(plain())
+    state = text(plain())
+    parts = json(plain())
+    size = integer()
+    snapshot_at = moment()
+    expires_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("operation_id", "workspace_id")
+
+
+class Certificate(
+    Record,
+    table="certificates",
+    rules=Rules(
+        Container.SERVER,
+        Withheld(because="the certificate of an export lies in its bag; others are public by their id"),
+        Retained(
+            because="it proves what was done; it holds counts, digests and random ids, no name",
+            basis="accountability (GDPR Art. 5(2))",
+        ),
+        Writes.GROWING,
+        KEPT_UNTIL_ERASED,
+    ),
+):
+    """A signed statement (JWS, Ed25519) about an export or an erasure."""
+
+    row_id = key()
+    certificate_id = text(plain())
+    operation_id = text(plain())
+    kind = text(plain())
+    jws = text(plain())
+    created_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("certificate_id")
+        yield Index(None, "operation_id")
+
+
+class ForgottenId(
+    Record,
+    table="forgotten_ids",
+    rules=Rules(
+        Container.SERVER,
+        Withheld(because="keyed digests mean nothing without this server's key"),
+        Retained(
+            because="without it a retry, a late upload or a restored backup would bring back what was erased",
+            basis="legal obligation to keep it erased (GDPR Art. 17)",
+        ),
+        Writes.GROWING,
+        Retention("until its expiry, then removed"),
+    ),
+):
+    """HMAC(key, kind ‖ container ‖ id) of an id that was erased. A hit reads as 404."""
+
+    row_id = key()
+    digest = blob(plain())
+    key_id = text(plain())
+    created_at = moment()
+    expires_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("digest")

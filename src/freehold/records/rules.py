@@ -1,0 +1,163 @@
+"""The words a record uses to say whose it is, how it leaves and how it dies. Nothing here has a default."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CatalogueError(TypeError):
+    """A record or a column does not say what it must. Raised while its module is imported."""
+
+
+class Container(StrEnum):
+    """What content belongs to; exactly one for each record."""
+
+    SERVER = "server"
+    WORKSPACE = "workspace"
+
+
+class Scope(StrEnum):
+    """What can be exported or erased as a whole."""
+
+    WORKSPACE = "workspace"
+    EXPERIMENT = "experiment"
+    RUN = "run"
+
+
+class LinkKind(StrEnum):
+    """What becomes of a row when the row it links to is erased."""
+
+    DEEP = "deep"
+    """It goes too."""
+    SHALLOW = "shallow"
+    """It stays; the link is set to null."""
+    REFCOUNT = "refcount"
+    """The other way round: what it links to goes with its last referrer."""
+    RESTRICT = "restrict"
+    """It refuses: what is linked to cannot be erased while this row stands."""
+    DECORRELATE = "decorrelate"
+    """It stays, and so does what it links to, as a pseudonym."""
+    RETAIN = "retain"
+    """It stays as it is, with a reason and a legal basis."""
+    COVERS = "covers"
+    """It holds a copy of what it links to and of all below it: it goes when any of that is erased."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Exported as rows, in the scopes named."""
+
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Exported in decoded form, as rows of another table, in the scopes named."""
+
+    scopes: frozenset[Scope]
+    into: str
+    codec: str
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """Never exported. An export's coverage.json prints the reason."""
+
+    because: str
+
+    def __post_init__(self) -> None:
+        _require(self.because, "Withheld")
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Rows are deleted when what they belong to is erased."""
+
+
+@dataclass(frozen=True)
+class Retained:
+    """Rows outlive an erasure. Plans and certificates print the reason and the legal basis."""
+
+    because: str
+    basis: str
+
+    def __post_init__(self) -> None:
+        _require(self.because, "Retained")
+        _require(self.basis, "Retained")
+
+
+class Writes(StrEnum):
+    """How a table changes, which decides what an erasure must do to free its pages."""
+
+    APPEND_ONLY = "append-only"
+    """Integer key, no text index, payload never updated: secure_delete alone clears it."""
+    GROWING = "growing"
+    """Indexes on text or updates: page splits may leave copies, so it is rewritten before *verified*."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long rows are kept where nobody erases them."""
+
+    text: str
+
+
+KEPT_UNTIL_ERASED = Retention("kept until it is erased")
+
+Export = Rows | Decoded | Withheld
+Erasure = Removed | Retained
+
+
+@dataclass(frozen=True)
+class Rules:
+    container: Container
+    export: Export
+    erasure: Erasure
+    writes: Writes
+    retention: Retention
+
+
+EVERYWHERE = frozenset(Scope)
+WORKSPACE_ONLY = frozenset({Scope.WORKSPACE})
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Not about a person."""
+
+
+@dataclass(frozen=True)
+class Personal:
+    """About a person: `of` names the column of the same row that links to them ('row' is the row itself)."""
+
+    of: str
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Gives power to whoever holds it: sealed or hashed, never exported."""
+
+    because: str
+
+    def __post_init__(self) -> None:
+        _require(self.because, "Secret")
+
+
+ColumnRule = Plain | Personal | Secret
+
+
+@dataclass(frozen=True)
+class Link:
+    to: str
+    kind: LinkKind
+    because: str = ""
+    basis: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind is LinkKind.RETAIN:
+            _require(self.because, "a retained link")
+            _require(self.basis, "a retained link")
+
+
+def _require(text: str, what: str) -> None:
+    if not text.strip():
+        raise CatalogueError(f"{what} needs a reason: say why in because=… (and basis=… where it is kept).")

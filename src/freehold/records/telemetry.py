@@ -1,0 +1,34 @@
+"""Telemetry: what people did with the workspace's lifecycle. It stays on this server."""
+
+from freehold.records.catalogue import Record
+from freehold.records.columns import key, link, moment, plain, text, workspace
+from freehold.records.rules import (
+    WORKSPACE_ONLY,
+    Container,
+    LinkKind,
+    Removed,
+    Retention,
+    Rows,
+    Rules,
+    Writes,
+)
+
+
+class TelemetryRecord(
+    Record,
+    table="telemetry_records",
+    rules=Rules(
+        Container.WORKSPACE,
+        Rows(WORKSPACE_ONLY),
+        Removed(),
+        Writes.APPEND_ONLY,
+        Retention("90 days"),
+    ),
+):
+    """One interaction of one member: which kind, when. No argument, no name."""
+
+    row_id = key()
+    workspace_id = workspace()
+    member_row = link("members", LinkKind.DECORRELATE, null=True)
+    interaction = text(plain())
+    happened_at = moment()

@@ -1,0 +1,77 @@
+"""Every setting, typed and documented. Flags win over the environment, the environment over `freehold.toml`."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "FREEHOLD_"
+SETTINGS_FILE = "freehold.toml"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    data: Annotated[str, Meta(description="folder that holds everything the server keeps")] = "~/.freehold"
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    http_port: Annotated[
+        int, Meta(ge=0, le=65535, description="plain HTTP; bearer tokens on loopback only")
+    ] = 8080
+    https_port: Annotated[int, Meta(ge=0, le=65535, description="HTTPS with the server's own private CA")] = (
+        8443
+    )
+    database: Annotated[str, Meta(description="empty: SQLite in the data folder; or a postgresql:// URL")] = (
+        ""
+    )
+    objects: Annotated[str, Meta(description="empty: the data folder; or a file:// URL of a folder")] = ""
+    keys: Annotated[
+        str, Meta(description="empty: `keys` in the data folder; a folder apart from it is better")
+    ] = ""
+    public_host: Annotated[str, Meta(description="host name that clients use, if not the address above")] = ""
+    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    sqlite_driver: Annotated[str, Meta(pattern="^(sqlite3|pysqlite3)$", description="which SQLite build")] = (
+        "sqlite3"
+    )
+    readers: Annotated[int, Meta(ge=1, le=64, description="threads that read the database")] = 4
+    max_body: Annotated[int, Meta(ge=1024, description="bytes of a JSON body")] = 1_048_576
+    max_object: Annotated[int, Meta(ge=1024, description="bytes of one uploaded object")] = 1 << 40
+    telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
+    forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = (
+        3650
+    )
+    sweep_seconds: Annotated[int, Meta(ge=1, description="pause between background sweeps")] = 30
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data).expanduser().resolve()
+
+    @property
+    def key_folder(self) -> Path:
+        return Path(self.keys).expanduser().resolve() if self.keys else self.data_folder / "keys"
+
+    @property
+    def is_embedded(self) -> bool:
+        """SQLite in the data folder: one server process, which alone writes."""
+        return not self.database
+
+
+def load_settings(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Settings from flags (None = not given), `FREEHOLD_…` and the data folder's file. Raises ValueError."""
+    names = {field.name for field in msgspec.structs.fields(Settings)}
+    given = {name: value for name, value in flags.items() if value is not None}
+    from_environ = {
+        name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ
+    }
+    data = str(given.get("data") or from_environ.get("data") or Settings.data)
+    merged = _from_file(Path(data).expanduser() / SETTINGS_FILE) | from_environ | given
+    unknown = sorted(merged.keys() - names)
+    if unknown:
+        raise ValueError(
+            f"Unknown setting {', '.join(unknown)}. The settings are: {', '.join(sorted(names))}."
+        )
+    return msgspec.convert(merged, Settings, strict=False)
+
+
+def _from_file(path: Path) -> dict[str, object]:
+    return tomllib.loads(path.read_text()) if path.is_file() else {}

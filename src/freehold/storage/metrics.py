@@ -1,0 +1,151 @@
+"""The metric codec: columns of points packed into one immutable blob.
+
+Form 1 (raw, below PACKED_FROM points): struct rows after the key dictionary; cheap for a metric per request.
+Form 2 (packed): key index, steps and times as deltas, values; each column byte-shuffled, all of it one zstd frame.
+Both begin with a form byte, so that both stay readable for ever. Integers are little-endian.
+"""
+
+import struct
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import zstandard
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RAW, PACKED = 1, 2
+PACKED_FROM = 16
+LEVEL = 1
+_HEAD = struct.Struct("<BII")
+_POINT = struct.Struct("<Hqqd")
+_LARGEST_KEY_COUNT = 1 << 16
+
+
+class Point(NamedTuple):
+    """`step` int64, `at` microseconds UTC, `value` any double."""
+
+    key: str
+    step: int
+    at: int
+    value: float
+
+
+class MetricColumns(NamedTuple):
+    """Equal-length columns; `key_index` points into `keys`."""
+
+    keys: list[str]
+    key_index: "NDArray[np.uint16]"
+    step: "NDArray[np.int64]"
+    at: "NDArray[np.int64]"
+    value: "NDArray[np.float64]"
+
+
+def encode_points(points: list[Point]) -> bytes:
+    """A segment of these points, in the form that suits their number."""
+    if len(points) >= PACKED_FROM:
+        return encode_segment(columns_of(points))
+    index: dict[str, int] = {}
+    rows = [_POINT.pack(index.setdefault(p.key, len(index)), p.step, p.at, p.value) for p in points]
+    keys = msgspec.json.encode(list(index))
+    return b"".join((_HEAD.pack(RAW, len(points), len(keys)), keys, *rows))
+
+
+def columns_of(points: Iterable[Point]) -> MetricColumns:
+    import numpy as np  # late: small requests, and so small servers, never need it
+
+    keys, steps, times, values = zip(*points, strict=True)
+    index: dict[str, int] = {}
+    positions = [index.setdefault(key, len(index)) for key in keys]
+    if len(index) > _LARGEST_KEY_COUNT:
+        raise ValueError(f"A segment holds at most {_LARGEST_KEY_COUNT} different metrics.")
+    return MetricColumns(
+        list(index),
+        np.array(positions, np.uint16),
+        np.array(steps, np.int64),
+        np.array(times, np.int64),
+        np.array(values, np.float64),
+    )
+
+
+def encode_segment(columns: MetricColumns) -> bytes:
+    keys = msgspec.json.encode(columns.keys)
+    packed = b"".join(
+        (
+            _shuffle(columns.key_index.astype("<u2", copy=False)),
+            _shuffle(_delta(columns.step)),
+            _shuffle(_delta(columns.at)),
+            _shuffle(columns.value.astype("<f8", copy=False)),
+        )
+    )
+    frame = zstandard.ZstdCompressor(level=LEVEL).compress(keys + packed)
+    return _HEAD.pack(PACKED, len(columns.step), len(keys)) + frame
+
+
+def decode_segment(payload: bytes) -> MetricColumns:
+    """The columns of a segment or chunk of any form ever written. Raises ValueError for anything else."""
+    if len(payload) < _HEAD.size:
+        raise ValueError("This is no metric segment: it is shorter than its head.")
+    form, count, key_bytes = _HEAD.unpack_from(payload)
+    body = payload[_HEAD.size :]
+    if form == RAW:
+        return _decode_raw(body, count, key_bytes)
+    if form == PACKED:
+        return _decode_packed(body, count, key_bytes)
+    raise ValueError(
+        f"Metric segment of form {form}: this version of Freehold reads forms {RAW} and {PACKED}."
+    )
+
+
+def _decode_raw(body: bytes, count: int, key_bytes: int) -> MetricColumns:
+    import numpy as np
+
+    keys = msgspec.json.decode(body[:key_bytes], type=list[str])
+    shape = np.dtype([("key", "<u2"), ("step", "<i8"), ("at", "<i8"), ("value", "<f8")])
+    rows = np.frombuffer(body, shape, count, key_bytes)
+    return MetricColumns(keys, rows["key"], rows["step"], rows["at"], rows["value"])
+
+
+def _decode_packed(body: bytes, count: int, key_bytes: int) -> MetricColumns:
+    import numpy as np
+
+    data = zstandard.ZstdDecompressor().decompress(body)
+    keys = msgspec.json.decode(data[:key_bytes], type=list[str])
+    at = key_bytes
+    columns = []
+    for kind in ("<u2", "<i8", "<i8", "<f8"):
+        width = np.dtype(kind).itemsize
+        columns.append(_unshuffle(data, at, count, width).view(kind).reshape(count))
+        at += count * width
+    index, step, when, value = columns
+    return MetricColumns(
+        keys,
+        index,
+        np.cumsum(step, dtype=np.int64),
+        np.cumsum(when, dtype=np.int64),
+        value,
+    )
+
+
+def _delta(column: "NDArray[np.int64]") -> "NDArray[np.int64]":
+    import numpy as np
+
+    delta = np.empty(len(column), "<i8")
+    delta[:1] = column[:1]
+    np.subtract(column[1:], column[:-1], out=delta[1:])  # wraps around on overflow, and so does the sum
+    return delta
+
+
+def _shuffle(column: "NDArray[Any]") -> bytes:
+    """Bytes of equal weight side by side: high bytes of neighbours are alike and compress well."""
+    width = column.dtype.itemsize
+    return column.view("u1").reshape(len(column), width).T.tobytes()
+
+
+def _unshuffle(data: bytes, at: int, count: int, width: int) -> "NDArray[np.uint8]":
+    import numpy as np
+
+    planes = np.frombuffer(data, np.uint8, count * width, at).reshape(width, count)
+    return np.ascontiguousarray(planes.T)

@@ -1,0 +1,171 @@
+"""The only file that asks which database it is."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool
+
+BUSY_MILLISECONDS = 30_000
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
+    "PRAGMA cache_size=-16000",
+)
+
+
+def is_postgres(bind: sa.Engine | sa.Connection) -> bool:
+    return bind.dialect.name == "postgresql"
+
+
+def sqlite_engine(path: Path, driver: str = "sqlite3") -> sa.Engine:
+    """An engine whose connections carry the house's pragmas and never begin a transaction by themselves."""
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        module=_sqlite_module(driver),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"check_same_thread": False, "cached_statements": 256},
+    )
+    event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def postgres_engine(url: str, pool_size: int) -> sa.Engine:
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    return sa.create_engine(parsed, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
+
+
+def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT with on_conflict_do_update / on_conflict_do_nothing, which both databases spell alike."""
+    return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
+
+
+def is_disk_full(fault: BaseException) -> bool:
+    text = str(fault).lower()
+    return (
+        "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text
+    )
+
+
+def is_integrity_fault(fault: BaseException) -> bool:
+    return isinstance(fault, sa.exc.IntegrityError)
+
+
+def is_worth_a_retry(fault: BaseException) -> bool:
+    """A deadlock or a serialisation failure: PostgreSQL asks for the transaction to be run again."""
+    state = getattr(fault.orig, "sqlstate", None) if isinstance(fault, DBAPIError) else None
+    return state in {"40001", "40P01"}
+
+
+class Prepared:
+    """A statement compiled once and run on the driver's connection: the hot path, without the ORM's bookkeeping.
+
+    `build` is called once per database kind with the dialect's `insert` function.
+    """
+
+    def __init__(self, build: Callable[[Callable[[sa.Table], Any]], Any]) -> None:
+        self._build = build
+        self._compiled: dict[str, tuple[str, tuple[str, ...] | None]] = {}
+
+    def one(self, connection: sa.Connection, params: dict[str, Any]) -> Sequence[Any] | None:
+        sql, order = self._sql(connection)
+        row: Sequence[Any] | None = _raw(connection).execute(sql, _arrange(params, order)).fetchone()
+        return row
+
+    def all(self, connection: sa.Connection, params: dict[str, Any]) -> list[Sequence[Any]]:
+        sql, order = self._sql(connection)
+        rows: list[Sequence[Any]] = _raw(connection).execute(sql, _arrange(params, order)).fetchall()
+        return rows
+
+    def run(self, connection: sa.Connection, params: dict[str, Any]) -> None:
+        sql, order = self._sql(connection)
+        _raw(connection).execute(sql, _arrange(params, order))
+
+    def many(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+        sql, order = self._sql(connection)
+        _raw(connection).cursor().executemany(sql, [_arrange(row, order) for row in rows])
+
+    def _sql(self, connection: sa.Connection) -> tuple[str, tuple[str, ...] | None]:
+        found = self._compiled.get(connection.dialect.name)
+        if found is None:
+            insert = postgresql.insert if is_postgres(connection) else sqlite.insert
+            compiled = self._build(insert).compile(dialect=connection.dialect)
+            order = tuple(compiled.positiontup) if compiled.positional else None
+            found = self._compiled[connection.dialect.name] = (str(compiled), order)
+        return found
+
+
+def _arrange(params: dict[str, Any], order: tuple[str, ...] | None) -> Any:
+    return params if order is None else [params[name] for name in order]
+
+
+def _raw(connection: sa.Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _sqlite_module(driver: str) -> ModuleType:
+    if driver == "sqlite3":
+        return sqlite3
+    from pysqlite3 import (
+        dbapi2,
+    )  # an ordinary SQLite build, to test without a distribution's settings
+
+    module: ModuleType = dbapi2
+    return module
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+@compiles(sa.PrimaryKeyConstraint, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]  # sqlalchemy has no types here
+def _workspace_first(constraint: sa.PrimaryKeyConstraint, compiler: Any, **_: Any) -> str:
+    """On PostgreSQL a workspace's rows are keyed (workspace_id, row_id), so tables can be split by workspace."""
+    columns = [column.name for column in constraint.columns]
+    if columns == ["row_id"] and "workspace_id" in constraint.table.columns:
+        columns.insert(0, "workspace_id")
+    listed = ", ".join(columns)
+    return f"CONSTRAINT {compiler.preparer.format_constraint(constraint)} PRIMARY KEY ({listed})"
+
+
+@compiles(sa.ForeignKeyConstraint, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]  # sqlalchemy has no types here
+def _link_within_workspace(constraint: sa.ForeignKeyConstraint, compiler: Any, **_: Any) -> str:
+    """On PostgreSQL a link between rows of one workspace names the workspace too, as the key there does."""
+    element = constraint.elements[0]
+    local, (table, column) = element.parent.name, element.target_fullname.split(".")
+    within = (
+        column == "row_id" and "workspace_id" in constraint.table.columns and table not in server_tables()
+    )
+    mine, theirs = (f"workspace_id, {local}", f"workspace_id, {column}") if within else (local, column)
+    name = compiler.preparer.format_constraint(constraint)
+    return f"CONSTRAINT {name} FOREIGN KEY ({mine}) REFERENCES {table} ({theirs})"
+
+
+def server_tables() -> frozenset[str]:
+    """Tables without a workspace: links to them stay single."""
+    from freehold.records.catalogue import (
+        catalogue,
+    )  # late: the catalogue is filled by then
+    from freehold.records.rules import Container
+
+    return frozenset(n for n, record in catalogue().items() if record.rules.container is Container.SERVER)
+
+
+def dialect_of(connection: sa.Connection) -> Dialect:
+    return connection.dialect

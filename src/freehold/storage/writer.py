@@ -1,0 +1,187 @@
+"""Group commit: one thread writes SQLite; commands that wait while a commit is on its way share the next one."""
+
+import queue
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from freehold.kit.problems import InsufficientStorage, Problem, Unavailable
+from freehold.storage.portable import is_disk_full
+from freehold.storage.transaction import Transaction
+
+LARGEST_GROUP = 512
+T = TypeVar("T")
+Payload = TypeVar("Payload", contravariant=True)
+
+
+class Stream(Protocol[Payload]):
+    """A kind of append whose small payloads for one key are written together."""
+
+    def apply(self, db: Transaction, key: Hashable, payloads: list[Payload]) -> None:
+        """Write all payloads of the key. Raises for all of them; each is then tried alone."""
+        ...
+
+
+@dataclass(slots=True)
+class Command:
+    """A call on the writer's thread. `stream` set: the call may be joined with others of its key."""
+
+    call: Callable[[Transaction], Any] | None
+    settle: Callable[["Command"], None]
+    stream: Stream[Any] | None = None
+    key: Hashable = None
+    payload: Any = None
+    result: Any = None
+    fault: BaseException | None = None
+    after: list[Callable[[], None]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Exclusive(Generic[T]):
+    """A call outside any transaction, with the writer's connection to itself (VACUUM, checkpoint)."""
+
+    call: Callable[[Any], T]
+    future: "Future[T]"
+
+
+class GroupWriter:
+    """Owns the one writing connection. `settle_many` delivers a group's results in one go."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        transaction: Callable[[sa.Connection], Transaction],
+        settle_many: Callable[[list[Command]], None],
+    ) -> None:
+        self._engine = engine
+        self._transaction = transaction
+        self._settle_many = settle_many
+        self._queue: queue.SimpleQueue[Command | Exclusive[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="freehold-writer", daemon=True)
+        self._open = True
+        self._thread.start()
+
+    def submit(self, command: "Command | Exclusive[Any]") -> None:
+        if not self._open:
+            raise Unavailable("ServerStopping", "The server is stopping. Try again in a moment.")
+        self._queue.put(command)
+
+    def close(self) -> None:
+        """Finish what is queued, then stop."""
+        if self._open:
+            self._open = False
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            while (item := self._queue.get()) is not None:
+                group = [item]
+                stopping = self._drain_into(group)
+                self._serve(connection, raw, group)
+                if stopping:
+                    return
+
+    def _drain_into(self, group: list[Command | Exclusive[Any]]) -> bool:
+        while len(group) < LARGEST_GROUP:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return False
+            if item is None:
+                return True
+            group.append(item)
+        return False
+
+    def _serve(self, connection: sa.Connection, raw: Any, group: list[Command | Exclusive[Any]]) -> None:
+        commands: list[Command] = []
+        for item in group:
+            if isinstance(item, Exclusive):
+                self._commit(connection, raw, commands)
+                commands = []
+                _run_exclusive(item, raw)
+            else:
+                commands.append(item)
+        self._commit(connection, raw, commands)
+
+    def _commit(self, connection: sa.Connection, raw: Any, commands: list[Command]) -> None:
+        if not commands:
+            return
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+            self._run_commands(connection, raw, commands)
+            raw.execute("COMMIT")
+        except Exception as fault:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            for command in commands:
+                command.fault, command.after = _as_problem(fault), []
+        for command in commands:
+            for action in command.after:
+                action()
+        self._settle_many(commands)
+
+    def _run_commands(self, connection: sa.Connection, raw: Any, commands: list[Command]) -> None:
+        joined: dict[tuple[int, Hashable], list[Command]] = {}
+        for command in commands:
+            if command.stream is None:
+                self._run_one(connection, raw, [command])
+            else:
+                joined.setdefault((id(command.stream), command.key), []).append(command)
+        for members in joined.values():
+            self._run_joined(connection, raw, members)
+
+    def _run_joined(self, connection: sa.Connection, raw: Any, members: list[Command]) -> None:
+        self._run_one(connection, raw, members)
+        if members[0].fault is not None and len(members) > 1:
+            for member in members:
+                member.fault = None
+                self._run_one(connection, raw, [member])
+
+    def _run_one(self, connection: sa.Connection, raw: Any, members: list[Command]) -> None:
+        """One savepoint: a command that fails undoes itself and never its group."""
+        db = self._transaction(connection)
+        raw.execute("SAVEPOINT command")
+        try:
+            _call(db, members)
+        except Exception as fault:
+            if not raw.in_transaction:  # SQLite undid the whole transaction: disk full, I/O error
+                raise
+            raw.execute("ROLLBACK TO command")
+            raw.execute("RELEASE command")
+            if is_disk_full(fault):
+                raise
+            for member in members:
+                member.fault = fault
+            return
+        raw.execute("RELEASE command")
+        members[0].after = db.take_after_commit()
+
+
+def _call(db: Transaction, members: list[Command]) -> None:
+    first = members[0]
+    if first.stream is not None:
+        first.stream.apply(db, first.key, [member.payload for member in members])
+    elif first.call is not None:
+        first.result = first.call(db)
+
+
+def _run_exclusive(item: Exclusive[Any], raw: Any) -> None:
+    try:
+        item.future.set_result(item.call(raw))
+    except Exception as fault:
+        item.future.set_exception(_as_problem(fault))
+
+
+def _as_problem(fault: Exception) -> Exception:
+    if isinstance(fault, Problem):
+        return fault
+    if is_disk_full(fault):
+        message = "The disk is full: nothing was written. Reading still works; free some space and try again."
+        return InsufficientStorage("InsufficientStorage", message)
+    return fault
