@@ -12,7 +12,7 @@ WORKERS ?= 2
 ARGS ?=
 
 # --no-deps: the lock is complete. --no-build-isolation: what builds is locked too. Only bagit comes as source.
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps \
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps \
        --no-build-isolation --only-binary :all: --no-binary bagit
 
 .PHONY: help setup demo serve test check test-all bench lock postgres sizes clean
@@ -74,5 +74,5 @@ $(VENV)/.runtime $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt | $(
 	@touch $@
 
 $(VENV)/.project: pyproject.toml requirements/runtime.in src/freehold/__init__.py | $(VENV)/.build
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip --disable-pip-version-check -qq install --no-deps --no-build-isolation -e .
 	@touch $@
