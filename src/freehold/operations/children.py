@@ -1,0 +1,107 @@
+"""CPU-heavy parts run in a child process: it reads the database and makes files, and dies with its parent.
+
+The child is `python -m freehold.worker TASK`. It is given one JSON line on its standard input, which stays open: when
+that ends, the child ends. It answers with JSON lines: {"progress": …} any number of times, then {"result": …} or
+{"problem": {"code", "message"}}.
+"""
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import IO, Any
+
+import msgspec
+
+from freehold.kit.problems import Problem, Unavailable
+from freehold.settings import Settings
+
+WORKER = (sys.executable, "-m", "freehold.worker")
+CHECK_SECONDS = 0.5
+
+
+class TaskRefused(Problem):
+    """The task raised a Problem; trying again will not help."""
+
+    status = 422
+
+
+def run_child(
+    task: str,
+    job: Mapping[str, Any],
+    settings: Settings,
+    *,
+    on_progress: Callable[[Mapping[str, Any]], None] | None = None,
+    check: Callable[[], None] | None = None,
+    command: Sequence[str] = WORKER,
+) -> Mapping[str, Any]:
+    """Run `task` in a child process and return its result. Whatever `check` or `on_progress` raises kills the child.
+
+    Raises TaskRefused with the task's own code, and Unavailable when the child died without an answer.
+    """
+    child = subprocess.Popen([*command, task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        _send(child, {"settings": msgspec.to_builtins(settings), "job": job})
+        return _answer(child, on_progress or _ignore, check or _pass)
+    finally:
+        _end(child)
+
+
+def _send(child: "subprocess.Popen[bytes]", message: Mapping[str, Any]) -> None:
+    assert child.stdin is not None
+    with suppress(BrokenPipeError):  # it died at once: _answer will say so
+        child.stdin.write(json.dumps(message).encode() + b"\n")
+        child.stdin.flush()
+
+
+def _answer(
+    child: "subprocess.Popen[bytes]",
+    on_progress: Callable[[Mapping[str, Any]], None],
+    check: Callable[[], None],
+) -> Mapping[str, Any]:
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_pump, args=(child.stdout, lines), daemon=True).start()
+    while line := _next_line(lines, check):
+        message = json.loads(line)
+        if "progress" in message:
+            on_progress(message["progress"])
+            check()
+        elif "result" in message:
+            result: Mapping[str, Any] = message["result"]
+            return result
+        else:
+            raise TaskRefused(message["problem"]["code"], message["problem"]["message"])
+    raise Unavailable("WorkerDied", "A worker process ended without an answer. The step will be tried again.")
+
+
+def _pump(stream: IO[bytes] | None, lines: "queue.SimpleQueue[bytes]") -> None:
+    assert stream is not None
+    with stream:
+        for line in stream:
+            lines.put(line)
+    lines.put(b"")
+
+
+def _next_line(lines: "queue.SimpleQueue[bytes]", check: Callable[[], None]) -> bytes:
+    while True:
+        try:
+            return lines.get(timeout=CHECK_SECONDS)
+        except queue.Empty:
+            check()
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.kill()
+    child.wait()
+    assert child.stdin is not None
+    with suppress(BrokenPipeError):
+        child.stdin.close()
+
+
+def _ignore(progress: Mapping[str, Any]) -> None: ...
+
+
+def _pass() -> None: ...

@@ -1,0 +1,228 @@
+"""Sees to it that every requested operation is run: starts, recovers, gives up and tidies. One thread of its own.
+
+`start()` returns at once; the engine is imported and launched in its thread, after the listening sockets are up. Until
+then requested operations wait as rows, which is where they always are: the engine's own file is disposable.
+"""
+
+import hashlib
+import importlib
+import logging
+import platform
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from freehold.kit.clock import MICROSECONDS
+from freehold.operations import queries
+from freehold.operations.runner import Runner
+from freehold.operations.steps import Kind, OperationContext, Step
+from freehold.operations.system_database import SystemDatabase
+from freehold.operations.workflows import Workflows
+from freehold.settings import Settings
+from freehold.storage.database import Database
+
+MOST_RECOVERIES = 50
+PACE_SECONDS = 0.1
+TIDY_SECONDS = 0.5
+SWEEP_SECONDS = 20.0
+STALE_SECONDS = 120
+RELAUNCH_SECONDS = 5.0
+LAST_STEP_SECONDS = 10.0
+log = logging.getLogger("freehold.operations")
+
+
+class OperationEngine:
+    """Register the kinds, then start. Safe to call from any thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        executor: str = "",
+        most_recoveries: int = MOST_RECOVERIES,
+    ) -> None:
+        """`executor` names this process among the workers of a deployment and must survive its restarts."""
+        self.kinds: dict[str, Kind] = {}
+        self._database = database
+        self._settings = settings
+        self._executor = executor or _this_place(settings)
+        self._most_recoveries = most_recoveries
+        self._requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._running = threading.Event()
+        self._active: set[str] = set()
+        self._idle = threading.Condition()
+        self._ended: set[str] = set()
+        self._runner = Runner(database, settings, self.kinds, self._stopping)
+        self._thread = threading.Thread(target=self._live, name="freehold-operations", daemon=True)
+
+    def register(
+        self, kind: str, steps: Sequence[Step], *, clean_up: Callable[[OperationContext], None] | None = None
+    ) -> None:
+        """Make operations of this kind known. The steps' names outlive a release: rename none."""
+        if kind in self.kinds:
+            raise ValueError(f"The operation kind {kind!r} is registered already.")
+        self.kinds[kind] = Kind(kind, tuple(steps), clean_up)
+
+    def knows(self, kind: str) -> bool:
+        return kind in self.kinds
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def start_soon(self, operation_id: str) -> None:
+        """For after_commit: never waits and never fails. The row is there; this only tells that it is."""
+        self._requests.put(operation_id)
+
+    def wait_until_running(self, timeout: float) -> bool:
+        return self._running.wait(timeout)
+
+    @property
+    def is_running(self) -> bool:
+        return self._running.is_set()
+
+    def stop(self, timeout: float = LAST_STEP_SECONDS) -> None:
+        """Let the steps that run commit, and leave the rest for the next start."""
+        self._stopping.set()
+        self._requests.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout + TIDY_SECONDS)
+
+    def _live(self) -> None:
+        system = self._open_system()
+        try:
+            workflows = self._launch(system)
+            if workflows is None:
+                return
+            try:
+                self._serve(workflows, system)
+            finally:
+                self._running.clear()
+                workflows.close()
+        finally:
+            if system is not None:
+                system.close()
+
+    def _open_system(self) -> SystemDatabase | None:
+        if not self._database.is_embedded:
+            return None
+        driver = importlib.import_module(f"{self._settings.sqlite_driver}.dbapi2")
+        return SystemDatabase(self._settings.data_folder, driver)
+
+    def _launch(self, system: SystemDatabase | None) -> Workflows | None:
+        """Launch, again and again if need be: a full disk or a database that is away may pass."""
+        while not self._stopping.is_set():
+            workflows = Workflows(
+                engine=system.engine if system is not None else None,
+                url=self._settings.database or None,
+                executor=self._executor,
+                run_slice=self._run_slice,
+                give_up=self._give_up,
+                most_recoveries=self._most_recoveries,
+            )
+            try:
+                workflows.launch()
+                return workflows
+            except Exception as fault:
+                log.error("operations cannot start yet", extra={"code": type(fault).__name__})
+                workflows.close()
+                self._stopping.wait(RELAUNCH_SECONDS)
+        return None
+
+    def _serve(self, workflows: Workflows, system: SystemDatabase | None) -> None:
+        next_sweep = time.monotonic()
+        while not self._stopping.is_set():
+            if time.monotonic() >= next_sweep:
+                self._guarded(partial(self._sweep, workflows, system))
+                self._running.set()
+                next_sweep = time.monotonic() + SWEEP_SECONDS
+            operation_id = self._next_request()
+            if operation_id is not None:
+                self._guarded(partial(workflows.start, operation_id))
+                self._stopping.wait(PACE_SECONDS)
+            elif self._ended:
+                self._guarded(partial(self._tidy, workflows, system))
+        self._wait_until_idle()
+        self._guarded(partial(self._tidy, workflows, system))
+
+    def _wait_until_idle(self) -> None:
+        with self._idle:
+            self._idle.wait_for(lambda: not self._active, LAST_STEP_SECONDS)
+
+    def _next_request(self) -> str | None:
+        try:
+            return self._requests.get(timeout=TIDY_SECONDS)
+        except queue.Empty:
+            return None
+
+    def _sweep(self, workflows: Workflows, system: SystemDatabase | None) -> None:
+        """Start every unfinished operation that has no live workflow, and take over from dead workers."""
+        self._tidy(workflows, system)
+        unfinished = self._database.read_now(queries.unfinished_ids)
+        live = workflows.live_ids() if unfinished else set()
+        for operation_id in unfinished:
+            if operation_id not in live:
+                workflows.start(operation_id)
+        if not self._database.is_embedded:
+            self._take_over(workflows, live)
+
+    def _take_over(self, workflows: Workflows, live: set[str]) -> None:
+        with self._idle:
+            active = list(self._active)
+        self._database.write_now(lambda db: queries.touch(db, active))
+        since = STALE_SECONDS * MICROSECONDS
+        stale = self._database.read_now(lambda db: queries.unfinished_ids(db, still_since=db.now() - since))
+        for operation_id in stale:
+            if operation_id in live:
+                workflows.resume(operation_id)
+
+    def _tidy(self, workflows: Workflows, system: SystemDatabase | None) -> None:
+        """Forget what has ended. A workflow ends a moment after its last step: what lingers is for the next time."""
+        with self._idle:
+            ended = set(self._ended)
+        for operation_id in workflows.forget_ended():
+            self._runner.give_up(operation_id, "OperationAbandoned")
+        lingering = ended & workflows.live_ids() if ended else ended
+        if system is None or system.wipe():
+            with self._idle:
+                self._ended -= ended - lingering
+
+    def _run_slice(self, operation_id: str) -> bool:
+        with self._at_work(operation_id):
+            is_more = self._runner.run_slice(operation_id)
+            if not is_more:
+                self._ended.add(operation_id)
+            return is_more
+
+    def _give_up(self, operation_id: str, code: str) -> None:
+        with self._at_work(operation_id):
+            self._runner.give_up(operation_id, code)
+            self._ended.add(operation_id)
+
+    @contextmanager
+    def _at_work(self, operation_id: str) -> Iterator[None]:
+        with self._idle:
+            self._active.add(operation_id)
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._active.discard(operation_id)
+                self._idle.notify_all()
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """This thread must not die: what fails now is done by the next sweep."""
+        try:
+            action()
+        except Exception as fault:
+            log.error("operations are delayed", extra={"code": type(fault).__name__})
+
+
+def _this_place(settings: Settings) -> str:
+    """A name for this process that is the same after a restart and tells nothing."""
+    place = f"{platform.node()}\0{settings.data_folder}"
+    return "embedded" if settings.is_embedded else hashlib.sha256(place.encode()).hexdigest()[:32]

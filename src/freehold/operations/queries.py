@@ -1,0 +1,78 @@
+"""The SQL of operations. Operations belong to the server, so there is no workspace to ask for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.operations.model import UNFINISHED, Operation, Progress, State
+from freehold.records.operations import Operation as OperationRecord
+from freehold.storage.transaction import Transaction
+
+_TABLE = OperationRecord.table
+
+
+def add(db: Transaction, values: Mapping[str, Any]) -> None:
+    db.execute(sa.insert(_TABLE).values(**values))
+
+
+def find(db: Transaction, operation_id: str) -> Operation | None:
+    row = db.execute(sa.select(_TABLE).where(_TABLE.c.operation_id == operation_id)).mappings().first()
+    return None if row is None else _operation(row)
+
+
+def select_operations(
+    db: Transaction,
+    *,
+    kind: str | None = None,
+    states: Sequence[State] = (),
+    target_id: str | None = None,
+    requested_by: int | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[Operation]:
+    """Newest first. `before`: only operations older than this id (ids are ordered by time)."""
+    query = sa.select(_TABLE).order_by(_TABLE.c.operation_id.desc()).limit(limit)
+    wanted = {"kind": kind, "target_id": target_id, "requested_by": requested_by}
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(_TABLE.c[column] == value)
+    if states:
+        query = query.where(_TABLE.c.state.in_(states))
+    if before is not None:
+        query = query.where(_TABLE.c.operation_id < before)
+    return [_operation(row) for row in db.execute(query).mappings()]
+
+
+def unfinished_ids(db: Transaction, *, still_since: int | None = None) -> list[str]:
+    """Ids in order of creation. `still_since`: only those whose row has not changed since that time."""
+    query = sa.select(_TABLE.c.operation_id).where(_TABLE.c.state.in_(UNFINISHED)).order_by(_TABLE.c.operation_id)
+    if still_since is not None:
+        query = query.where(_TABLE.c.updated_at <= still_since)
+    return list(db.execute(query).scalars())
+
+
+def change(db: Transaction, operation_id: str, values: Mapping[str, Any], *, fence: int | None = None) -> bool:
+    """Change an unfinished operation. False: it has ended, or its fence is no longer the one given."""
+    query = sa.update(_TABLE).where(_TABLE.c.operation_id == operation_id, _TABLE.c.state.in_(UNFINISHED))
+    if fence is not None:
+        query = query.where(_TABLE.c.fence == fence)
+    return db.execute(query.values(updated_at=db.now(), **values)).rowcount == 1
+
+
+def touch(db: Transaction, operation_ids: Sequence[str]) -> None:
+    query = sa.update(_TABLE).where(_TABLE.c.operation_id.in_(operation_ids), _TABLE.c.state.in_(UNFINISHED))
+    db.execute(query.values(updated_at=db.now()))
+
+
+def stored_progress(progress: Progress, cursor: Any) -> dict[str, Any]:
+    """The `progress` column: what the user sees, and the cursor, which only the next step sees."""
+    counts = dict(progress.counts)
+    return {"done": progress.done, "total": progress.total, "counts": counts, "cursor": cursor}
+
+
+def _operation(row: Mapping[Any, Any]) -> Operation:
+    values = {name: row[name] for name in Operation.__dataclass_fields__ if name not in ("cursor", "progress")}
+    stored = row["progress"]
+    progress = Progress(stored["done"], stored["total"], stored["counts"])
+    return Operation(**(values | {"state": State(row["state"])}), progress=progress, cursor=stored["cursor"])

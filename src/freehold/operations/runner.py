@@ -1,0 +1,155 @@
+"""Runs the next step of an operation: effect, progress and fence in one transaction. Knows no workflow engine."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from freehold.kit.problems import Problem
+from freehold.operations import queries, service
+from freehold.operations.faults import die_if_planted
+from freehold.operations.model import Operation, State
+from freehold.operations.steps import Kind, OperationContext, Overtaken, Step, Stopping, Turn
+from freehold.settings import Settings
+from freehold.storage.database import Database
+from freehold.storage.transaction import Transaction
+
+SLICE_SECONDS = 1.0
+CLIENT_FAULTS = range(400, 500)
+log = logging.getLogger("freehold.operations")
+
+
+class StepFault(Exception):
+    """A step failed in a way that may pass. Carries the fault's type or code only, because it is written down."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Runner:
+    def __init__(
+        self, database: Database, settings: Settings, kinds: Mapping[str, Kind], stopping: threading.Event
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._kinds = kinds
+        self._stopping = stopping
+
+    def run_slice(self, operation_id: str) -> bool:
+        """Run steps for about a second. False: nothing is left to do.
+
+        Raises StepFault when the first step of the slice failed and may be tried again, Stopping when the server stops.
+        """
+        until, has_moved = time.monotonic() + SLICE_SECONDS, False
+        while True:
+            try:
+                if not self.advance(operation_id):
+                    return False
+            except Exception as fault:
+                return self._weigh(operation_id, fault, has_moved)
+            has_moved = True
+            if time.monotonic() >= until:
+                return True
+
+    def advance(self, operation_id: str) -> bool:
+        """Run one step. False: the operation has ended, or somebody else is running it."""
+        if self._stopping.is_set():
+            raise Stopping
+        operation = self._database.read_now(lambda db: queries.find(db, operation_id))
+        if operation is None:
+            return False
+        if operation.is_ended:
+            self._clean_up(operation)
+            return False
+        try:
+            return self._run_step(operation)
+        except Overtaken:
+            return self._stand_back(operation)
+
+    def give_up(self, operation_id: str, code: str) -> None:
+        """End the operation as failed, and clean up. `code` names the fault and nothing else."""
+        message = f"A step of this operation failed ({code}) and was not tried again. The server's log says where."
+        if self._database.write_now(lambda db: service.fail_operation(db, operation_id, code, message)):
+            log.error("operation failed", extra={"operation_id": operation_id, "code": code})
+        operation = self._database.read_now(lambda db: queries.find(db, operation_id))
+        if operation is not None:
+            self._clean_up(operation)
+
+    def _run_step(self, operation: Operation) -> bool:
+        kind, step = self._find_step(operation)
+        if operation.state is State.NOT_STARTED:
+            self._database.write_now(
+                lambda db: queries.change(db, operation.operation_id, {"state": State.RUNNING}, fence=operation.fence)
+            )
+        context = OperationContext(operation, self._database, self._settings, self._stopping)
+        die_if_planted(kind.name, step.name, "before")
+        if step.work is not None:
+            context.found = step.work(context)
+        is_last = self._database.write_now(lambda db: _commit(db, kind, step, context))
+        die_if_planted(kind.name, step.name, "after")
+        return not is_last
+
+    def _find_step(self, operation: Operation) -> tuple[Kind, Step]:
+        kind = self._kinds.get(operation.kind)
+        step = kind.step(operation.step) if kind is not None else None
+        if kind is None or step is None:
+            raise Problem("OperationUnknown", "This release does not know the operation's kind or its next step.")
+        return kind, step
+
+    def _stand_back(self, operation: Operation) -> bool:
+        """Overtaken: by a cancellation (clean up), or by another process (leave it to that one)."""
+        now = self._database.read_now(lambda db: queries.find(db, operation.operation_id))
+        if now is not None and now.is_ended:
+            self._clean_up(now)
+        return False
+
+    def _clean_up(self, operation: Operation) -> None:
+        kind = self._kinds.get(operation.kind)
+        if operation.state is State.SUCCEEDED or kind is None or kind.clean_up is None:
+            return
+        kind.clean_up(OperationContext(operation, self._database, self._settings, self._stopping))
+
+    def _weigh(self, operation_id: str, fault: Exception, has_moved: bool) -> bool:
+        """A refusal ends the operation; anything else is tried again, after a step that moved with fresh attempts."""
+        code = fault.code if isinstance(fault, Problem) else type(fault).__name__
+        log.warning("step failed", extra={"operation_id": operation_id, "code": code})
+        if _is_refusal(fault):
+            self.give_up(operation_id, code)
+            return False
+        if has_moved:
+            return True
+        raise StepFault(code) from None
+
+
+def _commit(db: Transaction, kind: Kind, step: Step, context: OperationContext) -> bool:
+    """The step's transaction. The fence goes first: on PostgreSQL it also makes a rival wait, and then fail."""
+    operation, next_fence = context.operation, context.operation.fence + 1
+    moved = queries.change(db, operation.operation_id, {"fence": next_fence}, fence=operation.fence)
+    if not moved:
+        raise Overtaken
+    turn = step.effect(db, context)
+    queries.change(db, operation.operation_id, _moves(db, kind, step, operation, turn), fence=next_fence)
+    die_if_planted(kind.name, step.name, "inside")
+    return turn.is_finished and kind.after(step) is None
+
+
+def _moves(db: Transaction, kind: Kind, step: Step, operation: Operation, turn: Turn) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "step": step.name,
+        "state": State.RUNNING,
+        "progress": queries.stored_progress(turn.progress or operation.progress, turn.cursor),
+    }
+    if turn.result is not None:
+        values["result"] = dict(turn.result)
+    if turn.is_finished:
+        following = kind.after(step)
+        ended = {"state": State.SUCCEEDED, "ended_at": db.now()}
+        values |= ended if following is None else {"step": following.name}
+    return values
+
+
+def _is_refusal(fault: Exception) -> bool:
+    unknown = isinstance(fault, Problem) and fault.code == "OperationUnknown"
+    return unknown or (isinstance(fault, Problem) and fault.status in CLIENT_FAULTS)

@@ -1,0 +1,116 @@
+"""What one can do with operations. A row is the durable queue entry; the engine is only told that it is there.
+
+Who may see or cancel an operation is for the caller to decide: an operation knows its target by a random id only.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from freehold.kit.problems import Conflict, NotFound
+from freehold.operations import queries
+from freehold.operations.model import Operation, Progress, State
+from freehold.storage.transaction import Transaction
+
+CAN_CANCEL = "can_cancel"
+
+
+class Operations(Protocol):
+    """What the domain knows of the engine: operations are asked for by name only."""
+
+    def knows(self, kind: str) -> bool: ...
+
+    def start_soon(self, operation_id: str) -> None: ...
+
+
+def request_operation(
+    db: Transaction,
+    operations: Operations,
+    *,
+    kind: str,
+    target_id: str,
+    scope: str,
+    options: Mapping[str, Any] | None = None,
+    requested_by: int | None = None,
+    can_cancel: bool = True,
+) -> Operation:
+    """Add an operation in the caller's transaction; it is started once that is durable.
+
+    `options` holds settings, counts and random ids, never names or content. Raises ValueError for an unknown kind.
+    """
+    if not operations.knows(kind):
+        raise ValueError(f"No operation of the kind {kind!r} is registered.")
+    operation_id, now = db.new_id(), db.now()
+    queries.add(
+        db,
+        {
+            "operation_id": operation_id,
+            "target_id": target_id,
+            "kind": kind,
+            "scope": scope,
+            "state": State.NOT_STARTED,
+            "step": "",
+            "fence": 0,
+            "options": {**(options or {}), CAN_CANCEL: can_cancel},
+            "progress": queries.stored_progress(Progress(), None),
+            "requested_by": requested_by,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+    db.after_commit(lambda: operations.start_soon(operation_id))
+    return get_operation(db, operation_id)
+
+
+def get_operation(db: Transaction, operation_id: str) -> Operation:
+    """Raises NotFound."""
+    operation = queries.find(db, operation_id)
+    if operation is None:
+        message = "There is no operation with this id. Ids of operations are printed when they are requested."
+        raise NotFound("OperationNotFound", message)
+    return operation
+
+
+def list_operations(
+    db: Transaction,
+    *,
+    kind: str | None = None,
+    states: Sequence[State] = (),
+    target_id: str | None = None,
+    requested_by: int | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[Operation]:
+    """Newest first, at most `limit`; `before` is the last id of the page before."""
+    return queries.select_operations(
+        db,
+        kind=kind,
+        states=states,
+        target_id=target_id,
+        requested_by=requested_by,
+        before=before,
+        limit=limit,
+    )
+
+
+def cancel_operation(db: Transaction, operation_id: str) -> Operation:
+    """Cancel at once: no later step can commit. What was made outside the database is then cleaned up.
+
+    Raises NotFound, or Conflict when it has ended already or may not be cancelled. Cancelling twice is harmless.
+    """
+    operation = get_operation(db, operation_id)
+    if operation.state is State.CANCELED:
+        return operation
+    if not operation.options.get(CAN_CANCEL, True):
+        message = "An operation of this kind cannot be cancelled once it was requested. Wait until it ends."
+        raise Conflict("OperationCannotBeCanceled", message)
+    ended = {"state": State.CANCELED, "ended_at": db.now(), "fence": operation.fence + 1}
+    if operation.is_ended or not queries.change(db, operation_id, ended, fence=operation.fence):
+        message = "The operation has ended or moved on in this moment. Read it again before cancelling."
+        raise Conflict("OperationNotRunning", message)
+    return get_operation(db, operation_id)
+
+
+def fail_operation(db: Transaction, operation_id: str, code: str, message: str) -> bool:
+    """End an unfinished operation as failed. `message` must hold no name and no content. False: it had ended."""
+    ended = {"state": State.FAILED, "ended_at": db.now(), "error_code": code, "error_message": message}
+    return queries.change(db, operation_id, ended)

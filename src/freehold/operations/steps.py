@@ -1,0 +1,126 @@
+"""What an operation is made of: named steps, each a transaction that is committed once."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from freehold.operations import queries
+from freehold.operations.children import run_child
+from freehold.operations.model import Operation, Progress
+from freehold.settings import Settings
+from freehold.storage.database import Database
+from freehold.storage.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class Stopping(BaseException):
+    """The server stops: leave at once and record nothing. Not an Exception, so that nothing takes it for a fault."""
+
+
+class Overtaken(Exception):
+    """The operation has ended, or another process committed its next step first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a step says at its end. `is_finished` False: run it again, with `cursor`. See `again` and `finished`."""
+
+    is_finished: bool
+    cursor: Any = None
+    progress: Progress | None = None
+    result: Mapping[str, Any] | None = None
+
+
+def again(cursor: Any, progress: Progress | None = None) -> Turn:
+    """The budget is used up: run this step once more. `cursor` holds ordinals, never names or content."""
+    return Turn(False, cursor, progress)
+
+
+def finished(progress: Progress | None = None, *, cursor: Any = None, result: Mapping[str, Any] | None = None) -> Turn:
+    """Go on with the next step, which is given `cursor`. `result` is kept; it holds counts and random ids."""
+    return Turn(True, cursor, progress, result)
+
+
+@dataclass(slots=True)
+class OperationContext:
+    """What a step is given. `found` is what its `work` returned."""
+
+    operation: Operation
+    database: Database
+    settings: Settings
+    stopping: threading.Event
+    found: Any = None
+
+    @property
+    def cursor(self) -> Any:
+        return self.operation.cursor
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        return self.operation.options
+
+    def read(self, query: Callable[[Transaction], T]) -> T:
+        return self.database.read_now(query)
+
+    def report(self, progress: Progress) -> None:
+        """Show progress in the middle of a step's `work`. Raises Overtaken when the operation has been cancelled."""
+        operation = self.operation
+        values = {"progress": queries.stored_progress(progress, operation.cursor)}
+        write = self.database.write_now
+        if not write(lambda db: queries.change(db, operation.operation_id, values, fence=operation.fence)):
+            raise Overtaken
+
+    def check(self) -> None:
+        """For `work` that lasts: raises Stopping when the server stops, Overtaken when the operation has ended."""
+        if self.stopping.is_set():
+            raise Stopping
+        now = self.read(lambda db: queries.find(db, self.operation.operation_id))
+        if now is None or now.is_ended or now.fence != self.operation.fence:
+            raise Overtaken
+
+    def run_child(
+        self,
+        task: str,
+        job: Mapping[str, Any],
+        on_progress: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> Mapping[str, Any]:
+        """Run a task of `freehold.worker` in a child process, and kill it when this operation must stop."""
+        return run_child(task, job, self.settings, on_progress=on_progress, check=self.check)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`work` (if any) runs outside every transaction and may be repeated: files, objects, child processes.
+
+    `effect` then runs in one transaction, with the progress and the fence: it is committed once or not at all.
+    """
+
+    name: str
+    effect: Callable[[Transaction, OperationContext], Turn]
+    work: Callable[[OperationContext], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sort of operation. `clean_up` runs after a failure or a cancellation, outside transactions; repeatable."""
+
+    name: str
+    steps: tuple[Step, ...]
+    clean_up: Callable[[OperationContext], None] | None = None
+    _index: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index = {step.name: number for number, step in enumerate(self.steps)}
+        if not self.steps or len(index) != len(self.steps):
+            raise ValueError(f"The operation kind {self.name!r} needs steps, each with a name of its own.")
+        object.__setattr__(self, "_index", index)
+
+    def step(self, name: str) -> Step | None:
+        """The step of this name, the first one for "", None if this release does not know it."""
+        return self.steps[0] if name == "" else self.steps[self._index[name]] if name in self._index else None
+
+    def after(self, step: Step) -> Step | None:
+        number = self._index[step.name] + 1
+        return self.steps[number] if number < len(self.steps) else None

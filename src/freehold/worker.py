@@ -1,0 +1,93 @@
+"""The other composition root: a child process for CPU-heavy tasks. It reads the database and makes files, no more.
+
+`python -m freehold.worker TASK` reads one JSON line, {"settings": …, "job": …}, from its standard input, and answers on
+its standard output with JSON lines: {"progress": …} as often as the task likes, at the end {"result": …} or {"problem":
+{"code", "message"}}. Its standard input stays open as long as its parent lives; when it ends, so does this process.
+"""
+
+import importlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from freehold.kit.clock import SystemClock
+from freehold.kit.ids import UuidSource
+from freehold.kit.problems import Problem
+from freehold.settings import Settings
+from freehold.storage.database import Database, open_database
+from freehold.storage.keys import KeyStore
+from freehold.storage.transaction import Transaction
+
+T = TypeVar("T")
+LOST_PARENT = 3
+
+# Task names and where their functions are; imported only when asked for, because some need pyarrow.
+TASKS: dict[str, str] = {}
+
+
+class Bench:
+    """What a task is given beside its job: the settings, the database to read from, a line to its parent."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._database: Database | None = None
+
+    def read(self, query: Callable[[Transaction], T]) -> T:
+        """One snapshot for the whole query. There is no way to write."""
+        if self._database is None:
+            clock = SystemClock()
+            keys = KeyStore(self.settings.key_folder, clock)
+            self._database = open_database(self.settings, clock, UuidSource(clock), keys)
+        return self._database.read_now(query)
+
+    def report(self, progress: Mapping[str, Any]) -> None:
+        """Tell the parent how far the task is. Counts only; a few times a second at most."""
+        _say({"progress": dict(progress)})
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+
+Task = Callable[[Bench, Mapping[str, Any]], Mapping[str, Any]]
+
+
+def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
+    """Run the one task named in `arguments`. A fault is told by its type only: its text may hold content."""
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    bench = Bench(msgspec.convert(order["settings"], Settings))
+    try:
+        _say({"result": dict(_find(tasks, arguments[0])(bench, order["job"]))})
+        return 0
+    except Problem as problem:
+        _say({"problem": {"code": problem.code, "message": problem.message}})
+        return 1
+    finally:
+        bench.close()
+
+
+def _find(tasks: Mapping[str, str], name: str) -> Task:
+    module, _, function = tasks[name].partition(":")
+    found: Task = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _say(message: Mapping[str, Any]) -> None:
+    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _die_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os._exit(LOST_PARENT)
+
+
+if __name__ == "__main__":
+    sys.exit(main(TASKS, sys.argv[1:]))
