@@ -22,6 +22,6 @@ for python in 3.11 3.12 3.13 3.14; do
     for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28 x86_64-apple-darwin aarch64-apple-darwin; do
         "$uv" pip compile "${options[@]}" --only-binary :all: --no-binary bagit \
             --python-version "$python" --python-platform "$platform" -c dev.txt \
-            build.in runtime.in demo.in dev.in --output-file - >/dev/null
+            build.in runtime.in demo.in dev.in >/dev/null
     done
 done
