@@ -14,12 +14,15 @@ async def authenticate(request: Request, services: Services) -> Actor:
     authorization = request.headers.get("authorization", "")
     if not authorization:
         raise Unauthenticated("AuthenticationFailed", "Send a bearer token: `freehold token` prints one.")
-    if request.scope["scheme"] == "http" and not _is_loopback(request):
-        message = (
-            "Tokens are accepted over plain HTTP from this machine only. Use HTTPS, and ask for a new token."
-        )
-        raise Forbidden("InsecureTransport", message)
+    require_private_channel(request)
     return services.tokens.known(authorization) or await services.tokens.authenticate(authorization)
+
+
+def require_private_channel(request: Request) -> None:
+    """Raises Forbidden where a token or a secret crossed a network in clear: whoever listened has it now."""
+    if request.scope["scheme"] == "http" and not _is_loopback(request):
+        message = "Tokens are accepted over plain HTTP from this machine only. Use HTTPS, and ask for a new token."
+        raise Forbidden("InsecureTransport", message)
 
 
 def _is_loopback(request: Request) -> bool:

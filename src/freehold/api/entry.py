@@ -77,9 +77,7 @@ class Call:
                 if piece:
                     yield piece
         except ClientDisconnect:
-            raise Invalid(
-                "IncompleteBody", "The body ended before its declared length. Nothing was kept."
-            ) from None
+            raise Invalid("IncompleteBody", "The body ended before its declared length. Nothing was kept.") from None
 
 
 def decode(body: bytes, shape: type[T]) -> T:
@@ -99,9 +97,7 @@ class Entrance:
         self._fixed: dict[str, dict[str, Route]] = {}
         self._patterns: dict[str, list[Route]] = {}
         self.routes = [route for facade in facades for route in facade.routes]
-        self._access: dict[
-            tuple[int, WorkspaceName | None], tuple[float, WorkspaceRef, frozenset[Action]]
-        ] = {}
+        self._access: dict[tuple[int, WorkspaceName | None], tuple[float, WorkspaceRef, frozenset[Action]]] = {}
         for route in self.routes:
             self._add(route)
 
@@ -145,9 +141,7 @@ class Entrance:
             is_known = True
         if is_known:
             return MethodNotAllowed("MethodNotAllowed", f"{method} is not a verb of this address.")
-        return NotFound(
-            "EndpointNotFound", "There is nothing at this address. See /openapi.json for what there is."
-        )
+        return NotFound("EndpointNotFound", "There is nothing at this address. See /openapi.json for what there is.")
 
     def _candidates(self, path: str) -> list[Route]:
         head = path.split("/", 2)[1].lower()

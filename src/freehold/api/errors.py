@@ -42,9 +42,7 @@ def as_problem(call: "Call | None", fault: Exception) -> Problem:
     if isinstance(fault, Problem):
         return fault
     if is_disk_full(fault):
-        return InsufficientStorage(
-            "InsufficientStorage", "The disk is full: nothing was written. Free some space."
-        )
+        return InsufficientStorage("InsufficientStorage", "The disk is full: nothing was written. Free some space.")
     if isinstance(fault, IntegrityError):
         return Conflict("Conflict", "Another request changed the same thing at the same moment. Try again.")
     route = call.route.path if call else "(none)"
@@ -66,9 +64,7 @@ def _place(fault: Exception) -> str:
 def respond(body: dict[str, Any], problem: Problem, call: "Call | None", media_type: str = JSON) -> Response:
     headers = {"x-ms-request-id": call.request_id} if call else {}
     if isinstance(problem, Unauthenticated):
-        headers["WWW-Authenticate"] = (
-            f'Bearer error="invalid_token", error_description="{_quotable(problem.message)}"'
-        )
+        headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{_quotable(problem.message)}"'
     if isinstance(problem, TooManyRequests | Unavailable):
         headers["Retry-After"] = "2"
     return Response(msgspec.json.encode(body), problem.status, headers, media_type)

@@ -11,9 +11,7 @@ from freehold.api.routing import Anonymous, Facade, SignedIn
 health = Facade("health", freehold_envelope)
 
 
-@health.route(
-    "GET", "/healthz", Anonymous(because="a supervisor asks without a token whether the process lives")
-)
+@health.route("GET", "/healthz", Anonymous(because="a supervisor asks without a token whether the process lives"))
 async def healthz(call: Call) -> Response:
     """The process answers."""
     return reply({"status": "ok"})

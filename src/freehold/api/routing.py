@@ -58,6 +58,9 @@ class Route:
     envelope: Envelope
     pattern: re.Pattern[str] | None = field(compare=False)
     summary: str = ""
+    body: type | None = None
+    answer: type | None = None
+    status: int = 200
 
 
 class Facade:
@@ -69,16 +72,27 @@ class Facade:
         self._envelope = envelope
         self._folds_case = folds_case
 
-    def route(self, method: str, path: str, rule: Rule) -> Callable[[Endpoint], Endpoint]:
+    def route(
+        self,
+        method: str,
+        path: str,
+        rule: Rule,
+        *,
+        body: type | None = None,
+        answer: type | None = None,
+        status: int = 200,
+    ) -> Callable[[Endpoint], Endpoint]:
         """Declare a handler: `@facade.route("GET", "/healthz", Anonymous(because="…"))`.
 
-        `{name}` matches one path part, `{name:path}` the rest with its slashes.
+        `{name}` matches one path part, `{name:path}` the rest with its slashes. `body`, `answer` and `status`
+        describe it in the OpenAPI document.
         """
 
         def declare(endpoint: Endpoint) -> Endpoint:
             summary = (endpoint.__doc__ or "").strip().partition("\n")[0]
             pattern = _compile(path, self._folds_case)
-            self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, summary))
+            shapes = (summary, body, answer, status)
+            self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, *shapes))
             return endpoint
 
         return declare

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from freehold.domain.access.actor import Actor
+from freehold.domain.access.issuer import TokenIssuer
 from freehold.kit.clock import Clock
 from freehold.kit.ids import IdSource
 from freehold.settings import Settings
@@ -14,6 +15,8 @@ from freehold.storage.keys import KeyStore
 
 class Tokens(Protocol):
     """Who speaks? Implemented by domain/access (TokenVerifier)."""
+
+    issuer: TokenIssuer
 
     def known(self, authorization: str) -> Actor | None:
         """The actor of a header that was verified before and still holds: one look-up, no database."""

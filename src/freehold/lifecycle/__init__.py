@@ -1,1 +1,1 @@
-"""Leaving and forgetting: plan, export, bag, erase, proof. Derived from the catalogue; names no table."""
+"""Leaving and forgetting: export, erasure, proof. Derived from the catalogue; names no table."""

@@ -1,0 +1,38 @@
+"""Erasures: the plan first, then for good."""
+
+from starlette.responses import Response
+
+from freehold.api.entry import Call, decode
+from freehold.api.freehold.facade import V1, freehold
+from freehold.api.freehold.once import once
+from freehold.api.freehold.shapes import ErasureIn, OperationOut, operation_out
+from freehold.api.replies import reply
+from freehold.api.routing import WORKSPACE, Within
+from freehold.domain.access.actor import Action
+from freehold.lifecycle.erase import request_erasure
+from freehold.lifecycle.plan import plan_erasure
+from freehold.operations.model import Operation
+from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
+
+
+@freehold.route("POST", f"{V1}/erasures", Within(Action.ERASE), body=ErasureIn, answer=OperationOut, status=202)
+@freehold.route(
+    "POST", f"{V1}{WORKSPACE}/erasures", Within(Action.ERASE), body=ErasureIn, answer=OperationOut, status=202
+)
+async def start(call: Call) -> Response:
+    """Erase a workspace, an experiment or a run; with `dry_run` only say what would go, what stays and why."""
+    raw = await call.raw_body()
+    wanted = decode(raw, ErasureIn)
+    scope = Scope(wanted.scope)
+    if wanted.dry_run:
+        plan = await call.services.database.read(lambda db: plan_erasure(db, call.workspace, scope, wanted.id))
+        return reply(plan.as_document())
+
+    def make(db: Transaction) -> Operation:
+        engine, digest = call.services.engine, wanted.plan_digest
+        return request_erasure(db, engine, call.actor, call.workspace, scope, wanted.id, plan_digest=digest)
+
+    operation = await once(call, raw, make)
+    headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
+    return reply(operation_out(operation), 202, headers)

@@ -1,0 +1,58 @@
+"""Operations: what long work is doing."""
+
+from starlette.responses import Response
+
+from freehold.api.entry import Call
+from freehold.api.freehold.facade import V1, freehold
+from freehold.api.freehold.shapes import OperationOut, OperationPage, operation_out
+from freehold.api.replies import reply
+from freehold.api.routing import SignedIn
+from freehold.kit.problems import Invalid
+from freehold.lifecycle.watch import may_see, require_to_steer, see_operation
+from freehold.operations.model import Operation
+from freehold.operations.service import cancel_operation, list_operations
+from freehold.storage.transaction import Transaction
+
+LARGEST_PAGE = 100
+
+
+@freehold.route("GET", f"{V1}/operations", SignedIn(), answer=OperationPage)
+async def list_all(call: Call) -> Response:
+    """Operations that the caller may see, newest first; `before` continues after the last one of a page."""
+    kind, before = call.query.get("kind"), call.query.get("before")
+    limit = _limit(call.query.get("limit", "20"))
+
+    def page(db: Transaction) -> tuple[list[Operation], str | None]:
+        found = list_operations(db, kind=kind, before=before, limit=limit)
+        last = found[-1].operation_id if len(found) == limit else None
+        return [operation for operation in found if may_see(db, call.actor, operation)], last
+
+    operations, last = await call.services.database.read(page)
+    return reply(OperationPage([operation_out(operation) for operation in operations], last))
+
+
+@freehold.route("GET", f"{V1}/operations/{{operation}}", SignedIn(), answer=OperationOut)
+async def get_one(call: Call) -> Response:
+    """One operation: its state, progress and result."""
+    operation_id = call.params["operation"]
+    operation = await call.services.database.read(lambda db: see_operation(db, call.actor, operation_id))
+    headers = {} if operation.is_ended else {"Retry-After": "1"}
+    return reply(operation_out(operation), headers=headers)
+
+
+@freehold.route("POST", f"{V1}/operations/{{operation}}/cancel", SignedIn(), answer=OperationOut)
+async def cancel(call: Call) -> Response:
+    """Cancel an operation that may be cancelled; what it made so far is cleaned up."""
+    operation_id = call.params["operation"]
+
+    def steer(db: Transaction) -> Operation:
+        require_to_steer(db, call.actor, see_operation(db, call.actor, operation_id))
+        return cancel_operation(db, operation_id)
+
+    return reply(operation_out(await call.services.database.write(steer)))
+
+
+def _limit(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= LARGEST_PAGE:
+        raise Invalid("InvalidLimit", f"limit is a number from 1 to {LARGEST_PAGE}.", target="limit")
+    return int(text)

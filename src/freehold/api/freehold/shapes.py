@@ -1,0 +1,90 @@
+"""The documents of /freehold/v1. Fields are added, never changed."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from freehold.kit.clock import to_iso
+from freehold.operations.model import Operation
+
+ScopeName = Literal["workspace", "experiment", "run"]
+RootId = Annotated[str, Meta(max_length=255, description="experiment id or run id; leave it out for a workspace")]
+
+
+class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
+    scope: ScopeName
+    id: RootId | None = None
+
+
+class ErasureIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`dry_run`: answer with the plan and erase nothing. `plan_digest`: refuse if the plan is another by now."""
+
+    scope: ScopeName
+    id: RootId | None = None
+    dry_run: bool = False
+    plan_digest: Annotated[str, Meta(max_length=128)] | None = None
+
+
+class ProgressOut(msgspec.Struct):
+    done: int
+    total: int | None
+    percent: float | None
+    counts: dict[str, int]
+
+
+class ErrorOut(msgspec.Struct):
+    code: str
+    message: str
+
+
+class OperationOut(msgspec.Struct, kw_only=True):
+    """`state`: NotStarted, Running, Succeeded, Failed, Canceled. `target_id` is random: no name is kept here."""
+
+    id: str
+    kind: str
+    scope: str
+    state: str
+    step: str
+    target_id: str
+    progress: ProgressOut
+    result: dict[str, Any] | None
+    error: ErrorOut | None
+    created_at: str
+    updated_at: str
+    ended_at: str | None
+
+
+class OperationPage(msgspec.Struct):
+    value: list[OperationOut]
+    next: str | None
+
+
+class CertificateOut(msgspec.Struct):
+    """`jws` is the signed statement; `statement` is its payload, decoded for reading."""
+
+    id: str
+    operation_id: str
+    kind: str
+    jws: str
+    statement: dict[str, Any]
+    created_at: str
+
+
+def operation_out(operation: Operation) -> OperationOut:
+    progress = operation.progress
+    error = ErrorOut(operation.error_code, operation.error_message or "") if operation.error_code else None
+    return OperationOut(
+        id=operation.operation_id,
+        kind=operation.kind,
+        scope=operation.scope,
+        state=str(operation.state),
+        step=operation.step,
+        target_id=operation.target_id,
+        progress=ProgressOut(progress.done, progress.total, progress.percent, dict(progress.counts)),
+        result=dict(operation.result) if operation.result is not None else None,
+        error=error,
+        created_at=to_iso(operation.created_at),
+        updated_at=to_iso(operation.updated_at),
+        ended_at=to_iso(operation.ended_at) if operation.ended_at else None,
+    )

@@ -1,0 +1,206 @@
+"""The composition root of the server: builds everything, runs the listeners, stops in order."""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from io import TextIOWrapper
+
+import msgspec
+import uvicorn
+import uvloop
+
+from freehold.api.entry import Entrance
+from freehold.api.health import health
+from freehold.api.identity import identity
+from freehold.api.mlflow import mlflow
+from freehold.api.routing import Facade
+from freehold.api.services import Services
+from freehold.domain.access.bootstrap import bootstrap
+from freehold.domain.access.verifier import TokenVerifier, own_hosts
+from freehold.kit.clock import SystemClock
+from freehold.kit.ids import UuidSource
+from freehold.kit.logs import set_up_logs
+from freehold.lifecycle.sweeps import Sweeper
+from freehold.operations.engine import OperationEngine
+from freehold.operations.steps import OperationContext, Step
+from freehold.settings import Settings
+from freehold.storage.blobs import open_objects
+from freehold.storage.database import open_database
+from freehold.storage.keys import KeyStore
+from freehold.storage.migrations import migrate
+
+log = logging.getLogger("freehold.app")
+STOP_SECONDS = 10
+LOCK_FILE = "server.lock"
+
+
+class DataFolderBusy(RuntimeError):
+    """Another server process uses the data folder."""
+
+
+def facades() -> list[Facade]:
+    """Every way of speaking, in the order of the OpenAPI document."""
+    return [health, identity, mlflow]
+
+
+def build_services(settings: Settings) -> Services:
+    """Open the keys, the database (migrated, with its first workspace) and the objects.
+
+    The caller closes `services.database`.
+    """
+    clock = SystemClock()
+    ids = UuidSource(clock)
+    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = KeyStore(settings.key_folder, clock)
+    database = open_database(settings, clock, ids, keys)
+    migrate(database.engine)
+    database.write_now(bootstrap)
+    return Services(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        keys=keys,
+        database=database,
+        objects=open_objects(settings),
+        tokens=TokenVerifier(keys, database, clock, hosts=own_hosts(settings)),
+    )
+
+
+OperationKind = tuple[str, Sequence[Step], Callable[[OperationContext], None] | None]
+
+
+def operation_kinds(services: Services) -> list[OperationKind]:
+    """What the engine of durable operations can run: name, steps, clean-up."""
+    return []
+
+
+@contextlib.contextmanager
+def only_server(settings: Settings) -> Iterator[TextIOWrapper]:
+    """SQLite has one writing process: hold the data folder's lock while serving. Raises DataFolderBusy."""
+    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.data_folder / LOCK_FILE).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"Another Freehold server uses {settings.data_folder}. Stop it, or choose another --data."
+            raise DataFolderBusy(message) from None
+        yield lock
+        lock.truncate(0)
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM, then finish the requests under way. Raises DataFolderBusy, OSError."""
+    set_up_logs(settings.log_level, SystemClock())
+    with (
+        only_server(settings) as lock,
+        bind(settings.host, settings.http_port) as plain,
+        bind(settings.host, settings.https_port) as secure,
+    ):
+        uvloop.run(_serve(settings, lock, plain, secure))
+
+
+@contextlib.contextmanager
+def bind(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket; port 0 takes a free one. Raises OSError that names the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as fault:
+            message = f"Cannot listen on {host}:{port} ({fault.strerror}). Choose another port, or stop what uses it."
+            raise OSError(fault.errno, message) from None
+        listener.listen(2048)
+        yield listener
+
+
+async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, secure: socket.socket) -> None:
+    services = build_services(settings)
+    host = settings.public_host or settings.host
+    services.public_url = f"https://{host}:{secure.getsockname()[1]}"
+    listeners = [_listener(services, plain, is_secure=False), _listener(services, secure, is_secure=True)]
+    engine = OperationEngine(services.database, settings)
+    for name, steps, clean_up in operation_kinds(services):
+        engine.register(name, steps, clean_up=clean_up)
+    services.engine = engine
+    sweeper = Sweeper(services.database, services.objects, services.clock, settings.sweep_seconds)
+    _stop_on_signals(listeners)
+    _announce(lock, plain, secure)
+    services.ready |= {"database": True, "objects": True}
+    engine.start()
+    sweeper.start()
+    log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})
+    try:
+        await asyncio.gather(
+            *(listener.serve([sock]) for listener, sock in zip(listeners, (plain, secure), strict=True))
+        )
+    finally:
+        services.ready |= {"database": False}
+        await asyncio.to_thread(engine.stop)
+        await asyncio.to_thread(sweeper.stop)
+        await asyncio.to_thread(services.database.close)
+        log.info("stopped")
+
+
+class Listener(uvicorn.Server):
+    """A uvicorn server among others in one process: signals are handled once, for all of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listener(services: Services, sock: socket.socket, *, is_secure: bool) -> Listener:
+    settings = services.settings
+    tls: dict[str, str] = {}
+    if is_secure:
+        files = services.keys.tls.ensure([settings.public_host] if settings.public_host else [])
+        tls = {"ssl_keyfile": str(files.key), "ssl_certfile": str(files.certificate)}
+    return Listener(
+        uvicorn.Config(
+            Entrance(services, facades()),
+            host=settings.host,
+            port=sock.getsockname()[1],
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            **tls,  # type: ignore[arg-type]  # only these two, both strings
+        )
+    )
+
+
+def _stop_on_signals(listeners: list[Listener]) -> None:
+    def stop() -> None:
+        for listener in listeners:
+            listener.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _announce(lock: TextIOWrapper, plain: socket.socket, secure: socket.socket) -> None:
+    """Who serves this folder, and where: what the CLI on the same machine reads."""
+    where = {
+        "pid": os.getpid(),
+        "http": _url("http", plain),
+        "https": _url("https", secure),
+    }
+    lock.seek(0)
+    lock.truncate()
+    lock.write(msgspec.json.encode(where).decode())
+    lock.flush()
+
+
+def _url(scheme: str, sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

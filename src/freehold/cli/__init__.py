@@ -1,0 +1,1 @@
+"""Commands: over the client where a server answers, over the composition root where none does."""

@@ -1,0 +1,54 @@
+"""How a command reaches the server: by flags, by environment, or the one that serves the data folder here."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from freehold.cli.printing import Failure
+from freehold.client import Freehold
+from freehold.settings import Settings, load_settings
+
+LOCK_FILE = "server.lock"
+
+Data = Annotated[str | None, typer.Option("--data", help="Data folder of a server on this machine.")]
+Url = Annotated[str | None, typer.Option("--url", help="Server address; else FREEHOLD_URL, else the data folder's.")]
+Token = Annotated[str | None, typer.Option("--token", help="Bearer token; else FREEHOLD_TOKEN, else a local one.")]
+Workspace = Annotated[
+    str | None, typer.Option("--workspace", help="ARM path of a workspace; the default one if left out.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def settings_of(data: str | None, **flags: Any) -> Settings:
+    try:
+        return load_settings({"data": data, **flags}, os.environ)
+    except (ValueError, msgspec.ValidationError) as fault:
+        raise Failure("InvalidSetting", str(fault), 2) from None
+
+
+def connect(data: str | None, url: str | None, token: str | None, workspace: str | None = None) -> Freehold:
+    """Raises Failure when no server is known or no token can be had."""
+    settings = settings_of(data)
+    url = url or os.environ.get("FREEHOLD_URL") or serving_url(settings.data_folder)
+    token = token or os.environ.get("FREEHOLD_TOKEN") or _local_token(settings)
+    ca_file = settings.key_folder / "tls" / "ca.pem"
+    return Freehold(url, token, workspace=workspace, ca_file=str(ca_file) if ca_file.exists() else None)
+
+
+def serving_url(folder: Path) -> str:
+    """Where the server of this data folder listens."""
+    try:
+        where = msgspec.json.decode((folder / LOCK_FILE).read_bytes(), type=dict[str, Any])
+        return str(where["http"])
+    except (OSError, msgspec.DecodeError, KeyError):
+        message = f"No server serves {folder}. Start one with `freehold serve --data {folder}`, or give --url."
+        raise Failure("ServerUnreachable", message, 3) from None
+
+
+def _local_token(settings: Settings) -> str:
+    from freehold.cli.local import mint_token
+
+    return mint_token(settings)

@@ -1,0 +1,166 @@
+"""Commands of leaving and forgetting: export, verify, erase, plan."""
+
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+from rich.table import Table
+
+from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
+from freehold.cli.printing import Failure, console, human_bytes, print_json
+from freehold.cli.watching import watch
+from freehold.client import Freehold, Operation, Plan
+
+Scope = Annotated[Literal["workspace", "experiment", "run"], typer.Argument(help="workspace, experiment or run.")]
+RootId = Annotated[str | None, typer.Argument(help="Experiment id or run id; leave it out for the workspace.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(export)
+    app.command()(verify)
+    app.command()(erase)
+
+
+def export(
+    scope: Scope,
+    id: RootId = None,
+    to: Annotated[Path, typer.Option(help="Folder or .tar file to write; it must not be there yet.")] = Path("bag.tar"),
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the server's own copy there.")] = False,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+    workspace: Workspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a workspace, an experiment or a run out as a bag, verify it, and drop the server's copy."""
+    _check_root(scope, id)
+    if to.exists():
+        raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
+    with connect(data, url, token, workspace) as server:
+        operation = watch(server, server.export(scope, id), quiet=as_json)
+        size = _bring_home(server, operation, to)
+        report = _verify(to, server.certificate_keys())
+        if not keep:
+            server.drop_bag(operation.id)
+    result = operation.result or {}
+    if as_json:
+        print_json({"operation": operation.id, "bag": str(to), "bytes": size, "result": result, "verified": report})
+        return
+    console.print(f"[green]✓[/] exported to [bold]{to}[/] · {human_bytes(size)} · {_counts(result)}")
+    console.print(f"[green]✓[/] verified: {report['files']} files, certificate {report['certificate']}")
+
+
+def verify(
+    bag: Annotated[Path, typer.Argument(help="A bag: a folder or a .tar file.")],
+    keys: Annotated[Path | None, typer.Option(help="JWK set of the server that signed it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bag without trusting it: every digest, nothing missing, nothing more, the signature. Needs no server."""
+    if not bag.exists():
+        raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder or a .tar file.", 2)
+    key_set = msgspec.json.decode(keys.read_bytes(), type=dict[str, Any]) if keys else None
+    report = _verify(bag, key_set)
+    if as_json:
+        print_json(report)
+    else:
+        size = human_bytes(int(report["bytes"]))
+        console.print(
+            f"[green]✓[/] {bag} is whole: {report['files']} files, {size}, certificate {report['certificate']}"
+        )
+
+
+def erase(
+    scope: Scope,
+    id: RootId = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+    workspace: Workspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a workspace, an experiment or a run for good, and have it proved gone. Prints the plan and asks first."""
+    _check_root(scope, id)
+    with connect(data, url, token, workspace) as server:
+        plan = server.plan_erasure(scope, id)
+        if dry_run or not as_json:
+            _print_plan(plan, as_json=as_json)
+        if dry_run:
+            return
+        if not yes and not typer.confirm("Erase this for good? It cannot be undone.", default=False):
+            raise Failure("NotErased", "Nothing was erased.")
+        operation = watch(server, server.erase(scope, id, plan_digest=plan["digest"]), quiet=as_json)
+        certificate = server.certificate(operation.id)
+    if as_json:
+        print_json({"operation": msgspec.to_builtins(operation), "certificate": msgspec.to_builtins(certificate)})
+        return
+    statement = certificate.statement
+    console.print(f"[green]✓[/] level reached: [bold]{statement['level']}[/] · {_counts(operation.result or {})}")
+    console.print(f"  certificate {certificate.id} (freehold operations {operation.id} --json)")
+
+
+def _check_root(scope: str, id: str | None) -> None:
+    if (scope == "workspace") != (id is None):
+        wanted = "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id"
+        raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
+
+
+def _bring_home(server: Freehold, operation: Operation, to: Path) -> int:
+    """Fetch the bag as a tar file; unpack it where a folder is wanted."""
+    if to.suffix == ".tar":
+        return server.fetch_bag(operation.id, to)
+    archive = to.with_name(to.name + ".part.tar")
+    try:
+        size = server.fetch_bag(operation.id, archive)
+        _verify(archive, server.certificate_keys())  # before a byte of it becomes a file of its own
+        _unpack(archive, to)
+    finally:
+        archive.unlink(missing_ok=True)
+    return size
+
+
+def _unpack(archive: Path, to: Path) -> None:
+    """The one folder inside the archive becomes `to`."""
+    scratch = to.with_name(to.name + ".part")
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(scratch, filter="data")
+        (top,) = scratch.iterdir()
+        top.replace(to)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _verify(bag: Path, keys: dict[str, Any] | None) -> dict[str, Any]:
+    """Raises Failure with the first faults of a bag that does not hold."""
+    from freehold.lifecycle.bag.verify import verify_bag
+
+    report = verify_bag(bag, keys=keys)
+    if not report.ok:
+        faults = "; ".join(f"{fault.code} {fault.path}".strip() for fault in report.faults[:5])
+        raise Failure("BagDoesNotHold", f"{bag} does not hold: {faults}")
+    return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)}
+
+
+def _print_plan(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan)
+        return
+    table = Table(box=None, header_style="bold", title="What will be erased", title_justify="left")
+    table.add_column("record")
+    table.add_column("rows", justify="right")
+    table.add_column("bytes", justify="right")
+    for step in plan["steps"]:
+        table.add_row(step["record"], f"{step['rows']:,}", human_bytes(step["bytes"]) if step["bytes"] else "")
+    console.print(table)
+    for kept in plan.get("retained", []):
+        console.print(f"  [dim]kept: {kept['record']}, because {kept['because']}[/]")
+
+
+def _counts(result: dict[str, Any]) -> str:
+    counts = result.get("counts") or {}
+    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number)

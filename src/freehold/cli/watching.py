@@ -1,0 +1,76 @@
+"""Commands that look at long work: operations, and a bar while one waits."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from freehold.cli.connection import AsJson, Data, Token, Url, connect
+from freehold.cli.printing import console, errors, print_json
+from freehold.client import Freehold, Operation
+
+STATE_COLOURS = {"Succeeded": "green", "Failed": "red", "Canceled": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(operations)
+
+
+def operations(
+    operation: Annotated[str | None, typer.Argument(help="Id of one operation; all if left out.")] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the operation.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the operation has ended.")] = False,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """List long-running operations, newest first; or show, wait for or cancel one."""
+    with connect(data, url, token) as server:
+        if operation is None:
+            found = server.operations()
+        else:
+            found = [server.cancel(operation) if cancel else server.operation(operation)]
+            if wait:
+                found = [watch(server, found[0], quiet=as_json)]
+    if as_json:
+        print_json([msgspec.to_builtins(each) for each in found])
+    else:
+        console.print(_table(found))
+
+
+def watch(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
+    """Wait for an operation with a progress bar on standard error."""
+    if quiet:
+        return server.wait(operation)
+    with _bar() as bar:
+        task = bar.add_task(operation.kind, total=None)
+        return server.wait(operation, _update(bar, task))
+
+
+def _update(bar: Progress, task: object) -> Callable[[Operation], None]:
+    def update(operation: Operation) -> None:
+        done, total = operation.progress.done, operation.progress.total
+        label = f"{operation.kind} {operation.scope} · {operation.step or 'starting'}"
+        bar.update(task, description=label, completed=done, total=total or None)  # type: ignore[arg-type]  # rich's TaskID
+
+    return update
+
+
+def _bar() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=errors, transient=True)
+
+
+def _table(found: list[Operation]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for title in ("operation", "kind", "scope", "state", "done", "begun"):
+        table.add_column(title)
+    for each in found:
+        colour = STATE_COLOURS.get(each.state, "cyan")
+        percent = "" if each.progress.percent is None else f"{each.progress.percent:.0f} %"
+        table.add_row(each.id, each.kind, each.scope, f"[{colour}]{each.state}[/]", percent, each.created_at[:19])
+    return table

@@ -1,0 +1,165 @@
+"""A session with a Freehold server: exports, erasures, operations, certificates."""
+
+import time
+import uuid  
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from freehold.client.documents import Certificate, Operation, OperationPage, Plan
+
+TIMEOUT_SECONDS = 60.0
+T = TypeVar("T")
+
+
+class FreeholdError(Exception):
+    """The server refused. `code` is stable; the text says what to do next."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class Freehold:
+    """`workspace` is an ARM path such as /subscriptions/…/workspaces/…; None means the default workspace."""
+
+    def __init__(self, url: str, token: str, *, workspace: str | None = None, ca_file: str | None = None) -> None:
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+            verify=_tls(ca_file),
+        )
+        self._prefix = f"/freehold/v1{workspace or ''}"
+
+    def __enter__(self) -> "Freehold":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def export(self, scope: str, id: str | None = None) -> Operation:
+        """Begin to export a workspace, an experiment or a run."""
+        return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id})
+
+    def fetch_bag(self, operation_id: str, to: Path | str, on_bytes: Callable[[int], None] | None = None) -> int:
+        """Stream a finished bag into a tar file; how many bytes. The file is complete or not there."""
+        target = Path(to)
+        part = target.with_name(target.name + ".part")
+        written = 0
+        try:
+            with part.open("wb") as file:
+                for piece in self._bag_pieces(operation_id):
+                    written += file.write(piece)
+                    if on_bytes:
+                        on_bytes(len(piece))
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return written
+
+    def drop_bag(self, operation_id: str) -> None:
+        """Remove the server's copy of a bag."""
+        self._send("DELETE", f"/freehold/v1/exports/{operation_id}/bag")
+
+    def plan_erasure(self, scope: str, id: str | None = None) -> Plan:
+        """What an erasure would remove, what it would keep and why, and what stands in its way."""
+        body = {"scope": scope, "id": id, "dry_run": True}
+        return self._read(self._send("POST", f"{self._prefix}/erasures", body), dict[str, Any])
+
+    def erase(self, scope: str, id: str | None = None, *, plan_digest: str | None = None) -> Operation:
+        """Erase for good. With `plan_digest` the server refuses if the plan is another by now."""
+        body = {"scope": scope, "id": id, "plan_digest": plan_digest}
+        return self._start(f"{self._prefix}/erasures", body)
+
+    def operation(self, operation_id: str) -> Operation:
+        return self._read(self._send("GET", f"/freehold/v1/operations/{operation_id}"), Operation)
+
+    def operations(self, *, kind: str | None = None, limit: int = 20) -> list[Operation]:
+        """The newest operations that you may see."""
+        query = {"limit": str(limit)} | ({"kind": kind} if kind else {})
+        return self._read(self._send("GET", "/freehold/v1/operations", query=query), OperationPage).value
+
+    def cancel(self, operation_id: str) -> Operation:
+        return self._read(self._send("POST", f"/freehold/v1/operations/{operation_id}/cancel"), Operation)
+
+    def wait(self, operation: Operation, on_change: Callable[[Operation], None] | None = None) -> Operation:
+        """Poll until the operation has ended. Raises FreeholdError when it failed or was cancelled."""
+        pause = 0.05
+        while not operation.is_ended:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+            operation = self.operation(operation.id)
+            if on_change:
+                on_change(operation)
+        if operation.state != "Succeeded":
+            code, message = (operation.error.code, operation.error.message) if operation.error else ("Canceled", "")
+            raise FreeholdError(409, code, message or "The operation was cancelled.")
+        return operation
+
+    def certificate(self, operation_id: str) -> Certificate:
+        """The signed statement about an export or an erasure."""
+        return self._read(self._send("GET", f"/freehold/v1/certificates/{operation_id}"), Certificate)
+
+    def certificate_keys(self) -> dict[str, Any]:
+        """Public keys (a JWK set) that verify this server's certificates."""
+        return self._read(self._send("GET", "/freehold/v1/certificates/keys"), dict[str, Any])
+
+    def _start(self, path: str, body: dict[str, Any]) -> Operation:
+        headers = {"Idempotency-Key": str(uuid.uuid4())}  # a retry of the transport starts nothing twice
+        return self._read(self._send("POST", path, body, headers=headers), Operation)
+
+    def _bag_pieces(self, operation_id: str) -> Iterator[bytes]:
+        with self._http.stream("GET", f"/freehold/v1/exports/{operation_id}/bag") as response:
+            if response.status_code != 200:
+                response.read()
+                raise _refusal(response)
+            yield from response.iter_bytes()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, json=body, params=query, headers=headers)
+        except httpx.TransportError as fault:
+            message = f"No Freehold server answers at {self._http.base_url} ({fault}). Start one: freehold serve"
+            raise FreeholdError(503, "ServerUnreachable", message) from None
+        if response.is_error:
+            raise _refusal(response)
+        return response
+
+    def _read(self, response: httpx.Response, shape: type[T]) -> T:
+        return msgspec.json.decode(response.content, type=shape)
+
+
+def _refusal(response: httpx.Response) -> FreeholdError:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    message = problem.get("detail") or f"The server answered {response.status_code}."
+    return FreeholdError(response.status_code, problem.get("code", "Unknown"), message)
+
+
+def _tls(ca_file: str | None) -> Any:
+    if ca_file is None:
+        return True
+    import ssl
+
+    return ssl.create_default_context(cafile=ca_file)

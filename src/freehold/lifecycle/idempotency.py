@@ -1,0 +1,43 @@
+"""Repeated requests: digests of key and request, and the operation that answered. No content is kept."""
+
+import hashlib
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import Actor
+from freehold.kit.clock import MICROSECONDS
+from freehold.kit.problems import Conflict
+from freehold.operations.model import Operation
+from freehold.operations.service import get_operation
+from freehold.records.operations import IdempotencyKey
+from freehold.storage.transaction import Transaction
+
+HOURS_KEPT = 24
+_k = IdempotencyKey.c
+
+
+def once(
+    db: Transaction, actor: Actor, key: str, request: bytes, make: Callable[[Transaction], Operation]
+) -> Operation:
+    """The operation of the first such request, or a new one. Raises Conflict when the key came with another request."""
+    key_digest, request_digest = (hashlib.sha256(text).digest() for text in (key.encode(), request))
+    mine = sa.and_(_k.person_row == actor.person_row, _k.key_digest == key_digest)
+    found = db.execute(sa.select(_k.request_digest, _k.operation_id, _k.expires_at).where(mine)).first()
+    if found is not None and found.expires_at > db.now():
+        if found.request_digest != request_digest:
+            message = "This Idempotency-Key came with another request before. Use a new key for a new request."
+            raise Conflict("IdempotencyKeyReused", message)
+        return get_operation(db, found.operation_id)
+    db.execute(IdempotencyKey.table.delete().where(mine))
+    operation = make(db)
+    db.execute(
+        IdempotencyKey.table.insert().values(
+            person_row=actor.person_row,
+            key_digest=key_digest,
+            request_digest=request_digest,
+            operation_id=operation.operation_id,
+            expires_at=db.now() + HOURS_KEPT * 3_600 * MICROSECONDS,
+        )
+    )
+    return operation

@@ -1,0 +1,80 @@
+"""What a server does by itself in quiet moments: compact metrics, remove what has expired, reap orphaned bytes."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from freehold.domain.artifacts.transfer import reap
+from freehold.domain.metrics import compaction, queries
+from freehold.kit.clock import Clock
+from freehold.records.catalogue import Record
+from freehold.records.lifecycle import ExportLease, ForgottenId
+from freehold.records.operations import IdempotencyKey
+from freehold.storage.blobs import ObjectStore
+from freehold.storage.database import Database
+from freehold.storage.transaction import Transaction
+
+log = logging.getLogger("freehold.sweeps")
+RUNS_AT_ONCE = 100
+EXPIRING: tuple[type[Record], ...] = (ExportLease, ForgottenId, IdempotencyKey)
+
+
+class Sweeper:
+    """One thread; every sweep is short and may be repeated. A fault is logged and the next sweep tries again."""
+
+    def __init__(self, database: Database, objects: ObjectStore, clock: Clock, pause_seconds: int) -> None:
+        self._database = database
+        self._objects = objects
+        self._clock = clock
+        self._pause = pause_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def sweep(self) -> None:
+        """All sweeps once, in the caller's thread."""
+        self._try(lambda: compact(self._database))
+        self._try(lambda: self._database.write_now(remove_expired))
+        self._try(lambda: self._database.write_now(remove_released))
+        self._try(lambda: reap(self._database, self._objects, self._clock))
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._pause):
+            self.sweep()
+
+    def _try(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as fault:
+            log.warning("a sweep failed and will be tried again", extra={"fault": type(fault).__name__})
+
+
+def compact(database: Database) -> int:
+    """Give runs with many segments chunks; how many segments went. One run, one short transaction."""
+    crowded = database.read_now(lambda db: queries.crowded_runs(db, compaction.CROWDED, RUNS_AT_ONCE))
+    return sum(
+        database.write_now(lambda db, at=at: compaction.compact_run(db, *at))  # type: ignore[misc]  # binds the loop's value
+        for at in crowded
+    )
+
+
+def remove_expired(db: Transaction) -> None:
+    """Rows whose `expires_at` has passed, where their record's retention says so."""
+    for record in EXPIRING:
+        db.execute(sa.delete(record.table).where(record.c.expires_at <= db.now()))
+
+
+def remove_released(db: Transaction) -> None:
+    """Segments that a chunk replaced while an export read them, once no lease stands."""
+    for workspace_id in queries.workspaces_with_dead(db):
+        if not compaction.is_leased(db, workspace_id):
+            queries.remove_dead(db, workspace_id)
