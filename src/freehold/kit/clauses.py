@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
 class Kind(StrEnum):
@@ -64,8 +64,7 @@ MAPS: Mapping[Kind, Ask] = {
 Value: TypeAlias = float | str | tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     kind: Kind
     key: str
 

@@ -1,4 +1,7 @@
-"""What a run can be searched and ordered by. Source of the names: MLflow's search syntax for runs."""
+"""What a run can be searched and ordered by. Source of the names: MLflow's search syntax for runs.
+
+Left out: `artifact_uri`, which is made from the ids when a run is printed, and datasets.
+"""
 
 from freehold.kit.clauses import Ask, Kind, Vocabulary
 
@@ -14,7 +17,6 @@ RUNS = Vocabulary(
         "run_name": Ask.TEXT,
         "status": Ask.TEXT,
         "user_id": Ask.TEXT,
-        "artifact_uri": Ask.TEXT,
         "start_time": Ask.NUMBER,
         "end_time": Ask.NUMBER,
     },
