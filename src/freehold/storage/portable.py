@@ -53,11 +53,26 @@ def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgr
     return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
 
 
+def matches(
+    connection: sa.Connection, column: sa.ColumnElement[Any], pattern: str, *, ignoring_case: bool
+) -> sa.ColumnElement[bool]:
+    """LIKE or ILIKE with `%` and `_` and no escape character. SQLite's own LIKE folds ASCII case, so GLOB is used."""
+    if is_postgres(connection):
+        literal = pattern.replace("\\", "\\\\")
+        return column.ilike(literal) if ignoring_case else column.like(literal)
+    if ignoring_case:
+        return column.ilike(pattern)
+    return column.op("GLOB", is_comparison=True, return_type=sa.Boolean())(_as_glob(pattern))
+
+
+def _as_glob(pattern: str) -> str:
+    signs = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+    return "".join(signs.get(character, character) for character in pattern)
+
+
 def is_disk_full(fault: BaseException) -> bool:
     text = str(fault).lower()
-    return (
-        "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text
-    )
+    return "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text
 
 
 def is_integrity_fault(fault: BaseException) -> bool:
@@ -149,9 +164,7 @@ def _link_within_workspace(constraint: sa.ForeignKeyConstraint, compiler: Any, *
     """On PostgreSQL a link between rows of one workspace names the workspace too, as the key there does."""
     element = constraint.elements[0]
     local, (table, column) = element.parent.name, element.target_fullname.split(".")
-    within = (
-        column == "row_id" and "workspace_id" in constraint.table.columns and table not in server_tables()
-    )
+    within = column == "row_id" and "workspace_id" in constraint.table.columns and table not in server_tables()
     mine, theirs = (f"workspace_id, {local}", f"workspace_id, {column}") if within else (local, column)
     name = compiler.preparer.format_constraint(constraint)
     return f"CONSTRAINT {name} FOREIGN KEY ({mine}) REFERENCES {table} ({theirs})"

@@ -6,10 +6,28 @@ from freehold.kit.problems import Conflict, Invalid
 
 # Azure's words are stored; MLflow's five map onto them (api/mlflow).
 STATUSES = frozenset(
-    ["NotStarted", "Queued", "Preparing", "Provisioning", "Starting", "Running", "Finalizing", "CancelRequested", "Canceled", "Completed", "Failed", "Unapproved", "NotResponding", "Pausing", "Paused"]
+    [
+        "NotStarted",
+        "Queued",
+        "Preparing",
+        "Provisioning",
+        "Starting",
+        "Running",
+        "Finalizing",
+        "CancelRequested",
+        "Canceled",
+        "Completed",
+        "Failed",
+        "Unapproved",
+        "NotResponding",
+        "Pausing",
+        "Paused",
+    ]
 )
 ENDED = frozenset({"Canceled", "Completed", "Failed"})
 _RUN_ID = re.compile(r"[A-Za-z0-9_\-]{1,255}")
+NAME_TAG = "mlflow.runName"
+"""MLflow's copy of a run's name; it is kept as the name itself."""
 LONGEST_NAME = 500
 LONGEST_KEY = 250
 LONGEST_PARAMETER = 6_000
@@ -24,16 +42,12 @@ def check_run_id(run_id: str) -> None:
 
 def check_status(status: str) -> None:
     if status not in STATUSES:
-        raise Invalid(
-            "InvalidStatus", f"A run's status is one of {', '.join(sorted(STATUSES))}.", target="status"
-        )
+        raise Invalid("InvalidStatus", f"A run's status is one of {', '.join(sorted(STATUSES))}.", target="status")
 
 
 def check_name(name: str) -> None:
     if len(name) > LONGEST_NAME:
-        raise Invalid(
-            "InvalidName", f"A run's name may have at most {LONGEST_NAME} characters.", target="name"
-        )
+        raise Invalid("InvalidName", f"A run's name may have at most {LONGEST_NAME} characters.", target="name")
 
 
 def check_map(kind: str, entries: dict[str, str], longest: int) -> None:
@@ -52,7 +66,5 @@ def check_key(kind: str, key: str) -> None:
 
 def check_same_parameter(key: str, old: str, new: str) -> None:
     if old != new:
-        message = (
-            f"The parameter {key[:40]!r} was logged before with another value. Parameters do not change."
-        )
+        message = f"The parameter {key[:40]!r} was logged before with another value. Parameters do not change."
         raise Conflict("ParameterChanged", message, target="params")
