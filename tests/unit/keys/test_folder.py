@@ -20,9 +20,7 @@ def test_only_the_owner_reads_keys(folder, keys):
     public = {"tls/ca.pem", "tls/server.pem"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {mode for name, mode in found.items() if (folder / name).is_dir()} == {0o700}
-    assert {mode for name, mode in found.items() if (folder / name).is_file() and name not in public} == {
-        0o600
-    }
+    assert {mode for name, mode in found.items() if (folder / name).is_file() and name not in public} == {0o600}
     assert {found[name] for name in public} == {0o644}
 
 

@@ -25,9 +25,7 @@ def test_signature_verifies_without_our_code(keys):
         "typ": "freehold-certificate",
     }
     assert b64url(payload) == b'{"a":1}'
-    Ed25519PublicKey.from_public_bytes(b64url(public["x"])).verify(
-        b64url(signature), f"{header}.{payload}".encode()
-    )
+    Ed25519PublicKey.from_public_bytes(b64url(public["x"])).verify(b64url(signature), f"{header}.{payload}".encode())
 
 
 def test_old_certificates_verify_after_rotations(keys):
@@ -42,9 +40,7 @@ def test_old_certificates_verify_after_rotations(keys):
 def test_retired_private_keys_are_gone(folder, keys):
     for name, ring in (("certificate-signing", keys.certificates), ("token-signing", keys.tokens)):
         ring.rotate()
-        assert [
-            json.loads(f.read_text())["secret"] is None for f in sorted((folder / name).glob("*.json"))
-        ] == [
+        assert [json.loads(f.read_text())["secret"] is None for f in sorted((folder / name).glob("*.json"))] == [
             True,
             False,
         ]
@@ -116,12 +112,7 @@ def test_retired_token_key_verifies_for_a_day(keys, clock):
 
 def test_forget_digest_keeps_parts_apart(keys, tmp_path, clock):
     digest = keys.forgotten.digest
-    assert (
-        len(
-            {digest("run", "ab", "c"), digest("run", "a", "bc"), digest("runa", "b", "c"), digest("", "", "")}
-        )
-        == 4
-    )
+    assert len({digest("run", "ab", "c"), digest("run", "a", "bc"), digest("runa", "b", "c"), digest("", "", "")}) == 4
     assert digest("run", "a", "b") != KeyStore(tmp_path / "other", clock).forgotten.digest("run", "a", "b")
     assert len(digest("run", "a", "b")) == 32
 

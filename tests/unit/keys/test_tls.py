@@ -62,9 +62,7 @@ def test_client_refuses_other_names_and_cas(live, tmp_path):
         handshake(files, "ml.example.org", "127.0.0.1", trust)
     other = KeyStore(tmp_path / "other", SystemClock()).tls.ensure()
     with pytest.raises(ssl.SSLCertVerificationError):
-        handshake(
-            files, "localhost", "127.0.0.1", ssl.create_default_context(cafile=str(other.ca_certificate))
-        )
+        handshake(files, "localhost", "127.0.0.1", ssl.create_default_context(cafile=str(other.ca_certificate)))
 
 
 def test_good_certificate_is_kept(keys, clock):

@@ -75,9 +75,7 @@ class Envelope:
         key = self._ring.find(self.key_id(sealed))
         nonce = sealed[_HEAD : _HEAD + _NONCE]
         try:
-            return AESGCM(key.secret_bytes()).decrypt(
-                nonce, sealed[_HEAD + _NONCE : _WRAPPED], sealed[:_HEAD]
-            )
+            return AESGCM(key.secret_bytes()).decrypt(nonce, sealed[_HEAD + _NONCE : _WRAPPED], sealed[:_HEAD])
         except InvalidTag:
             raise SealBroken from None
 
