@@ -70,6 +70,15 @@ def _as_glob(pattern: str) -> str:
     return "".join(signs.get(character, character) for character in pattern)
 
 
+def json_text(connection: sa.Connection, column: sa.ColumnElement[Any], *path: str) -> sa.ColumnElement[str | None]:
+    """The value at `path` in a column of JSON text: a string itself, an array or object as JSON, else null."""
+    whole: sa.ColumnElement[Any] = sa.type_coerce(column, sa.Text())
+    if is_postgres(connection):
+        return sa.func.json_extract_path_text(sa.cast(whole, postgresql.JSON()), *path)
+    steps = "".join(f'."{step}"' for step in path)
+    return sa.func.json_extract(whole, f"${steps}", type_=sa.Text())
+
+
 def is_disk_full(fault: BaseException) -> bool:
     text = str(fault).lower()
     return "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text

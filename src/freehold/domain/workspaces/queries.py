@@ -1,57 +1,126 @@
-"""Rows of subscriptions, resource groups and workspaces."""
+"""Rows of subscriptions, resource groups and workspaces, and which of them a person may see."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from freehold.domain.access.actor import WorkspaceRef
 from freehold.records.containers import ResourceGroup, Subscription, Workspace
+from freehold.records.people import RoleAssignment
 from freehold.storage.transaction import Transaction
+
+_w, _g, _s, _a = Workspace.c, ResourceGroup.c, Subscription.c, RoleAssignment.c
+_GROUPS = ResourceGroup.table.join(Subscription.table, _g.subscription_row == _s.row_id)
+_TREE = Workspace.table.join(_GROUPS, _w.resource_group_row == _g.row_id)
+_GROUP_COLUMNS = (
+    _g.row_id,
+    _g.name,
+    _g.location,
+    _s.subscription_id,
+    _s.row_id.label("subscription_row"),
+)
+_WORKSPACE_COLUMNS = (
+    *Workspace.table.columns,
+    _s.subscription_id,
+    _g.name.label("resource_group"),
+)
 
 
 def find_group(db: Transaction, subscription_id: str, name: str) -> sa.Row[Any] | None:
-    return db.execute(
-        sa.select(
-            ResourceGroup.c.row_id,
-            ResourceGroup.c.name,
-            ResourceGroup.c.location,
-            Subscription.c.subscription_id,
-            Subscription.c.row_id.label("subscription_row"),
-        )
-        .join(Subscription.table, ResourceGroup.c.subscription_row == Subscription.c.row_id)
-        .where(
-            Subscription.c.subscription_id == subscription_id.lower(),
-            ResourceGroup.c.name_folded == name.casefold(),
-        )
-    ).first()
+    found = (
+        sa.select(*_GROUP_COLUMNS)
+        .select_from(_GROUPS)
+        .where(_s.subscription_id == subscription_id.lower(), _g.name_folded == name.casefold())
+    )
+    return db.execute(found).first()
 
 
 def find_in_group(db: Transaction, resource_group_row: int, name: str) -> sa.Row[Any] | None:
-    return db.execute(
-        sa.select(*Workspace.table.columns).where(
-            Workspace.c.resource_group_row == resource_group_row,
-            Workspace.c.name_folded == name.casefold(),
-        )
-    ).first()
+    """Also a hidden one: its row stands until the erasure has removed it."""
+    found = (
+        sa.select(*_WORKSPACE_COLUMNS)
+        .select_from(_TREE)
+        .where(_w.resource_group_row == resource_group_row, _w.name_folded == name.casefold())
+    )
+    return db.execute(found).first()
 
 
 def get_row(db: Transaction, workspace_id: int) -> sa.Row[Any] | None:
-    return db.execute(
-        sa.select(*Workspace.table.columns).where(Workspace.c.workspace_id == workspace_id)
-    ).first()
+    found = sa.select(*_WORKSPACE_COLUMNS).select_from(_TREE).where(_w.workspace_id == workspace_id)
+    return db.execute(found).first()
 
 
-def list_rows(db: Transaction, *, group_rows: list[int], after: int, limit: int) -> list[sa.Row[Any]]:
-    """Standing workspaces of resource groups, oldest first, after the integer key `after`."""
+def find_ref(db: Transaction, public_id: str) -> WorkspaceRef | None:
+    """A standing workspace by the id that clients see."""
+    columns = (_w.workspace_id, _w.public_id, _s.subscription_id, _g.name, _w.name, _w.location)
+    found = sa.select(*columns).select_from(_TREE).where(_w.public_id == public_id, _w.hidden_at.is_(None))
+    row = db.execute(found).first()
+    return WorkspaceRef(*tuple(row)) if row else None
+
+
+def select_visible(
+    db: Transaction,
+    person_row: int,
+    roles: Sequence[str],
+    *,
+    subscription_row: int | None = None,
+    group_row: int | None = None,
+    after: int,
+    limit: int,
+) -> list[sa.Row[Any]]:
+    """Standing workspaces where the person holds one of `roles`, oldest first, after the integer key `after`."""
     found = (
-        sa.select(*Workspace.table.columns)
+        sa.select(*_WORKSPACE_COLUMNS)
+        .select_from(_TREE)
         .where(
-            Workspace.c.resource_group_row.in_(group_rows),
-            Workspace.c.hidden_at.is_(None),
-            Workspace.c.workspace_id > after,
+            _w.hidden_at.is_(None),
+            _w.workspace_id > after,
+            _g.row_id == group_row if group_row is not None else sa.true(),
+            _s.row_id == subscription_row if subscription_row is not None else sa.true(),
+            _holds(
+                person_row,
+                roles,
+                (
+                    _a.scope_workspace == _w.workspace_id,
+                    _a.resource_group_row == _g.row_id,
+                    _a.subscription_row == _s.row_id,
+                ),
+            ),
         )
-        .order_by(Workspace.c.workspace_id)
+        .order_by(_w.workspace_id)
         .limit(limit)
     )
+    return list(db.execute(found))
+
+
+def select_groups(db: Transaction, person_row: int, roles: Sequence[str], subscription_id: str) -> list[sa.Row[Any]]:
+    """Resource groups of a subscription that the person may see: by a role above, there, or on a workspace in it."""
+    below = sa.select(_w.workspace_id).where(_w.resource_group_row == _g.row_id, _w.hidden_at.is_(None))
+    scopes = (
+        _a.scope_workspace.in_(below),
+        _a.resource_group_row == _g.row_id,
+        _a.subscription_row == _s.row_id,
+    )
+    found = (
+        sa.select(*_GROUP_COLUMNS)
+        .select_from(_GROUPS)
+        .where(_s.subscription_id == subscription_id.lower(), _holds(person_row, roles, scopes))
+        .order_by(_g.row_id)
+    )
+    return list(db.execute(found))
+
+
+def select_subscriptions(db: Transaction, person_row: int, roles: Sequence[str]) -> list[sa.Row[Any]]:
+    """Subscriptions that the person may see: by a role on them or on anything below."""
+    groups = sa.select(_g.row_id).where(_g.subscription_row == _s.row_id)
+    below = (
+        sa.select(_w.workspace_id)
+        .join(ResourceGroup.table, _w.resource_group_row == _g.row_id)
+        .where(_g.subscription_row == _s.row_id, _w.hidden_at.is_(None))
+    )
+    scopes = (_a.scope_workspace.in_(below), _a.resource_group_row.in_(groups), _a.subscription_row == _s.row_id)
+    found = sa.select(*Subscription.table.columns).where(_holds(person_row, roles, scopes)).order_by(_s.row_id)
     return list(db.execute(found))
 
 
@@ -62,4 +131,14 @@ def add(db: Transaction, values: dict[str, Any]) -> int:
 
 
 def change(db: Transaction, workspace_id: int, values: dict[str, Any]) -> None:
-    db.execute(Workspace.table.update().where(Workspace.c.workspace_id == workspace_id).values(values))
+    db.execute(Workspace.table.update().where(_w.workspace_id == workspace_id).values(values))
+
+
+def add_role(db: Transaction, person_row: int, workspace_id: int, role: str) -> None:
+    values = {"person_row": person_row, "role": role, "scope_workspace": workspace_id, "created_at": db.now()}
+    db.execute(RoleAssignment.table.insert().values(values))
+
+
+def _holds(person_row: int, roles: Sequence[str], scopes: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    held = sa.select(_a.row_id).where(_a.person_row == person_row, _a.role.in_(roles), sa.or_(*scopes))
+    return held.correlate(Workspace.table, ResourceGroup.table, Subscription.table).exists()

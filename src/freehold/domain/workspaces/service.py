@@ -1,0 +1,221 @@
+"""What one can do with workspaces and with the subscriptions and resource groups above them.
+
+Names above the content fold case, as ARM's do; answers keep the stored spelling. What one may not see is a 404.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access import queries as access
+from freehold.domain.access.actor import Actor, WorkspaceName, WorkspaceRef
+from freehold.domain.access.rules import OWNER
+from freehold.domain.workspaces import queries, rules
+from freehold.kit.problems import Conflict, NotFound
+from freehold.storage.transaction import Transaction
+
+
+class SubscriptionView(NamedTuple):
+    subscription_id: str
+    display_name: str
+
+
+class GroupView(NamedTuple):
+    row_id: int
+    subscription_id: str
+    subscription_row: int
+    name: str
+    location: str
+
+    @property
+    def path(self) -> str:
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.name}"
+
+
+class WorkspaceView(NamedTuple):
+    """Times are microseconds UTC. `properties` are those that clients set and the server only keeps."""
+
+    ref: WorkspaceRef
+    friendly_name: str
+    description: str
+    sku: str
+    tags: dict[str, str]
+    properties: dict[str, Any]
+    created_at: int
+    updated_at: int
+
+
+class Wanted(NamedTuple):
+    """What a caller asks of a workspace; None leaves a value as it is, or at its default in a new one."""
+
+    location: str | None = None
+    friendly_name: str | None = None
+    description: str | None = None
+    sku: str | None = None
+    tags: Mapping[str, str] | None = None
+    properties: Mapping[str, Any] | None = None
+
+
+def list_subscriptions(db: Transaction, actor: Actor) -> list[SubscriptionView]:
+    rows = queries.select_subscriptions(db, actor.person_row, rules.SEERS)
+    return [SubscriptionView(row.subscription_id, row.display_name) for row in rows]
+
+
+def get_subscription(db: Transaction, actor: Actor, subscription_id: str) -> SubscriptionView:
+    for found in list_subscriptions(db, actor):
+        if found.subscription_id == subscription_id.lower():
+            return found
+    message = "There is no such subscription, or you may not see it. GET /subscriptions lists those you may see."
+    raise NotFound("SubscriptionNotFound", message)
+
+
+def list_groups(db: Transaction, actor: Actor, subscription_id: str) -> list[GroupView]:
+    """Raises NotFound for a subscription that the actor may not see."""
+    subscription = get_subscription(db, actor, subscription_id)
+    rows = queries.select_groups(db, actor.person_row, rules.SEERS, subscription.subscription_id)
+    return [_group(row) for row in rows]
+
+
+def get_group(db: Transaction, actor: Actor, subscription_id: str, name: str) -> GroupView:
+    for found in list_groups(db, actor, subscription_id):
+        if found.name.casefold() == name.casefold():
+            return found
+    raise NotFound("ResourceGroupNotFound", "There is no such resource group, or you may not see it.")
+
+
+def list_in_group(db: Transaction, actor: Actor, group: GroupView, *, after: int, limit: int) -> list[WorkspaceView]:
+    """Oldest first; `after` is the integer key of the last workspace of the page before."""
+    rows = queries.select_visible(db, actor.person_row, rules.SEERS, group_row=group.row_id, after=after, limit=limit)
+    return [_view(row) for row in rows]
+
+
+def list_in_subscription(
+    db: Transaction, actor: Actor, subscription_id: str, *, after: int, limit: int
+) -> list[WorkspaceView]:
+    groups = list_groups(db, actor, subscription_id)
+    if not groups:
+        return []
+    rows = queries.select_visible(
+        db, actor.person_row, rules.SEERS, subscription_row=groups[0].subscription_row, after=after, limit=limit
+    )
+    return [_view(row) for row in rows]
+
+
+def get_workspace(db: Transaction, workspace: WorkspaceRef) -> WorkspaceView:
+    row = queries.get_row(db, workspace.workspace_id)
+    if row is None or row.hidden_at is not None:
+        raise NotFound("ResourceNotFound", "There is no such workspace, or you may not see it.")
+    return _view(row)
+
+
+def find_workspace(db: Transaction, actor: Actor, name: WorkspaceName) -> WorkspaceView | None:
+    """None when the resource group holds none of this name that the actor may see. Raises NotFound for the group."""
+    group = get_group(db, actor, name.subscription_id, name.resource_group)
+    row = queries.find_in_group(db, group.row_id, name.name)
+    if row is None or row.hidden_at is not None or not _is_seen(db, actor, row):
+        return None
+    return _view(row)
+
+
+def put_workspace(db: Transaction, actor: Actor, name: WorkspaceName, wanted: Wanted) -> tuple[WorkspaceView, bool]:
+    """Make or change; True when it was made. Whoever makes one owns it.
+
+    Raises NotFound for the group, Forbidden, Invalid, Conflict while a workspace of this name is being erased.
+    """
+    group = get_group(db, actor, name.subscription_id, name.resource_group)
+    row = queries.find_in_group(db, group.row_id, name.name)
+    if row is None:
+        return _make(db, actor, group, name.name, wanted), True
+    if row.hidden_at is not None:
+        message = "A workspace of this name is being erased. Try again when its erasure has ended."
+        raise Conflict("WorkspaceIsBeingErased", message)
+    if not _is_seen(db, actor, row):
+        message = "A workspace of this name cannot be made here. Choose another name."
+        raise Conflict("NameNotAvailable", message)
+    return change_workspace(db, actor, _view(row).ref, wanted), False
+
+
+def change_workspace(db: Transaction, actor: Actor, workspace: WorkspaceRef, wanted: Wanted) -> WorkspaceView:
+    """Raises Forbidden, Invalid; Conflict when asked to move it."""
+    allow_making(db, actor, workspace)
+    standing = get_workspace(db, workspace)
+    if wanted.location is not None and _place(wanted.location) != _place(workspace.location):
+        message = f"The workspace is in the location {workspace.location!r} and cannot be moved."
+        raise Conflict("InvalidResourceLocation", message)
+    values = _values(wanted) | {"updated_at": db.now()}
+    if wanted.properties is not None:
+        values["properties"] = standing.properties | dict(wanted.properties)
+    values.pop("location", None)
+    queries.change(db, workspace.workspace_id, values)
+    return get_workspace(db, workspace)
+
+
+def allow_making(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> None:
+    """Raises Forbidden: only who could make a workspace may change or delete it."""
+    rules.may_make(access.roles_in(db, actor.person_row, workspace.workspace_id))
+
+
+def _make(db: Transaction, actor: Actor, group: GroupView, name: str, wanted: Wanted) -> WorkspaceView:
+    roles = access.roles_in_group(db, actor.person_row, group.row_id)
+    rules.may_make(roles)
+    rules.check_name(name)
+    now = db.now()
+    defaults = {
+        "resource_group_row": group.row_id,
+        "public_id": db.new_id(),
+        "name": name,
+        "name_folded": name.casefold(),
+        "location": group.location,
+        "friendly_name": name,
+        "description": "",
+        "sku": "Basic",
+        "tags": {},
+        "properties": {},
+        "created_at": now,
+        "updated_at": now,
+    }
+    workspace_id = queries.add(db, defaults | _values(wanted))
+    if OWNER not in roles:
+        queries.add_role(db, actor.person_row, workspace_id, OWNER)
+    row = queries.get_row(db, workspace_id)
+    assert row is not None, "a workspace that was just written is there"
+    return _view(row)
+
+
+def _values(wanted: Wanted) -> dict[str, Any]:
+    given = {name: value for name, value in wanted._asdict().items() if value is not None}
+    for name in ("friendly_name", "description", "location"):
+        rules.check_text(name, given.get(name, ""))
+    if wanted.tags is not None:
+        rules.check_tags(wanted.tags)
+    if wanted.sku is not None:
+        given["sku"] = rules.check_sku(wanted.sku)
+    return given
+
+
+def _is_seen(db: Transaction, actor: Actor, row: sa.Row[Any]) -> bool:
+    return not set(rules.SEERS).isdisjoint(access.roles_in(db, actor.person_row, row.workspace_id))
+
+
+def _place(location: str) -> str:
+    """ARM compares locations without case and spaces: `East US 2` is `eastus2`."""
+    return location.replace(" ", "").casefold()
+
+
+def _group(row: sa.Row[Any]) -> GroupView:
+    return GroupView(row.row_id, row.subscription_id, row.subscription_row, row.name, row.location)
+
+
+def _view(row: sa.Row[Any]) -> WorkspaceView:
+    ref = WorkspaceRef(row.workspace_id, row.public_id, row.subscription_id, row.resource_group, row.name, row.location)
+    return WorkspaceView(
+        ref,
+        row.friendly_name,
+        row.description,
+        row.sku,
+        row.tags,
+        row.properties,
+        row.created_at,
+        row.updated_at,
+    )
