@@ -1,10 +1,24 @@
 """Fixtures that every kind of test may use."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.access.bootstrap import bootstrap
+from freehold.domain.access.queries import find_default_workspace
+from freehold.domain.access.directory.service import find_signed_in, find_server
+from freehold.domain.access.bootstrap import owner_client
+from freehold.kit.clock import FixedClock
+from freehold.kit.ids import SequentialIds
+from freehold.settings import Settings
+from freehold.storage.database import Database, open_database
+from freehold.storage.keys import KeyStore
+from freehold.storage.migrations import migrate
+from tests.postgres import PostgresServer
 from tests.world import World, make_world
 
 
@@ -22,3 +36,60 @@ def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = make_world(tmp_path_factory.mktemp("shared") / "data").start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of our own. Missing PostgreSQL fails the test: nothing is skipped silently."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@dataclass
+class House:
+    """A database without a server: domain functions are called directly, time and ids are fixed."""
+
+    database: Database
+    clock: FixedClock
+    keys: KeyStore
+    alice: Actor
+    workspace: WorkspaceRef
+    settings: Settings
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """Every test with it runs on both databases."""
+    url = request.getfixturevalue("postgres").make_database() if request.param == "postgresql" else ""
+    yield from open_house(tmp_path, database=url)
+
+
+@pytest.fixture
+def sqlite_house(tmp_path: Path) -> Iterator[House]:
+    yield from open_house(tmp_path)
+
+
+def open_house(folder: Path, **settings: Any) -> Iterator[House]:
+    chosen = Settings(data=str(folder / "data"), **settings)
+    chosen.data_folder.mkdir(exist_ok=True)
+    clock = FixedClock(step=1_000)
+    keys = KeyStore(chosen.key_folder, clock)
+    database = open_database(chosen, clock, SequentialIds(), keys)
+    try:
+        migrate(database.engine)
+        database.write_now(bootstrap)
+        alice, workspace = database.read_now(lambda db: (_owner(db, keys), find_default_workspace(db)))
+        assert workspace is not None
+        yield House(database, clock, keys, alice, workspace, chosen)
+    finally:
+        database.close()
+
+
+def _owner(db: Any, keys: KeyStore) -> Actor:
+    server = find_server(db)
+    assert server is not None
+    found = find_signed_in(db, server.tenant_id, owner_client(keys).object_id)
+    assert found is not None
+    return found.actor

@@ -15,31 +15,19 @@ SETTINGS_FILE = "freehold.toml"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[str, Meta(description="folder that holds everything the server keeps")] = "~/.freehold"
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
-    http_port: Annotated[
-        int, Meta(ge=0, le=65535, description="plain HTTP; bearer tokens on loopback only")
-    ] = 8080
-    https_port: Annotated[int, Meta(ge=0, le=65535, description="HTTPS with the server's own private CA")] = (
-        8443
-    )
-    database: Annotated[str, Meta(description="empty: SQLite in the data folder; or a postgresql:// URL")] = (
-        ""
-    )
+    http_port: Annotated[int, Meta(ge=0, le=65535, description="plain HTTP; bearer tokens on loopback only")] = 8080
+    https_port: Annotated[int, Meta(ge=0, le=65535, description="HTTPS with the server's own private CA")] = 8443
+    database: Annotated[str, Meta(description="empty: SQLite in the data folder; or a postgresql:// URL")] = ""
     objects: Annotated[str, Meta(description="empty: the data folder; or a file:// URL of a folder")] = ""
-    keys: Annotated[
-        str, Meta(description="empty: `keys` in the data folder; a folder apart from it is better")
-    ] = ""
+    keys: Annotated[str, Meta(description="empty: `keys` in the data folder; a folder apart from it is better")] = ""
     public_host: Annotated[str, Meta(description="host name that clients use, if not the address above")] = ""
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
-    sqlite_driver: Annotated[str, Meta(pattern="^(sqlite3|pysqlite3)$", description="which SQLite build")] = (
-        "sqlite3"
-    )
+    sqlite_driver: Annotated[str, Meta(pattern="^(sqlite3|pysqlite3)$", description="which SQLite build")] = "sqlite3"
     readers: Annotated[int, Meta(ge=1, le=64, description="threads that read the database")] = 4
     max_body: Annotated[int, Meta(ge=1024, description="bytes of a JSON body")] = 1_048_576
     max_object: Annotated[int, Meta(ge=1024, description="bytes of one uploaded object")] = 1 << 40
     telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
-    forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = (
-        3650
-    )
+    forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = 3650
     sweep_seconds: Annotated[int, Meta(ge=1, description="pause between background sweeps")] = 30
 
     @property
@@ -60,16 +48,12 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str]) -> Se
     """Settings from flags (None = not given), `FREEHOLD_…` and the data folder's file. Raises ValueError."""
     names = {field.name for field in msgspec.structs.fields(Settings)}
     given = {name: value for name, value in flags.items() if value is not None}
-    from_environ = {
-        name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ
-    }
+    from_environ = {name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ}
     data = str(given.get("data") or from_environ.get("data") or Settings.data)
     merged = _from_file(Path(data).expanduser() / SETTINGS_FILE) | from_environ | given
     unknown = sorted(merged.keys() - names)
     if unknown:
-        raise ValueError(
-            f"Unknown setting {', '.join(unknown)}. The settings are: {', '.join(sorted(names))}."
-        )
+        raise ValueError(f"Unknown setting {', '.join(unknown)}. The settings are: {', '.join(sorted(names))}.")
     return msgspec.convert(merged, Settings, strict=False)
 
 

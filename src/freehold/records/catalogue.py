@@ -122,10 +122,6 @@ def _check_column(table: str, name: str, column: Column[Any]) -> None:
 def _check_link(table: str, name: str, column: Column[Any]) -> None:
     link = column.info.get("link")
     if not isinstance(link, Link):
-        raise CatalogueError(
-            f"{table}.{name}: a foreign key is made with link(to, kind): say what erasing does."
-        )
+        raise CatalogueError(f"{table}.{name}: a foreign key is made with link(to, kind): say what erasing does.")
     if link.kind is LinkKind.SHALLOW and not column.nullable:
-        raise CatalogueError(
-            f"{table}.{name}: a shallow link is set to null when its target goes: null=True."
-        )
+        raise CatalogueError(f"{table}.{name}: a shallow link is set to null when its target goes: null=True.")

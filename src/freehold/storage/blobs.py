@@ -51,13 +51,7 @@ class ObjectStore:
     async def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, not including, `end`. Raises NotFound."""
         try:
-            options = (
-                {"range": (start, end)}
-                if end is not None
-                else {"range": {"offset": start}}
-                if start
-                else None
-            )
+            options = {"range": (start, end)} if end is not None else {"range": {"offset": start}} if start else None
             found = await obstore.get_async(self._store, key, options=options)  # type: ignore[arg-type]  # a plain dict fits
         except (BaseError, FileNotFoundError) as fault:
             raise _as_problem(fault) from fault
@@ -122,9 +116,7 @@ class ObjectStore:
     def _measure(self, piece: bytes, meter: Sha256Meter) -> None:
         meter.feed(piece)
         if meter.size > self._largest:
-            raise TooLarge(
-                "ObjectTooLarge", f"An object may have at most {self._largest} bytes on this server."
-            )
+            raise TooLarge("ObjectTooLarge", f"An object may have at most {self._largest} bytes on this server.")
 
     def _make_durable(self, key: str) -> None:
         """A local store renames into place but does not fsync: an answer must not come before the bytes are safe."""
@@ -152,9 +144,7 @@ class ObjectStore:
 def open_objects(settings: Settings) -> ObjectStore:
     """The store that the settings name. Local folders for now."""
     if settings.objects and not settings.objects.startswith("file://"):
-        raise ValueError(
-            f"Object store {settings.objects!r}: use a file:// URL of a folder, or leave it empty."
-        )
+        raise ValueError(f"Object store {settings.objects!r}: use a file:// URL of a folder, or leave it empty.")
     folder = Path(settings.objects.removeprefix("file://") or settings.data_folder / OBJECT_FOLDER)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return ObjectStore(LocalStore(folder), folder, largest=settings.max_object)
@@ -169,7 +159,5 @@ def _as_problem(fault: BaseException) -> Problem:
     if isinstance(fault, FileNotFoundError) or "not found" in str(fault).lower():
         return NotFound("ObjectNotFound", "The object's bytes are not in the store.")
     if is_disk_full(fault):
-        return InsufficientStorage(
-            "InsufficientStorage", "The object store is full: the upload was not kept."
-        )
+        return InsufficientStorage("InsufficientStorage", "The object store is full: the upload was not kept.")
     return Unavailable("ObjectStoreUnavailable", "The object store did not answer. Try again in a moment.")

@@ -163,9 +163,7 @@ class PostgresDatabase:
                 return self._write_once(command)
             except sa.exc.DBAPIError as fault:
                 if is_disk_full(fault):
-                    message = (
-                        "The database's disk is full: nothing was written. Free some space and try again."
-                    )
+                    message = "The database's disk is full: nothing was written. Free some space and try again."
                     raise InsufficientStorage("InsufficientStorage", message) from fault
                 if attempt == ATTEMPTS or not is_worth_a_retry(fault):
                     raise
@@ -173,9 +171,7 @@ class PostgresDatabase:
 
     def read_now(self, query: Callable[[Transaction], T]) -> T:
         with self.engine.connect() as connection:
-            connection = connection.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 return query(self._make(connection))
 

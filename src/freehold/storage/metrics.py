@@ -94,9 +94,7 @@ def decode_segment(payload: bytes) -> MetricColumns:
         return _decode_raw(body, count, key_bytes)
     if form == PACKED:
         return _decode_packed(body, count, key_bytes)
-    raise ValueError(
-        f"Metric segment of form {form}: this version of Freehold reads forms {RAW} and {PACKED}."
-    )
+    raise ValueError(f"Metric segment of form {form}: this version of Freehold reads forms {RAW} and {PACKED}.")
 
 
 def _decode_raw(body: bytes, count: int, key_bytes: int) -> MetricColumns:

@@ -15,9 +15,9 @@ _REF = (
     Workspace.c.name,
     Workspace.c.location,
 )
-_TREE = Workspace.table.join(
-    ResourceGroup.table, Workspace.c.resource_group_row == ResourceGroup.c.row_id
-).join(Subscription.table, ResourceGroup.c.subscription_row == Subscription.c.row_id)
+_TREE = Workspace.table.join(ResourceGroup.table, Workspace.c.resource_group_row == ResourceGroup.c.row_id).join(
+    Subscription.table, ResourceGroup.c.subscription_row == Subscription.c.row_id
+)
 
 
 def find_workspace(db: Transaction, name: WorkspaceName) -> WorkspaceRef | None:
@@ -50,9 +50,7 @@ def find_default_workspace(db: Transaction) -> WorkspaceRef | None:
 
 def find_workspace_by_key(db: Transaction, workspace_id: int) -> WorkspaceRef | None:
     """Also a hidden one: for operations that are erasing it."""
-    row = db.execute(
-        sa.select(*_REF).select_from(_TREE).where(Workspace.c.workspace_id == workspace_id)
-    ).first()
+    row = db.execute(sa.select(*_REF).select_from(_TREE).where(Workspace.c.workspace_id == workspace_id)).first()
     return WorkspaceRef(*row) if row else None
 
 

@@ -7,9 +7,7 @@ from freehold.kit.problems import Forbidden, NotFound
 from freehold.storage.transaction import Transaction
 
 
-def enter(
-    db: Transaction, actor: Actor, name: WorkspaceName | None
-) -> tuple[WorkspaceRef, frozenset[Action]]:
+def enter(db: Transaction, actor: Actor, name: WorkspaceName | None) -> tuple[WorkspaceRef, frozenset[Action]]:
     """The workspace (None: the default one) and what the actor may do there. Raises NotFound."""
     found = queries.find_default_workspace(db) if name is None else queries.find_workspace(db, name)
     actions = actions_of(queries.roles_in(db, actor.person_row, found.workspace_id)) if found else frozenset()
@@ -21,9 +19,7 @@ def enter(
 def require(actions: frozenset[Action], action: Action) -> None:
     """Raises Forbidden: the actor sees the workspace but may not do this in it."""
     if action not in actions:
-        message = (
-            f"You may read this workspace but not {action.value} in it. Ask its owner for a role that may."
-        )
+        message = f"You may read this workspace but not {action.value} in it. Ask its owner for a role that may."
         raise Forbidden("AuthorizationFailed", message)
 
 

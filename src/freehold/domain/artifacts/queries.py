@@ -18,9 +18,7 @@ def find(db: Transaction, workspace_id: int, origin: str, container: str, path: 
     found = (
         sa.select(*COLUMNS)
         .select_from(_JOINED)
-        .where(
-            _a.workspace_id == workspace_id, _a.origin == origin, _a.container == container, _a.path == path
-        )
+        .where(_a.workspace_id == workspace_id, _a.origin == origin, _a.container == container, _a.path == path)
     )
     return db.execute(found).first()
 
@@ -111,18 +109,14 @@ def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> None:
 
 
 def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, Any]) -> None:
-    db.execute(
-        Artifact.table.update().where(_a.workspace_id == workspace_id, _a.row_id == row_id).values(values)
-    )
+    db.execute(Artifact.table.update().where(_a.workspace_id == workspace_id, _a.row_id == row_id).values(values))
 
 
 def remove(db: Transaction, workspace_id: int, row_id: int) -> None:
     db.execute(Artifact.table.delete().where(_a.workspace_id == workspace_id, _a.row_id == row_id))
 
 
-def put_block(
-    db: Transaction, workspace_id: int, artifact_row: int, block_id: str, object_row: int
-) -> int | None:
+def put_block(db: Transaction, workspace_id: int, artifact_row: int, block_id: str, object_row: int) -> int | None:
     """Set a block of an upload in parts; gives the object that it replaces, if any."""
     here = sa.and_(_b.workspace_id == workspace_id, _b.artifact_row == artifact_row, _b.block_id == block_id)
     old = db.execute(sa.select(_b.object_row).where(here)).scalar()
@@ -150,6 +144,4 @@ def blocks_of(db: Transaction, workspace_id: int, artifact_row: int) -> list[sa.
 
 
 def remove_blocks(db: Transaction, workspace_id: int, artifact_row: int) -> None:
-    db.execute(
-        ArtifactBlock.table.delete().where(_b.workspace_id == workspace_id, _b.artifact_row == artifact_row)
-    )
+    db.execute(ArtifactBlock.table.delete().where(_b.workspace_id == workspace_id, _b.artifact_row == artifact_row))

@@ -13,9 +13,7 @@ def check_path(path: str) -> str:
         message = f"An artifact's path has 1 to {LONGEST_PATH} characters; this has {len(path)}."
         raise Invalid("InvalidArtifactPath", message, target="path")
     if any(ord(c) < 32 or c == "\x7f" for c in path) or "\\" in path:
-        raise Invalid(
-            "InvalidArtifactPath", "A path holds no control character and no backslash.", target="path"
-        )
+        raise Invalid("InvalidArtifactPath", "A path holds no control character and no backslash.", target="path")
     if any(part in {"", ".", ".."} for part in path.split("/")):
         raise Invalid("InvalidArtifactPath", "A path holds no empty part, '.' or '..'.", target="path")
     return path

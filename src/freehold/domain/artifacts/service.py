@@ -67,9 +67,7 @@ def finish_upload(
     """
     artifact = register(db, actor, workspace, name)
     if must_be_empty and artifact.object_row is not None:
-        raise Conflict(
-            "BlobAlreadyExists", "The artifact has content already. Artifacts are not overwritten here."
-        )
+        raise Conflict("BlobAlreadyExists", "The artifact has content already. Artifacts are not overwritten here.")
     object_row = own_object(db, workspace, object_key, stored)
     now = db.now()
     values = {"object_row": object_row, "etag": db.new_id(), "updated_at": now, "content_type": content_type}

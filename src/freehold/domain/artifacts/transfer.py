@@ -34,9 +34,7 @@ async def upload(
     must_be_empty: bool = False,
 ) -> ArtifactView:
     """Store an artifact's content. A half-sent body leaves nothing but a ledger entry, which is reaped."""
-    await database.read(
-        lambda db: service.find_artifact(db, workspace, name)
-    )  # a bad name fails before the bytes
+    await database.read(lambda db: service.find_artifact(db, workspace, name))  # a bad name fails before the bytes
     object_key, stored = await store_object(database, objects, pieces)
 
     def finish(db: Transaction) -> ArtifactView:
@@ -58,9 +56,7 @@ def reap(database: Database, objects: ObjectStore, clock: Clock) -> int:
     """Remove the bytes of objects that no row owns: doomed ones and uploads that never ended. How many."""
     older_than = clock.now() - UPLOAD_HOURS * 3_600 * MICROSECONDS
     removed = 0
-    while keys := database.read_now(
-        lambda db: queries.ledger_keys(db, older_than=older_than, limit=REAPED_AT_ONCE)
-    ):
+    while keys := database.read_now(lambda db: queries.ledger_keys(db, older_than=older_than, limit=REAPED_AT_ONCE)):
         reapable = keys
         objects.delete(reapable)
         database.write_now(lambda db, gone=reapable: queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value

@@ -11,9 +11,7 @@ from freehold.records.telemetry import TelemetryRecord
 from freehold.storage.transaction import Transaction
 
 
-def record(
-    db: Transaction, actor: Actor | None, workspace_id: int, action: str, target_id: str | None = None
-) -> None:
+def record(db: Transaction, actor: Actor | None, workspace_id: int, action: str, target_id: str | None = None) -> None:
     """Append an entry. `action` is a fixed word; `target_id` a random id, never a name."""
     now, salt = db.now(), secrets.token_bytes(32)
     member = member_of(db, actor, workspace_id) if actor else None

@@ -30,17 +30,13 @@ def is_name_taken(db: Transaction, workspace_id: int, name: str) -> bool:
 
 
 def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> int:
-    key = db.execute(
-        Experiment.table.insert().values(values | {"workspace_id": workspace_id})
-    ).inserted_primary_key
+    key = db.execute(Experiment.table.insert().values(values | {"workspace_id": workspace_id})).inserted_primary_key
     assert key is not None
     return int(key[-1])
 
 
 def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, Any]) -> None:
-    db.execute(
-        Experiment.table.update().where(_e.workspace_id == workspace_id, _e.row_id == row_id).values(values)
-    )
+    db.execute(Experiment.table.update().where(_e.workspace_id == workspace_id, _e.row_id == row_id).values(values))
 
 
 def take_run_number(db: Transaction, workspace_id: int, row_id: int) -> int:
@@ -84,9 +80,7 @@ def set_tags(db: Transaction, workspace_id: int, row_id: int, tags: dict[str, st
 def remove_tags(db: Transaction, workspace_id: int, row_id: int, keys: list[str]) -> None:
     t = ExperimentTag.c
     db.execute(
-        ExperimentTag.table.delete().where(
-            t.workspace_id == workspace_id, t.experiment_row == row_id, t.key.in_(keys)
-        )
+        ExperimentTag.table.delete().where(t.workspace_id == workspace_id, t.experiment_row == row_id, t.key.in_(keys))
     )
 
 

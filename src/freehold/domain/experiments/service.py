@@ -40,9 +40,7 @@ def create_experiment(
     check_name(name)
     check_tags(tags or {})
     if queries.is_name_taken(db, workspace.workspace_id, name):
-        raise Conflict(
-            "ExperimentExists", "An experiment with this name stands already. Use it, or another name."
-        )
+        raise Conflict("ExperimentExists", "An experiment with this name stands already. Use it, or another name.")
     if experiment_id is not None:
         refuse_forgotten(db, "experiment", workspace.public_id, experiment_id)
     now = db.now()

@@ -20,8 +20,7 @@ def forget(db: Transaction, kind: str, container: str, ids: Iterable[str], *, ex
     """Remember keyed digests of erased ids. `container` is the workspace's public id."""
     now, key_id = db.now(), db.keys.forgotten.key_id
     rows = [
-        {"digest": db.keys.forgotten.digest(kind, container, each), "key_id": key_id, "created_at": now}
-        for each in ids
+        {"digest": db.keys.forgotten.digest(kind, container, each), "key_id": key_id, "created_at": now} for each in ids
     ]
     for start in range(0, len(rows), 1_000):
         part = [row | {"expires_at": expires_at} for row in rows[start : start + 1_000]]

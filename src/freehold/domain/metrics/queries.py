@@ -23,10 +23,7 @@ _add_segment = Prepared(
 def _raise_latest(insert: Any) -> Any:
     """Keeps the greater of two: higher step, then later time, then higher value; NaN (null) is the lowest."""
     new = insert(LatestMetric.table).values(
-        {
-            name: sa.bindparam(name)
-            for name in ("workspace_id", "run_row", "key", "value", "step", "logged_at")
-        }
+        {name: sa.bindparam(name) for name in ("workspace_id", "run_row", "key", "value", "step", "logged_at")}
     )
     old, offered = LatestMetric.table.c, new.excluded
     same_moment = sa.and_(offered.step == old.step, offered.logged_at == old.logged_at)
@@ -52,9 +49,7 @@ def add_segment(db: Transaction, workspace_id: int, run_row: int, count: int, pa
     )
 
 
-def put_latest(
-    db: Transaction, workspace_id: int, run_row: int, latest: dict[str, tuple[int, int, float]]
-) -> None:
+def put_latest(db: Transaction, workspace_id: int, run_row: int, latest: dict[str, tuple[int, int, float]]) -> None:
     rows = [
         {
             "workspace_id": workspace_id,
@@ -120,9 +115,7 @@ def segments_of(db: Transaction, workspace_id: int, run_row: int, limit: int) ->
 
 def add_chunk(db: Transaction, workspace_id: int, run_row: int, count: int, payload: bytes) -> None:
     db.execute(
-        MetricChunk.table.insert().values(
-            workspace_id=workspace_id, run_row=run_row, count=count, payload=payload
-        )
+        MetricChunk.table.insert().values(workspace_id=workspace_id, run_row=run_row, count=count, payload=payload)
     )
 
 
@@ -144,9 +137,7 @@ def workspaces_with_dead(db: Transaction) -> list[int]:
 
 
 def add_structured(db: Transaction, workspace_id: int, run_row: int, values: dict[str, Any]) -> None:
-    db.execute(
-        StructuredMetric.table.insert().values(values | {"workspace_id": workspace_id, "run_row": run_row})
-    )
+    db.execute(StructuredMetric.table.insert().values(values | {"workspace_id": workspace_id, "run_row": run_row}))
 
 
 def structured_of(db: Transaction, workspace_id: int, run_row: int) -> list[sa.Row[Any]]:

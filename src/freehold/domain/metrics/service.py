@@ -36,9 +36,7 @@ def prepare(points: list[Point]) -> MetricBatch:
     latest = latest_of(points)
     for key in latest:
         check_key("metric", key)
-    return MetricBatch(
-        points, encode_segment(columns_of(points)) if len(points) >= PACKED_FROM else None, latest
-    )
+    return MetricBatch(points, encode_segment(columns_of(points)) if len(points) >= PACKED_FROM else None, latest)
 
 
 def latest_of(points: list[Point]) -> Latest:

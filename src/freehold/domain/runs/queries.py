@@ -77,9 +77,7 @@ def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> int:
 
 def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, Any]) -> None:
     if values:
-        db.execute(
-            Run.table.update().where(_r.workspace_id == workspace_id, _r.row_id == row_id).values(values)
-        )
+        db.execute(Run.table.update().where(_r.workspace_id == workspace_id, _r.row_id == row_id).values(values))
 
 
 def put_entries(
@@ -97,8 +95,7 @@ def put_entries(
         index_elements=["run_row", "key", "workspace_id"], set_={"value": insert.excluded.value}
     )
     rows = [
-        {"workspace_id": workspace_id, "run_row": run_row, "key": key, "value": value}
-        for key, value in entries.items()
+        {"workspace_id": workspace_id, "run_row": run_row, "key": key, "value": value} for key, value in entries.items()
     ]
     db.execute(statement, rows)
 
@@ -130,9 +127,7 @@ def remove_tags(db: Transaction, workspace_id: int, run_row: int, keys: list[str
 
 def add_event(db: Transaction, workspace_id: int, run_row: int, name: str, data: Any, at: int) -> None:
     db.execute(
-        RunEvent.table.insert().values(
-            workspace_id=workspace_id, run_row=run_row, name=name, data=data, happened_at=at
-        )
+        RunEvent.table.insert().values(workspace_id=workspace_id, run_row=run_row, name=name, data=data, happened_at=at)
     )
 
 

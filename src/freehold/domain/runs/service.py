@@ -37,9 +37,7 @@ def create_run(
     Raises Conflict when the experiment is archived or the id stands already, NotFound when it was erased.
     """
     if experiment.archived_at is not None:
-        raise Conflict(
-            "ExperimentArchived", "The experiment is archived or deleted. Restore it to log into it."
-        )
+        raise Conflict("ExperimentArchived", "The experiment is archived or deleted. Restore it to log into it.")
     run_id = _new_or_checked_id(db, workspace, run_id)
     tags = dict(tags or {})
     rules.check_name(name)
@@ -101,9 +99,7 @@ def change_run(db: Transaction, workspace: WorkspaceRef, run_id: str, fields: di
     queries.change(db, workspace.workspace_id, row_id, fields)
 
 
-def set_tags(
-    db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str, tags: dict[str, str]
-) -> None:
+def set_tags(db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str, tags: dict[str, str]) -> None:
     rules.check_map("tag", tags, rules.LONGEST_TAG)
     row_id = open_run(db, workspace, run_id)
     others = {key: value for key, value in tags.items() if key != USER_TAG}
@@ -130,9 +126,7 @@ def set_properties(db: Transaction, workspace: WorkspaceRef, run_id: str, proper
     queries.put_entries(db, workspace.workspace_id, RunProperty, row_id, properties)
 
 
-def log_parameters(
-    db: Transaction, workspace: WorkspaceRef, run_id: str, parameters: list[tuple[str, str]]
-) -> None:
+def log_parameters(db: Transaction, workspace: WorkspaceRef, run_id: str, parameters: list[tuple[str, str]]) -> None:
     """All or none. Raises Conflict where a parameter stands with another value."""
     row_id = open_run(db, workspace, run_id)
     wanted: dict[str, str] = {}
@@ -156,13 +150,9 @@ def restore_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> None:
     queries.change(db, workspace.workspace_id, run.row_id, {"deleted_at": None})
 
 
-def record_event(
-    db: Transaction, workspace: WorkspaceRef, run_id: str, name: str, data: Any, at: int | None
-) -> None:
+def record_event(db: Transaction, workspace: WorkspaceRef, run_id: str, name: str, data: Any, at: int | None) -> None:
     if not name or len(name) > rules.LONGEST_KEY:
-        raise Invalid(
-            "InvalidEvent", f"An event's name has 1 to {rules.LONGEST_KEY} characters.", target="name"
-        )
+        raise Invalid("InvalidEvent", f"An event's name has 1 to {rules.LONGEST_KEY} characters.", target="name")
     queries.add_event(db, workspace.workspace_id, open_run(db, workspace, run_id), name, data, at or db.now())
 
 

@@ -55,8 +55,7 @@ def views(db: Transaction, workspace: WorkspaceRef, rows: list[sa.Row[Any]]) -> 
     """Rows of queries.select_runs as views; their maps are read in three queries, however many runs."""
     keys = [row.row_id for row in rows]
     parameters, tags, properties = (
-        queries.entries_of(db, workspace.workspace_id, table, keys)
-        for table in (RunParameter, RunTag, RunProperty)
+        queries.entries_of(db, workspace.workspace_id, table, keys) for table in (RunParameter, RunTag, RunProperty)
     )
     return [_view(db, row, parameters[row.row_id], tags[row.row_id], properties[row.row_id]) for row in rows]
 
@@ -103,9 +102,7 @@ def _author(db: Transaction, row: sa.Row[Any]) -> Author | None:
         return None
     if row.creator_object_id is None:
         return Author(None, None, row.creator_member_id, row.creator_member_id)
-    profile = msgspec.json.decode(
-        db.keys.envelope.open_(row.creator_profile, PROFILE_CONTEXT), type=dict[str, str]
-    )
+    profile = msgspec.json.decode(db.keys.envelope.open_(row.creator_profile, PROFILE_CONTEXT), type=dict[str, str])
     name = profile.get("display_name", "")
     return Author(row.creator_object_id, row.creator_tenant_id, name, row.creator_member_id)
 

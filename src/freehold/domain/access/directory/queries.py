@@ -19,7 +19,7 @@ def find_server(db: Transaction) -> sa.Row[Any] | None:
 def claim_server(db: Transaction, values: dict[str, Any]) -> bool:
     """False where another server made the row: of two that start together, the later waits for the first here."""
     row = upsert(db.connection, Server.table).values(row_id=_ONLY_ROW, **values).on_conflict_do_nothing()
-    return db.execute(row).rowcount == 1
+    return db.execute(row.returning(Server.c.row_id)).first() is not None
 
 
 def add_subscription(db: Transaction, values: dict[str, Any]) -> int:
