@@ -27,7 +27,9 @@ T = TypeVar("T")
 LOST_PARENT = 3
 
 # Task names and where their functions are; imported only when asked for, because some need pyarrow.
-TASKS: dict[str, str] = {}
+TASKS: dict[str, str] = {
+    "search": "freehold.lifecycle.search:search",
+}
 
 
 class Bench:

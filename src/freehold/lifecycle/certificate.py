@@ -1,0 +1,73 @@
+"""The signed statement of an erasure: what was done, how far, what was not covered. No name, no id of content.
+
+A compact JWS (RFC 7515, EdDSA) over canonical JSON (RFC 8785). Public keys are kept for ever, so a certificate
+verifies however old it is; `verify` needs nothing but the key set that the server publishes.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.kit.canonical import canonical_json
+from freehold.kit.clock import to_iso
+from freehold.kit.problems import Invalid
+from freehold.lifecycle.evidence import Evidence
+from freehold.lifecycle.plan import NOT_COVERED, retained_records
+from freehold.lifecycle.proof import Proof
+from freehold.lifecycle.reach import Reach
+from freehold.operations.model import Operation
+from freehold.records.lifecycle import Certificate
+from freehold.storage.keys import verify_jws_with
+from freehold.storage.transaction import Transaction
+
+FORMAT = 1
+ERASURE = "erasure"
+FIELDS = (
+    "format", "kind", "certificate_id", "target_id", "scope", "plan_digest", "root_digest", "requested_at",
+    "verified_at", "level", "stores", "counts", "retained", "not_covered", "search",
+)  # fmt: skip
+
+
+def statement_of_erasure(db: Transaction, operation: Operation, evidence: Evidence, proof: Proof) -> dict[str, Any]:
+    """`counts`: rows and objects that went, by record. `root_digest` is keyed: it tells nothing without the key."""
+    return {
+        "format": FORMAT,
+        "kind": ERASURE,
+        "certificate_id": db.new_id(),
+        "target_id": operation.target_id,
+        "scope": evidence.scope.value,
+        "plan_digest": evidence.plan_digest,
+        "root_digest": evidence.root_digest,
+        "requested_at": to_iso(operation.created_at),
+        "verified_at": to_iso(proof.verified_at),
+        "level": proof.level,
+        "stores": proof.stores,
+        "counts": dict(operation.progress.counts),
+        "retained": retained_records(Reach(evidence.target)),
+        "not_covered": [*NOT_COVERED, "values that were overwritten before the erasure was asked for"],
+        "search": proof.scan,
+    }
+
+
+def issue(db: Transaction, operation_id: str, statement: Mapping[str, Any]) -> str:
+    """Sign and keep; gives the certificate's id."""
+    jws = db.keys.certificates.sign_jws(canonical_json(dict(statement)))
+    values = {
+        "certificate_id": statement["certificate_id"],
+        "operation_id": operation_id,
+        "kind": statement["kind"],
+        "jws": jws,
+        "created_at": db.now(),
+    }
+    db.execute(sa.insert(Certificate.table).values(values))
+    return str(statement["certificate_id"])
+
+
+def verify(jwks: Mapping[str, Any], jws: str) -> dict[str, Any]:
+    """The statement. Raises Invalid where it was changed, signed by another server, or is of an unknown form."""
+    statement = json.loads(verify_jws_with(jwks, jws))
+    if not isinstance(statement, dict) or statement.get("format") != FORMAT or set(FIELDS) - set(statement):
+        raise Invalid("UnknownCertificate", "This is no erasure certificate that this version can read.")
+    return statement

@@ -1,0 +1,57 @@
+"""Copies that this server keeps: exports, finished or under way. What covers a thing that goes, goes first."""
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from freehold.kit.problems import Conflict, NotFound
+from freehold.lifecycle.reach import Reach
+from freehold.operations.service import cancel_operation
+from freehold.settings import Settings
+from freehold.storage.transaction import Transaction
+
+_ID = re.compile(r"[0-9a-f-]{36}")
+FOLDERS = ("exports", "spools")
+"""Below the data folder; in each, one folder (or a file with that stem) per operation."""
+
+
+def covering(db: Transaction, reach: Reach) -> list[str]:
+    """The operations whose exports hold a copy of anything that goes."""
+    found: list[str] = []
+    for record, covers in reach.copies():
+        found += db.execute(sa.select(record.table.c.operation_id).where(covers)).scalars()
+    return found
+
+
+def withdraw(db: Transaction, reach: Reach) -> None:
+    """At once, when the erasure is asked for: exports under way stop, finished ones expire."""
+    for operation_id in covering(db, reach):
+        try:
+            cancel_operation(db, operation_id)
+        except (Conflict, NotFound):
+            pass  # it has ended: then its bag is withdrawn here
+    for record, covers in reach.copies():
+        db.execute(sa.update(record.table).where(covers).values(expires_at=db.now()))
+
+
+def forget_copies(db: Transaction, reach: Reach) -> int:
+    """The rows of what `remove_files` has removed; how many."""
+    return sum(db.execute(sa.delete(record.table).where(covers)).rowcount for record, covers in reach.copies())
+
+
+def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:
+    """Repeatable: what is gone is gone. Only whole operation ids are taken: an empty one would match everything."""
+    for operation_id in filter(_ID.fullmatch, operation_ids):
+        for folder in FOLDERS:
+            for path in (settings.data_folder / folder).glob(f"{operation_id}*"):
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,191 @@
+"""What an erasure must find again to prove that it is gone: taken before the rows go, kept sealed.
+
+The file lies in the key folder, so no backup of the data holds it, under a key of this operation only; both are
+destroyed when the erasure ends. Whole, it would fill the server with a copy of what is to go: it is a sample, of
+ids, of field values and of slices of packed data and objects, each worth at least 64 bits.
+"""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from freehold.kit.problems import Problem
+from freehold.lifecycle.plan import object_column
+from freehold.lifecycle.reach import Reach, Target
+from freehold.lifecycle.selection import HIDDEN, key_of
+from freehold.lifecycle.targets import public_id
+from freehold.records.catalogue import Record
+from freehold.records.rules import Scope
+from freehold.storage.blobs import ObjectStore
+from freehold.storage.keys import KeyStore
+from freehold.storage.transaction import Transaction
+
+BITS = 64
+ROWS_SAMPLED = 24
+ROOTS_SAMPLED = 256
+OBJECTS_SAMPLED = 64
+NEEDLES = 2_000
+_FORMAT = b"FHN\x01"
+_WHOLE, _SLICE = 128, 48
+_NONCE = 12
+
+
+class EvidenceBroken(Problem):
+    """The sealed file does not open: it was changed, or belongs to another operation."""
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """`ids` are the public ids of roots that go, `values` everything else to search for.
+
+    `born_at`: nothing that goes is older (microseconds UTC). `workspace` is the workspace's public id.
+    """
+
+    scope: Scope
+    workspace_id: int
+    root_row: int
+    workspace: str
+    root_digest: str
+    plan_digest: str
+    born_at: int
+    ids: list[bytes]
+    values: list[bytes]
+
+    @property
+    def target(self) -> Target:
+        return Target(self.scope, self.workspace_id, self.root_row)
+
+
+def collect_needles(db: Transaction, reach: Reach, objects: ObjectStore) -> tuple[list[bytes], list[bytes]]:
+    """(ids, values), each of them worth at least 64 bits, at most 2,000 in all."""
+    ids: dict[bytes, None] = {}
+    values: dict[bytes, None] = {}
+    going = [(record, reach.rows(record)) for record in reach.records()]
+    going += [(record, reach.last_referred(record)) for record in reach.counted()]
+    for record, goes in reversed(going):
+        is_root = HIDDEN in record.table.c
+        rows = _sample(db, record, goes, ROOTS_SAMPLED if is_root else ROWS_SAMPLED)
+        if is_root:
+            ids |= dict.fromkeys(str(row[public_id(record).name]).encode() for row in rows)
+        values |= dict.fromkeys(needle for row in rows for value in row.values() for needle in needles_in(value))
+        values |= dict.fromkeys(_needles_of_objects(objects, record, rows))
+    worthy = [each for each in ids if bits(each) >= BITS][:NEEDLES]
+    return worthy, [value for value in values if value not in ids][: NEEDLES - len(worthy)]
+
+
+def needles_in(value: Any) -> Iterator[bytes]:
+    """Short values whole; of long ones slices, since a page border may cut the value in two."""
+    if not isinstance(value, str | bytes):
+        return
+    width = _WHOLE if isinstance(value, str) else _SLICE
+    starts = [0] if len(value) <= width else [0, (len(value) - _SLICE) // 2, len(value) - _SLICE]
+    for start in starts:
+        part = value[start : start + (width if len(starts) == 1 else _SLICE)]
+        needle = part.encode() if isinstance(part, str) else part
+        if bits(needle) >= BITS:
+            yield needle
+
+
+def bits(value: bytes) -> float:
+    """The Shannon information of the bytes, taken as independent."""
+    size = len(value)
+    return -sum(count * math.log2(count / size) for count in Counter(value).values())
+
+
+def _sample(db: Transaction, record: type[Record], goes: sa.ColumnElement[bool], most: int) -> list[dict[str, Any]]:
+    """Oldest, newest and rows between, so that pages of every age are asked about."""
+    key = key_of(record.table)
+    content = [
+        sa.type_coerce(column, sa.String()).label(column.name) if not _is_binary(column) else column
+        for column in record.table.columns
+        if "rule" in column.info
+    ]
+    if not content:
+        return []
+    number = db.execute(sa.select(sa.func.count()).select_from(record.table).where(goes)).scalar() or 0
+    stride = max(1, number // most)
+    chosen = goes if stride == 1 else sa.and_(goes, key % stride == 0)
+    found = sa.select(*content).where(chosen)
+    rows = [*db.execute(found.order_by(key).limit(most)), *db.execute(found.order_by(key.desc()).limit(most // 4))]
+    return [dict(row._mapping) for row in rows]
+
+
+def _is_binary(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.LargeBinary)
+
+
+def _needles_of_objects(objects: ObjectStore, record: type[Record], rows: list[dict[str, Any]]) -> Iterator[bytes]:
+    """Slices from inside of the first piece: file formats begin and end alike."""
+    column = object_column(record)
+    if column is None:
+        return
+    for row in rows[:OBJECTS_SAMPLED]:
+        with suppress(Problem):  # its bytes are gone already, or the store is away: the ids remain
+            piece = next(iter(objects.read(row[column.name])), b"")
+            for part in (1, 2, 3):
+                needle = piece[len(piece) * part // 4 :][:_SLICE]
+                if bits(needle) >= BITS:
+                    yield needle
+
+
+class SealedEvidence:
+    """The file of one operation. `save` may be repeated; `destroy` too."""
+
+    def __init__(self, folder: Path, keys: KeyStore, operation_id: str) -> None:
+        self._path = folder / "needles" / f"{operation_id}.sealed"
+        self._keys = keys
+        self._operation_id = operation_id
+
+    def save(self, evidence: Evidence) -> None:
+        """Durable when it returns, and whole or not there."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        nonce = os.urandom(_NONCE)
+        sealed = AESGCM(self._keys.operations.create(self._operation_id)).encrypt(
+            nonce, msgspec.msgpack.encode(evidence), self._context()
+        )
+        temporary = self._path.with_suffix(".new")
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(_FORMAT + nonce + sealed)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        _sync(self._path.parent)
+
+    def load(self) -> Evidence | None:
+        """None where nothing was saved. Raises KeyGone, EvidenceBroken."""
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        nonce, sealed = data[len(_FORMAT) :][:_NONCE], data[len(_FORMAT) + _NONCE :]
+        try:
+            plain = AESGCM(self._keys.operations.get(self._operation_id)).decrypt(nonce, sealed, self._context())
+        except InvalidTag:
+            message = "The sealed evidence of this erasure does not open. Look whether its file was changed."
+            raise EvidenceBroken("EvidenceBroken", message) from None
+        return msgspec.msgpack.decode(plain, type=Evidence)
+
+    def destroy(self) -> None:
+        """The key first: without it, what is left of the file is noise."""
+        self._keys.operations.destroy(self._operation_id)
+        for path in (self._path, self._path.with_suffix(".new")):
+            path.unlink(missing_ok=True)
+
+    def _context(self) -> bytes:
+        return _FORMAT + self._operation_id.encode()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

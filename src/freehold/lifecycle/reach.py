@@ -1,0 +1,173 @@
+"""Which rows an erasure reaches, read off the catalogue's links; names no table.
+
+A row goes when it is the root, or when a deep link leads from it to a row that goes. What is refcounted goes
+with its last referrer, and what covers a row that goes (a kept copy) goes before it. The conditions refer to
+the root as long as its row stands, which is why the root goes last: killed anywhere, the same conditions find
+what is left.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, key_of
+from freehold.records.catalogue import Record, catalogue, metadata
+from freehold.records.rules import CatalogueError, Link, LinkKind, Scope
+
+_POINTS_ON = {LinkKind.DECORRELATE, LinkKind.RETAIN, LinkKind.REFCOUNT}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is erased: `root_row` is the integer key of the experiment or run; of the workspace, its own key."""
+
+    scope: Scope
+    workspace_id: int
+    root_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A link seen from the side of the record that it leads to."""
+
+    source: type[Record]
+    column: sa.Column[int]
+    kind: LinkKind
+
+
+class Reach:
+    """`hidden_only` False is for a dry run: else nothing goes whose root was not hidden first.
+
+    Raises CatalogueError where an erasure would leave a link that leads nowhere.
+    """
+
+    def __init__(self, target: Target, *, hidden_only: bool = True) -> None:
+        self.target = target
+        self._records = catalogue()
+        self._hidden_only = hidden_only
+        self.root = self._records[f"{target.scope.value}s"]
+        self._reached = self._follow()
+        self._conditions: dict[str, sa.ColumnElement[bool]] = {}
+        for record in self._reached.values():
+            self._refuse_dangling(record)
+
+    def records(self) -> list[type[Record]]:
+        """Those whose rows go, children first, the root last."""
+        tables = [table.name for table in reversed(metadata.sorted_tables) if table.name in self._reached]
+        return [self._reached[name] for name in tables if name != self.root.table.name] + [self.root]
+
+    def rows(self, record: type[Record]) -> sa.ColumnElement[bool]:
+        """The condition on the record's table that picks the rows that go."""
+        name = record.table.name
+        if name not in self._conditions:
+            self._conditions[name] = self._condition(record)
+        return self._conditions[name]
+
+    def counted(self) -> list[type[Record]]:
+        """Refcounted records that rows that go refer to and that do not go anyhow."""
+        return [
+            record
+            for name, record in sorted(self._records.items())
+            if name not in self._reached and any(p.source.table.name in self._reached for p in self.referrers(record))
+        ]
+
+    def last_referred(self, record: type[Record]) -> sa.ColumnElement[bool]:
+        """Picks the rows of a refcounted record that only rows that go refer to."""
+        key = key_of(record.table)
+        going, staying = [], []
+        for pointer in self.referrers(record):
+            goes = self.rows(pointer.source) if pointer.source.table.name in self._reached else sa.false()
+            held = sa.select(pointer.column).where(pointer.column.is_not(None))
+            going.append(key.in_(held.where(goes)))
+            staying.append(key.in_(held.where(goes.is_not(sa.true()))))
+        return sa.and_(sa.or_(*going), sa.not_(sa.or_(*staying)))
+
+    def referrers(self, record: type[Record]) -> list[Pointer]:
+        return [pointer for pointer in self.pointers(record) if pointer.kind is LinkKind.REFCOUNT]
+
+    def pointers(self, record: type[Record]) -> Iterator[Pointer]:
+        """Every link in the catalogue that leads to the record."""
+        for source in self._records.values():
+            for name, link in source.links().items():
+                if link.to == record.table.name:
+                    yield Pointer(source, source.table.c[name], link.kind)
+
+    def copies(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+        """Records that hold copies, and the condition for those that cover anything that goes."""
+        for record in self._records.values():
+            covering = {name: link for name, link in record.links().items() if link.kind is LinkKind.COVERS}
+            if not covering:
+                continue
+            columns = [record.table.c[name] for name in covering]
+            whole = sa.and_(*(column.is_(None) for column in columns))
+            parts = [self._covers(record.table.c[name], self._records[link.to]) for name, link in covering.items()]
+            here = record.table.c[WORKSPACE] == self.target.workspace_id
+            everything = self.target.scope is Scope.WORKSPACE
+            yield record, here if everything else sa.and_(here, sa.or_(whole, *parts))
+
+    def restricting(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+        """Rows that stay and refuse that what they refer to goes."""
+        for record in self._reached.values():
+            for pointer in self.pointers(record):
+                if pointer.kind is LinkKind.RESTRICT:
+                    refers = pointer.column.in_(sa.select(key_of(record.table)).where(self.rows(record)))
+                    goes = pointer.source.table.name in self._reached
+                    stays = self.rows(pointer.source).is_not(sa.true()) if goes else sa.true()
+                    yield pointer.source, sa.and_(refers, stays)
+
+    def _follow(self) -> dict[str, type[Record]]:
+        reached = {self.root.table.name: self.root}
+        while True:
+            more = {
+                name: record
+                for name, record in self._records.items()
+                if name not in reached and any(link.to in reached for link in _deep(record))
+            }
+            if not more:
+                return reached
+            reached |= more
+
+    def _condition(self, record: type[Record]) -> sa.ColumnElement[bool]:
+        if record is self.root:
+            mine = key_of(record.table) == self.target.root_row
+            return sa.and_(mine, record.table.c[HIDDEN].is_not(None)) if self._hidden_only else mine
+        direct = [name for name, link in record.links().items() if link.to == self.root.table.name]
+        owners = {
+            name: self._reached[link.to]
+            for name, link in record.links().items()
+            if link.kind is LinkKind.DEEP and link.to in self._reached
+        }
+        if WORKSPACE in direct and WORKSPACE in owners:  # whatever else owns it lies in the same workspace
+            owners = {WORKSPACE: self.root}
+        return sa.or_(
+            *(
+                record.table.c[name].in_(sa.select(key_of(owner.table)).where(self.rows(owner)))
+                for name, owner in owners.items()
+                if owner is not record
+            )
+        )
+
+    def _covers(self, column: sa.Column[int], to: type[Record]) -> sa.ColumnElement[bool]:
+        """A copy of what goes, or of something that it lies in."""
+        if to.table.name in self._reached:
+            return column.in_(sa.select(key_of(to.table)).where(self.rows(to)))
+        above = [
+            column.in_(sa.select(self.root.table.c[name]).where(self.rows(self.root)))
+            for name, link in self.root.links().items()
+            if link.kind is LinkKind.DEEP and link.to == to.table.name
+        ]
+        return sa.or_(sa.false(), *above)
+
+    def _refuse_dangling(self, record: type[Record]) -> None:
+        for pointer in self.pointers(record):
+            if pointer.kind in _POINTS_ON and pointer.source.table.name not in self._reached:
+                place = f"{pointer.source.table.name}.{pointer.column.name}"
+                raise CatalogueError(
+                    f"{place} would lead nowhere once {record.table.name} is erased with its {self.target.scope}: "
+                    "make it shallow, or give it an owner that goes too."
+                )
+
+
+def _deep(record: type[Record]) -> Iterator[Link]:
+    return (link for link in record.links().values() if link.kind is LinkKind.DEEP)

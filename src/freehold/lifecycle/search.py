@@ -1,0 +1,278 @@
+"""The search behind *verified*: every live row, then every byte of every file. Runs in a child process, only reads.
+
+It shares no code with the eraser: its own connections, its own SQL, its own walk over the files. What it finds in
+a live row, a live object or a kept export of another owner is a *mention*; anything else is *residue*.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
+from freehold.records.catalogue import catalogue
+from freehold.records.places import place_of
+from freehold.records.rules import Container, LinkKind, Retained
+from freehold.settings import Settings
+from freehold.storage.blobs import OBJECT_FOLDER
+from freehold.storage.database import DATABASE_FILE
+
+ROWS_AT_ONCE = 500
+_BETWEEN = b"\x00\xff\x00"
+_NUMBERS = ("INT", "FLOAT", "DOUBLE", "REAL", "BOOL", "NUMERIC")
+_RESIDUE_TOLD = 20
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the pass over the live rows knows."""
+
+    mentions: set[int] = field(default_factory=set)
+    leaks: list[str] = field(default_factory=list)
+    """Tables that promise to hold no id, and hold one that is erased."""
+    owned: dict[str, int] = field(default_factory=dict)
+    """Object key → when it was made, of objects that a row owns."""
+    exports: set[str] = field(default_factory=set)
+    """Operations whose kept exports stand."""
+
+
+def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
+    """The task of `freehold.worker`. See `_report` for what it answers: counts, places, no content."""
+    settings: Settings = bench.settings
+    ids, values = ([base64.b64decode(text) for text in job[name]] for name in ("ids", "values"))
+    scanner = Scanner([*ids, *values])
+    plants = self_test(scanner)
+    with closing(_connect(settings)) as rows:
+        seen = _search_rows(rows, scanner, len(ids))
+        _know_owners(rows, seen)
+    others, ours = _split(settings, seen, job["born_at"])
+    mentioned = scanner.scan_files(others)
+    asked = [number for number in range(len(ids) + len(values)) if number not in seen.mentions | mentioned.needles_hit]
+    needles = [*ids, *values]
+    final = Scanner([needles[number] for number in asked])
+    found = final.scan_files(ours, on_progress=_every(bench))
+    return _report(settings, seen, mentioned, found, plants, len(needles), len(asked))
+
+
+def _report(
+    settings: Settings, seen: Seen, mentioned: Findings, found: Findings, plants: int, needles: int, asked: int
+) -> dict[str, Any]:
+    residue = sorted({Path(hit.source.split("!")[0]) for hit in found.hits})
+    return {
+        "needles": needles,
+        "needles_searched": asked,
+        "mentions": len(seen.mentions | mentioned.needles_hit),
+        "encodings": len(ENCODINGS),
+        "self_test": plants,
+        "files": found.files + mentioned.files,
+        "bytes_scanned": found.bytes_scanned + mentioned.bytes_scanned,
+        "bytes_decoded": found.bytes_decoded + mentioned.bytes_decoded,
+        "unopened": len(found.unopened),
+        "leaks": sorted(set(seen.leaks)),
+        "residue": found.hit_count,
+        "residue_in": [_told(settings, path) for path in residue[:_RESIDUE_TOLD]],
+    }
+
+
+def _told(settings: Settings, path: Path) -> str:
+    """A place; names there are ours or random, never content. Objects begin with their folder's name."""
+    for folder, start in ((_objects(settings), _objects(settings).parent), (settings.data_folder,) * 2):
+        if path.is_relative_to(folder):
+            return path.relative_to(start).as_posix()
+    return path.name
+
+
+def _objects(settings: Settings) -> Path:
+    return Path(settings.objects.removeprefix("file://") or settings.data_folder / OBJECT_FOLDER)
+
+
+def _every(bench: Any) -> Any:
+    told = 0
+
+    def report(scanned: int) -> None:
+        nonlocal told
+        if scanned - told > 1 << 28:
+            told = scanned
+            bench.report({"bytes_scanned": scanned})
+
+    return report
+
+
+# ---- files
+
+
+def _split(settings: Settings, seen: Seen, born_at: int) -> tuple[list[Path], list[Path]]:
+    """(files of other owners, all other files). An object older than all that was erased cannot hold it."""
+    objects = _objects(settings)
+    others: list[Path] = []
+    ours: list[Path] = []
+    for path in sorted(set(chain(_walk(settings.data_folder), _walk(objects)))):
+        key = path.relative_to(objects).as_posix() if path.is_relative_to(objects) else None
+        if key is not None and key in seen.owned:
+            if seen.owned[key] >= born_at:
+                others.append(path)
+        elif _is_kept_export(settings, path, seen):
+            others.append(path)
+        elif _is_searched(settings, path):
+            ours.append(path)
+    return others, ours
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _is_kept_export(settings: Settings, path: Path, seen: Seen) -> bool:
+    if not path.is_relative_to(settings.data_folder):
+        return False
+    parts = path.relative_to(settings.data_folder).parts
+    return len(parts) > 1 and parts[0] in ("exports", "spools") and parts[1].split(".")[0] in seen.exports
+
+
+def _is_searched(settings: Settings, path: Path) -> bool:
+    """All but what a place declares unsearchable: keys. A file that no place claims is searched too."""
+    if path.is_relative_to(settings.key_folder):
+        return False
+    place = (
+        place_of(path.relative_to(settings.data_folder).as_posix())
+        if path.is_relative_to(settings.data_folder)
+        else None
+    )
+    return place is None or place.is_searched
+
+
+# ---- rows
+
+
+def _search_rows(rows: "Rows", scanner: Scanner, ids: int) -> Seen:
+    """Each table for itself, so that no snapshot lasts. The schema's own text counts as live."""
+    seen = Seen()
+    silent = {
+        name
+        for name, record in catalogue().items()
+        if record.rules.container is Container.SERVER and isinstance(record.rules.erasure, Retained)
+    }
+    seen.mentions |= scanner.scan_pieces("schema", rows.schema()).needles_hit
+    for table, columns in rows.tables():
+        hit = scanner.scan_pieces(table, rows.content(table, columns)).needles_hit
+        seen.mentions |= hit
+        if table in silent and any(number < ids for number in hit):
+            seen.leaks.append(table)
+    return seen
+
+
+def _know_owners(rows: "Rows", seen: Seen) -> None:
+    for name, record in catalogue().items():
+        for column in record.table.columns:
+            if "object_prefix" in column.info and record.rules.container is Container.WORKSPACE:
+                seen.owned |= dict(rows.pairs(name, column.name, "created_at"))
+        if any(link.kind is LinkKind.COVERS for link in record.links().values()):
+            seen.exports |= {str(operation_id) for operation_id, _ in rows.pairs(name, "operation_id", "row_id")}
+
+
+def _connect(settings: Settings) -> "Rows":
+    return SqliteRows(settings) if settings.is_embedded else PostgresRows(settings)
+
+
+class Rows:
+    """Plain reading of a database's tables, past the house's own storage."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def schema(self) -> Iterator[bytes]:
+        raise NotImplementedError
+
+    def tables(self) -> list[tuple[str, list[str]]]:
+        """Each table with its columns that are no numbers."""
+        raise NotImplementedError
+
+    def rows(self, sql: str) -> Iterable[tuple[Any, ...]]:
+        raise NotImplementedError
+
+    def content(self, table: str, columns: list[str]) -> Iterator[bytes]:
+        if not columns:
+            return
+        listed = ", ".join(f'"{column}"' for column in columns)
+        for row in self.rows(f'SELECT {listed} FROM "{table}"'):
+            yield _BETWEEN.join(_as_bytes(value) for value in row) + _BETWEEN
+
+    def pairs(self, table: str, first: str, second: str) -> Iterator[tuple[str, int]]:
+        for one, other in self.rows(f'SELECT "{first}", "{second}" FROM "{table}"'):
+            yield _as_bytes(one).decode(), int(other)
+
+
+class SqliteRows(Rows):
+    def __init__(self, settings: Settings) -> None:
+        driver = import_module(f"{settings.sqlite_driver}.dbapi2")
+        path = settings.data_folder / DATABASE_FILE
+        self._connection = driver.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+        self._connection.text_factory = bytes
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, sql: str) -> Iterable[tuple[Any, ...]]:
+        cursor = self._connection.execute(sql)
+        cursor.arraysize = ROWS_AT_ONCE
+        rows: Iterable[tuple[Any, ...]] = cursor
+        return rows
+
+    def schema(self) -> Iterator[bytes]:
+        return (_as_bytes(sql) for (sql,) in self.rows("SELECT sql FROM sqlite_master"))
+
+    def tables(self) -> list[tuple[str, list[str]]]:
+        names = [
+            _as_bytes(name).decode() for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return [(name, self._columns(name)) for name in names]
+
+    def _columns(self, table: str) -> list[str]:
+        found = [
+            (_as_bytes(row[1]).decode(), _as_bytes(row[2]).decode())
+            for row in self.rows(f'PRAGMA table_info("{table}")')
+        ]
+        return [name for name, kind in found if not kind.upper().startswith(_NUMBERS)]
+
+
+class PostgresRows(Rows):
+    def __init__(self, settings: Settings) -> None:
+        import psycopg
+
+        url = settings.database.replace("postgresql+psycopg://", "postgresql://")
+        self._connection = psycopg.connect(url, options="-c default_transaction_read_only=on")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, sql: str) -> Iterable[tuple[Any, ...]]:
+        with self._connection.transaction(), self._connection.cursor("freehold_search") as cursor:
+            cursor.itersize = ROWS_AT_ONCE
+            yield from cursor.execute(sql.encode())
+
+    def schema(self) -> Iterator[bytes]:
+        return (_as_bytes(name) for (name,) in self.rows("SELECT column_name FROM information_schema.columns"))
+
+    def tables(self) -> list[tuple[str, list[str]]]:
+        """Of the schema that the server uses; the workflow engine's lies beside it and holds opaque ids only."""
+        found = self.rows(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema NOT IN ('pg_catalog', 'information_schema') AND table_schema = current_schema()"
+            " ORDER BY 1, ordinal_position"
+        )
+        tables: dict[str, list[str]] = {}
+        for table, column, kind in found:
+            columns = tables.setdefault(str(table), [])
+            if not str(kind).upper().startswith(("BIG", "SMALL", *_NUMBERS)):
+                columns.append(str(column))
+        return list(tables.items())
+
+
+def _as_bytes(value: Any) -> bytes:
+    if value is None:
+        return b""
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode()
