@@ -1,17 +1,18 @@
 """Fixtures that every kind of test may use."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
-from freehold.domain.access.bootstrap import bootstrap
+from freehold.domain.access.bootstrap import bootstrap, owner_client
+from freehold.domain.access.directory.service import find_server, find_signed_in
 from freehold.domain.access.queries import find_default_workspace
-from freehold.domain.access.directory.service import find_signed_in, find_server
-from freehold.domain.access.bootstrap import owner_client
 from freehold.kit.clock import FixedClock
 from freehold.kit.ids import SequentialIds
 from freehold.settings import Settings
@@ -20,6 +21,11 @@ from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
 from tests.postgres import PostgresServer
 from tests.world import World, make_world
+
+# Seeded samples in every run, long fuzzing in `make test-all`; no deadline, for the machine may be busy.
+hypothesis_settings.register_profile("sample", max_examples=50, deadline=None, derandomize=True)
+hypothesis_settings.register_profile("exhaustive", max_examples=2_000, deadline=None)
+hypothesis_settings.load_profile("exhaustive" if os.environ.get("FREEHOLD_TEST_EXHAUSTIVE") else "sample")
 
 
 @pytest.fixture

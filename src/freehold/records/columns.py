@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Text as SqlText
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
 from freehold.kit.problems import Invalid
@@ -23,6 +24,13 @@ from freehold.records.rules import ColumnRule, Link, LinkKind, Personal, Plain, 
 
 _BIG = BigInteger().with_variant(Integer(), "sqlite")
 _BINARY_TEXT = String().with_variant(SqlText(collation="C"), "postgresql")
+
+
+class TextRefused(Invalid, DontWrapMixin):
+    """Text that one of the databases cannot hold. SQLAlchemy hands it on as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidText", message)
 
 
 class Text(TypeDecorator[str]):
@@ -35,10 +43,7 @@ class Text(TypeDecorator[str]):
         if value is not None and not value.isascii():
             _refuse_surrogates(value)
         if value is not None and "\0" in value:
-            raise Invalid(
-                "InvalidText",
-                "Text may not contain a NUL character. Remove it and try again.",
-            )
+            raise TextRefused("Text may not contain a NUL character. Remove it and try again.")
         return value
 
 
@@ -72,8 +77,7 @@ def _refuse_surrogates(value: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        message = "Text must be valid Unicode: it holds half of a surrogate pair."
-        raise Invalid("InvalidText", message) from None
+        raise TextRefused("Text must be valid Unicode: it holds half of a surrogate pair.") from None
 
 
 def plain() -> Plain:

@@ -37,6 +37,7 @@ def sqlite_engine(path: Path, driver: str = "sqlite3") -> sa.Engine:
         module=_sqlite_module(driver),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # the text of a fault must not carry content
         connect_args={"check_same_thread": False, "cached_statements": 256},
     )
     event.listen(engine, "connect", _set_pragmas)
@@ -45,7 +46,7 @@ def sqlite_engine(path: Path, driver: str = "sqlite3") -> sa.Engine:
 
 def postgres_engine(url: str, pool_size: int) -> sa.Engine:
     parsed = make_url(url).set(drivername="postgresql+psycopg")
-    return sa.create_engine(parsed, pool_size=pool_size, max_overflow=2, pool_pre_ping=True)
+    return sa.create_engine(parsed, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True)
 
 
 def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

@@ -1,0 +1,124 @@
+"""Metrics: every point is kept in order of arrival, the latest is found, compaction changes nothing that is read."""
+
+import asyncio
+import math
+
+import pytest
+
+from freehold.domain.experiments.service import create_experiment
+from freehold.domain.metrics import compaction, queries
+from freehold.domain.metrics.service import METRICS, latest_of, log_metrics, prepare, read_history
+from freehold.domain.runs import service as runs
+from freehold.kit.problems import Conflict, Invalid, NotFound
+from freehold.records.lifecycle import ExportLease
+from freehold.storage.metrics import Point
+from freehold.storage.transaction import Transaction
+from tests.conftest import House
+
+
+@pytest.fixture
+def run(house: House) -> tuple[str, int]:
+    """Public id and row of a fresh run."""
+
+    def make(db: Transaction) -> tuple[str, int]:
+        experiment = create_experiment(db, house.alice, house.workspace, "e")
+        run_id = runs.create_run(db, house.alice, house.workspace, experiment)
+        return run_id, runs.open_run(db, house.workspace, run_id)
+
+    return house.database.write_now(make)
+
+
+def log(house: House, run_id: str, points: list[Point]) -> None:
+    house.database.write_now(lambda db: log_metrics(db, house.workspace, run_id, points))
+
+
+def latest(house: House, run_row: int) -> dict[str, tuple[float, int]]:
+    found = house.database.read_now(lambda db: queries.latest_of(db, house.workspace.workspace_id, [run_row]))
+    return {row.key: (row.value, row.step) for row in found[run_row]}
+
+
+def test_nan_and_infinities_are_kept(house: House, run: tuple[str, int]) -> None:
+    log(
+        house,
+        run[0],
+        [Point("x", step, step, value) for step, value in enumerate([1.0, math.inf, -math.inf, math.nan])],
+    )
+    history = house.database.read_now(lambda db: read_history(db, house.workspace, run[1], "x"))
+    assert history.value[:3] == [1.0, math.inf, -math.inf]
+    assert math.isnan(history.value[3])
+    assert math.isnan(latest(house, run[1])["x"][0])
+
+
+def test_the_latest_value_is_that_of_the_highest_step(house: House, run: tuple[str, int]) -> None:
+    log(house, run[0], [Point("x", 5, 10, 0.5)])
+    log(house, run[0], [Point("x", 4, 99, 0.4)])
+    assert latest(house, run[1])["x"] == (0.5, 5)
+    log(house, run[0], [Point("x", 5, 11, 0.1)])
+    assert latest(house, run[1])["x"] == (0.1, 5)
+    log(house, run[0], [Point("x", 5, 11, 0.05)])
+    assert latest(house, run[1])["x"] == (0.1, 5)
+    log(house, run[0], [Point("x", 5, 11, 0.7)])
+    assert latest(house, run[1])["x"] == (0.7, 5)
+
+
+def test_latest_within_a_batch_follows_the_same_order() -> None:
+    points = [Point("x", 1, 5, 1.0), Point("x", 1, 5, 3.0), Point("x", 1, 5, 2.0), Point("x", 0, 9, 9.0)]
+    assert latest_of(points) == {"x": (1, 5, 3.0)}
+
+
+def test_small_requests_of_one_run_share_a_segment(sqlite_house: House) -> None:
+    house = sqlite_house
+
+    def make(db: Transaction) -> tuple[str, int]:
+        experiment = create_experiment(db, house.alice, house.workspace, "e")
+        run_id = runs.create_run(db, house.alice, house.workspace, experiment)
+        return run_id, runs.open_run(db, house.workspace, run_id)
+
+    run_id, run_row = house.database.write_now(make)
+    key = (house.workspace.workspace_id, run_id)
+
+    async def together() -> None:
+        batches = [prepare([Point("x", step, step, float(step))]) for step in range(200)]
+        await asyncio.gather(*(house.database.append(METRICS, key, batch) for batch in batches))
+
+    asyncio.run(together())
+    payloads = house.database.read_now(lambda db: queries.payloads_of(db, key[0], run_row))
+    assert len(payloads) < 100
+    history = house.database.read_now(lambda db: read_history(db, house.workspace, run_row, "x"))
+    assert history.step == list(range(200))
+
+
+def test_compaction_changes_nothing_that_is_read(house: House, run: tuple[str, int]) -> None:
+    for number in range(compaction.CROWDED + 5):
+        log(house, run[0], [Point(key, number, number, number / 7) for key in ("b", "a", "ü")])
+    before = [house.database.read_now(lambda db, k=key: read_history(db, house.workspace, run[1], k)) for key in "abü"]
+    replaced = house.database.write_now(lambda db: compaction.compact_run(db, house.workspace.workspace_id, run[1]))
+    after = [house.database.read_now(lambda db, k=key: read_history(db, house.workspace, run[1], k)) for key in "abü"]
+    assert replaced == compaction.CROWDED + 5
+    assert before == after
+    payloads = house.database.read_now(lambda db: queries.payloads_of(db, house.workspace.workspace_id, run[1]))
+    assert len(payloads) == 1
+
+
+def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, run: tuple[str, int]) -> None:
+    for number in range(compaction.CROWDED):
+        log(house, run[0], [Point("x", number, number, 1.0)])
+
+    def lease(db: Transaction) -> None:
+        values = {"operation_id": "o", "marks": {}, "snapshot_at": db.now(), "expires_at": db.now() + 10**12}
+        db.execute(ExportLease.table.insert().values(workspace_id=house.workspace.workspace_id, **values))
+
+    house.database.write_now(lease)
+    house.database.write_now(lambda db: compaction.compact_run(db, house.workspace.workspace_id, run[1]))
+    dead = house.database.read_now(queries.workspaces_with_dead)
+    assert dead == [house.workspace.workspace_id]
+
+
+def test_an_unknown_run_a_deleted_run_and_a_long_key_are_refused(house: House, run: tuple[str, int]) -> None:
+    with pytest.raises(NotFound):
+        log(house, "nobody", [Point("x", 0, 0, 1.0)])
+    with pytest.raises(Invalid):
+        log(house, run[0], [Point("k" * 251, 0, 0, 1.0)])
+    house.database.write_now(lambda db: runs.delete_run(db, house.workspace, run[0]))
+    with pytest.raises(Conflict):
+        log(house, run[0], [Point("x", 0, 0, 1.0)])

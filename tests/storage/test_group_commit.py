@@ -1,0 +1,155 @@
+"""Commands that wait together are committed together; one that fails never fails its group."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from freehold.kit.problems import Conflict, InsufficientStorage, NotFound
+from freehold.records.containers import Subscription
+from freehold.storage.transaction import Transaction
+from tests.conftest import House
+
+_s = Subscription.c
+
+
+def add(name: str) -> object:
+    def command(db: Transaction) -> str:
+        db.execute(Subscription.table.insert().values(subscription_id=name, display_name=name, created_at=1))
+        return name
+
+    return command
+
+
+def names(house: House) -> set[str]:
+    return set(house.database.read_now(lambda db: db.execute(sa.select(_s.subscription_id)).scalars().all()))
+
+
+def fail(name: str) -> object:
+    def command(db: Transaction) -> None:
+        add(name)(db)  # type: ignore[operator]  # the command made above
+        raise Conflict("Planted", "This command fails after its write.")
+
+    return command
+
+
+def test_a_failing_command_undoes_itself_and_not_its_group(house: House) -> None:
+    async def together() -> list[object]:
+        calls = [add("a"), fail("b"), add("c"), fail("d"), add("e")]
+        return await asyncio.gather(
+            *(house.database.write(call) for call in calls),  # type: ignore[arg-type]  # commands made above
+            return_exceptions=True,
+        )
+
+    results = asyncio.run(together())
+    assert [type(each).__name__ for each in results] == ["str", "Conflict", "str", "Conflict", "str"]
+    assert names(house) >= {"a", "c", "e"}
+    assert not names(house) & {"b", "d"}
+
+
+def test_commands_that_wait_share_a_commit(sqlite_house: House) -> None:
+    gate = threading.Event()
+    versions: list[int] = []
+
+    def hold(db: Transaction) -> None:
+        gate.wait(5)
+
+    def note(db: Transaction) -> None:
+        versions.append(db.connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+        add(f"n{len(versions)}")(db)  # type: ignore[operator]  # the command made above
+
+    async def together() -> None:
+        first = asyncio.create_task(sqlite_house.database.write(hold))
+        await asyncio.sleep(0.05)
+        rest = [asyncio.create_task(sqlite_house.database.write(note)) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        gate.set()
+        await asyncio.gather(first, *rest)
+
+    wal = Path(str(sqlite_house.database.path) + "-wal")  # type: ignore[attr-defined]  # SQLite's own
+    before = wal.stat().st_size
+    asyncio.run(together())
+    frames = (wal.stat().st_size - before) // 4_120
+    assert len(versions) == 20
+    assert frames < 12, "twenty commits would have written at least twenty frames"
+
+
+def test_what_follows_a_commit_runs_only_after_it(house: House) -> None:
+    seen: list[set[str]] = []
+
+    def command(db: Transaction) -> None:
+        add("late")(db)  # type: ignore[operator]  # the command made above
+        db.after_commit(lambda: seen.append(names(house)))
+        assert not seen
+
+    house.database.write_now(command)
+    assert "late" in seen[0]
+
+
+def test_what_follows_a_commit_is_dropped_with_a_failed_command(house: House) -> None:
+    seen: list[int] = []
+
+    def command(db: Transaction) -> None:
+        db.after_commit(lambda: seen.append(1))
+        raise NotFound("Planted", "This command fails.")
+
+    with pytest.raises(NotFound):
+        house.database.write_now(command)
+    house.database.write_now(add("z"))  # type: ignore[arg-type]  # the command made above
+    assert seen == []
+
+
+def test_a_reader_sees_one_snapshot(house: House) -> None:
+    def look(db: Transaction) -> tuple[int, int]:
+        first = db.execute(sa.select(sa.func.count()).select_from(Subscription.table)).scalar_one()
+        thread = threading.Thread(target=lambda: house.database.write_now(add("meanwhile")))  # type: ignore[arg-type]  # as above
+        thread.start()
+        thread.join()
+        return first, db.execute(sa.select(sa.func.count()).select_from(Subscription.table)).scalar_one()
+
+    before, after = house.database.read_now(look)
+    assert before == after
+    assert "meanwhile" in names(house)
+
+
+def test_a_full_disk_refuses_writes_and_still_reads(sqlite_house: House) -> None:
+    database = sqlite_house.database
+    before = names(sqlite_house)
+
+    def cap(raw: object) -> None:
+        pages = raw.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined]  # sqlite3's own connection
+        raw.execute(f"PRAGMA max_page_count={pages}")  # type: ignore[attr-defined]  # as above
+
+    database.exclusively(cap)  # type: ignore[attr-defined]  # SQLite's own
+
+    def fill(db: Transaction) -> None:
+        for number in range(10_000):
+            add(f"{number}-{'x' * 400}")(db)  # type: ignore[operator]  # the command made above
+
+    with pytest.raises(InsufficientStorage):
+        database.write_now(fill)
+    assert names(sqlite_house) == before
+    database.exclusively(lambda raw: raw.execute("PRAGMA max_page_count=1073741823"))  # type: ignore[attr-defined]  # as above
+    database.write_now(add("room again"))  # type: ignore[arg-type]  # the command made above
+    assert "room again" in names(sqlite_house)
+
+
+def test_the_pragmas_hold_on_every_connection(sqlite_house: House) -> None:
+    def look(db: Transaction) -> list[object]:
+        wanted = ("journal_mode", "synchronous", "secure_delete", "foreign_keys", "temp_store")
+        return [db.connection.exec_driver_sql(f"PRAGMA {each}").scalar_one() for each in wanted]
+
+    assert sqlite_house.database.read_now(look) == ["wal", 2, 1, 1, 2]
+    assert sqlite_house.database.write_now(look) == ["wal", 2, 1, 1, 2]
+
+
+def test_a_checkpoint_truncates_while_no_reader_is_inside(sqlite_house: House) -> None:
+    sqlite_house.database.write_now(add("x"))  # type: ignore[arg-type]  # the command made above
+    answer = sqlite_house.database.exclusively(  # type: ignore[attr-defined]  # SQLite's own
+        lambda raw: raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    )
+    assert answer[0] == 0
+    wal = Path(str(sqlite_house.database.path) + "-wal")  # type: ignore[attr-defined]  # as above
+    assert wal.stat().st_size == 0

@@ -1,0 +1,63 @@
+"""Segments keep every point, whatever its numbers are."""
+
+import math
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freehold.storage.metrics import PACKED_FROM, Point, columns_of, decode_segment, encode_points, encode_segment
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+POINTS = st.lists(
+    st.builds(Point, st.text(min_size=1, max_size=40), INT64, INT64, st.floats(allow_nan=True)),
+    min_size=1,
+    max_size=3 * PACKED_FROM,
+)
+
+
+def same(left: float, right: float) -> bool:
+    return (math.isnan(left) and math.isnan(right)) or struct.pack("d", left) == struct.pack("d", right)
+
+
+def points_in(payload: bytes) -> list[Point]:
+    keys, index, step, at, value = decode_segment(payload)
+    return [
+        Point(keys[i], s, t, v)
+        for i, s, t, v in zip(index.tolist(), step.tolist(), at.tolist(), value.tolist(), strict=True)
+    ]
+
+
+@given(POINTS)
+def test_a_segment_gives_back_its_points_in_order(points: list[Point]) -> None:
+    for payload in (encode_points(points), encode_segment(columns_of(points))):
+        found = points_in(payload)
+        assert [p[:3] for p in found] == [p[:3] for p in points]
+        assert all(same(a.value, b.value) for a, b in zip(found, points, strict=True))
+
+
+def test_a_smooth_curve_is_packed_small() -> None:
+    points = [Point("loss", step, 1_700_000_000_000_000 + step * 1_000_000, 1 / (step + 1)) for step in range(1_000)]
+    assert len(encode_points(points)) < 8_000
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x01", b"\x09" + bytes(20), b"\x02" + bytes(8) + b"no frame at all"])
+def test_anything_else_is_refused(payload: bytes) -> None:
+    with pytest.raises((ValueError, Exception), match=r"."):
+        decode_segment(payload)
+
+
+def test_an_unknown_form_names_the_forms_that_are_read() -> None:
+    with pytest.raises(ValueError, match="forms 1 and 2"):
+        decode_segment(b"\x09" + bytes(20))
+
+
+# A segment of every form that was ever written must stay readable: these bytes are frozen.
+FROZEN_RAW = bytes.fromhex("010100000006000000" + b'["ab"]'.hex() + "0000" + "0700000000000000" + "0100000000000000")
+FROZEN_RAW += struct.pack("<d", 2.5)
+
+
+def test_the_frozen_raw_segment_is_still_read() -> None:
+    assert points_in(FROZEN_RAW) == [Point("ab", 7, 1, 2.5)]
+    assert encode_points([Point("ab", 7, 1, 2.5)]) == FROZEN_RAW
