@@ -19,7 +19,11 @@ async def store_object(
 ) -> tuple[str, StoredBytes]:
     """Put a stream under a fresh key that the ledger knows. The caller's next transaction must own it."""
     object_key = await database.write(service.begin_upload)
-    return object_key, await objects.put(object_key, pieces)
+    try:
+        return object_key, await objects.put(object_key, pieces)
+    except Exception:
+        await database.write(lambda db: queries.doom(db, [object_key]))  # the next sweep reaps it, not tomorrow's
+        raise
 
 
 async def upload(
@@ -33,7 +37,7 @@ async def upload(
     content_type: str | None = None,
     must_be_empty: bool = False,
 ) -> ArtifactView:
-    """Store an artifact's content. A half-sent body leaves nothing but a ledger entry, which is reaped."""
+    """Store an artifact's content. A half-sent body leaves nothing but a doomed ledger entry."""
     await database.read(lambda db: service.find_artifact(db, workspace, name))  # a bad name fails before the bytes
     object_key, stored = await store_object(database, objects, pieces)
 
