@@ -9,10 +9,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from crate_oracle import faults_of
 
 from freehold.lifecycle.bag.crate import Crate, Folder, RunAction, crate_pieces
 from freehold.lifecycle.bag.pages import Summary, TableLine, index_html, open_sql, readme
+from tests.unit.bag.crate_oracle import faults_of
 
 HOSTILE = '<script>alert(1)</script> & "quotes" | `tick` \n# heading [x](http://evil)'
 SUMMARY = Summary(
@@ -69,9 +69,7 @@ def test_the_readme_lets_no_chosen_text_become_markup() -> None:
 def test_duckdb_opens_every_table(tmp_path: Path) -> None:
     for table, rows in (("runs", [1, 2]), ("empty", [])):
         (tmp_path / "tables" / table).mkdir(parents=True)
-        pq.write_table(
-            pa.table({"order": pa.array(rows, pa.int64())}), tmp_path / f"tables/{table}/part-00000.parquet"
-        )
+        pq.write_table(pa.table({"order": pa.array(rows, pa.int64())}), tmp_path / f"tables/{table}/part-00000.parquet")
     script = open_sql(SUMMARY.tables).decode().replace("'tables/", f"'{tmp_path}/tables/")
     connection = duckdb.connect()
     connection.execute(script)

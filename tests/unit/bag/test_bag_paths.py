@@ -77,9 +77,7 @@ def test_kept_paths_never_collide_on_any_file_system(paths: list[str]) -> None:
     kept = [keeper.keep(path) for path in paths]
     names = [folded(path) for path in kept]
     assert len(set(names)) == len(paths)
-    folders = {
-        "/".join(parts[:end]) for name in names for parts in [name.split("/")] for end in range(1, len(parts))
-    }
+    folders = {"/".join(parts[:end]) for name in names for parts in [name.split("/")] for end in range(1, len(parts))}
     assert not folders & set(names)
     assert all(len(part.encode()) <= 255 for path in kept for part in path.split("/"))
 
@@ -90,9 +88,7 @@ def test_the_same_names_in_the_same_order_are_kept_alike(paths: list[str]) -> No
     assert [one.keep(path) for path in paths] == [other.keep(path) for path in paths]
 
 
-@pytest.mark.parametrize(
-    "path", ["model/MLmodel", "outputs/model.pkl", "plots/Loss curve.png", "模型/权重.bin"]
-)
+@pytest.mark.parametrize("path", ["model/MLmodel", "outputs/model.pkl", "plots/Loss curve.png", "模型/权重.bin"])
 def test_ordinary_names_stay_as_they_are(path: str) -> None:
     assert PathKeeper().keep(path) == path
 

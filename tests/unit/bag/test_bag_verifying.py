@@ -48,9 +48,7 @@ def key_set(key: OKPKey) -> dict[str, object]:
 
 
 def sign(folder: Path, key: OKPKey, claims: dict[str, object]) -> None:
-    token = jws.serialize_compact(
-        {"alg": "Ed25519", "kid": key.kid}, json.dumps(claims), key, algorithms=["Ed25519"]
-    )
+    token = jws.serialize_compact({"alg": "Ed25519", "kid": key.kid}, json.dumps(claims), key, algorithms=["Ed25519"])
     (folder / "certificate.jws").write_text(token)
 
 
@@ -212,9 +210,7 @@ def rebuilt(bag: Path, spoil: Callable[[tarfile.TarInfo], tarfile.TarInfo | None
     return spoiled
 
 
-def renamed(
-    name: str, kind: bytes = tarfile.REGTYPE, target: str = ""
-) -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
+def renamed(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> Callable[[tarfile.TarInfo], tarfile.TarInfo]:
     def spoil(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.name, entry.type, entry.linkname = name, kind, target
         return entry

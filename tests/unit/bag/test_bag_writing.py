@@ -40,9 +40,7 @@ def test_bagit_python_and_sha256sum_accept_the_bag(tmp_path: Path) -> None:
     bag = bagit.Bag(str(tmp_path / "bag"))
     bag.validate()
     assert bag.info["Payload-Oxum"] == f"{seal.size}.{seal.files}" == f"{sum(map(len, FILES.values()))}.4"
-    subprocess.run(
-        ["sha256sum", "--check", "--quiet", "manifest-sha256.txt"], cwd=tmp_path / "bag", check=True
-    )
+    subprocess.run(["sha256sum", "--check", "--quiet", "manifest-sha256.txt"], cwd=tmp_path / "bag", check=True)
 
 
 def test_the_manifest_is_sorted_and_the_order_of_writing_does_not_show(tmp_path: Path) -> None:
@@ -75,9 +73,7 @@ def test_a_killed_writer_leaves_only_settled_parts(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a"]
 
 
-@pytest.mark.parametrize(
-    "path", ["../a", "/a", "data/../../a", "data//a", "data/a\n", "data/100%", "data\\a"]
-)
+@pytest.mark.parametrize("path", ["../a", "/a", "data/../../a", "data//a", "data/a\n", "data/100%", "data\\a"])
 def test_a_part_outside_the_bag_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(ValueError, match="plain and relative"):
         BagWriter(tmp_path).write(path, [b""])

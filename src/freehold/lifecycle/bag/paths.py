@@ -80,9 +80,7 @@ def _safe_component(part: str) -> str:
     last = len(part) - 1
     return "".join(
         _escaped(char)
-        if not _is_safe(char, plain)
-        or (index == 0 and (reserved or char == " "))
-        or (index == last and char in " .")
+        if not _is_safe(char, plain) or (index == 0 and (reserved or char == " ")) or (index == last and char in " .")
         else char
         for index, char in enumerate(part)
     )

@@ -202,9 +202,7 @@ def _joined(
     report: Report, found: Iterator[bytes], wanted: Iterator[bytes]
 ) -> Iterator[tuple[str, str | None, str | None]]:
     """(path, digest found, digest wanted) in order of path; tells paths that occur twice on one side."""
-    marked = heapq.merge(
-        ((line, 0) for line in found), ((line, 1) for line in wanted), key=lambda item: item[0]
-    )
+    marked = heapq.merge(((line, 0) for line in found), ((line, 1) for line in wanted), key=lambda item: item[0])
     path, sides = "", [None, None]  # type: tuple[str, list[str | None]]
     for line, side in marked:
         name, digest = line.decode().split("\0")
@@ -259,9 +257,7 @@ def _check_tags(report: Report, scratch: Path, keys: Mapping[str, object] | None
 
 
 def _check_declaration(report: Report, declaration: Path) -> None:
-    expected = {
-        f"BagIt-Version: {version}\nTag-File-Character-Encoding: UTF-8" for version in DECLARED_VERSIONS
-    }
+    expected = {f"BagIt-Version: {version}\nTag-File-Character-Encoding: UTF-8" for version in DECLARED_VERSIONS}
     if not declaration.exists() or _head(declaration).replace("\r\n", "\n").strip() not in expected:
         report.add("bad_declaration", "bagit.txt")
 

@@ -144,9 +144,7 @@ class BagWriter:
             self.write("bag-info.txt", [_info_lines({**info, **oxum})]),
             *(self.write(name, [content]) for name, content in (more_tags or {}).items()),
         ]
-        listing = "".join(
-            f"{tag.sha256}  {tag.path}\n" for tag in sorted(tags, key=lambda tag: tag.path)
-        ).encode()
+        listing = "".join(f"{tag.sha256}  {tag.path}\n" for tag in sorted(tags, key=lambda tag: tag.path)).encode()
         self.write("tagmanifest-sha256.txt", [listing])
         self.settle()
         return Seal(manifest.sha256, sha256_hex(listing), payload.files, payload.size)
@@ -185,12 +183,7 @@ class _Payload:
 def check_inside(path: str) -> None:
     """Raises ValueError unless the path stays in the bag and needs no escape in a manifest."""
     pure = PurePosixPath(path)
-    if (
-        pure.is_absolute()
-        or str(pure) != path
-        or ".." in pure.parts
-        or any(char in path for char in "\r\n\0%\\")
-    ):
+    if pure.is_absolute() or str(pure) != path or ".." in pure.parts or any(char in path for char in "\r\n\0%\\"):
         raise ValueError("a part's path must be plain and relative")
 
 

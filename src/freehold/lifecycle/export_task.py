@@ -1,0 +1,276 @@
+"""Writes the bag of an export. Runs in a child process that reads the database and makes files, no more.
+
+Killed anywhere, it goes on at the last finished part; only the snapshot is taken anew when it was not finished.
+"""
+
+import errno
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from freehold.kit.clock import to_iso
+from freehold.kit.problems import InsufficientStorage, NotFound, Problem
+from freehold.lifecycle.bag.writer import BagWriter, Seal, pieces_of
+from freehold.lifecycle.contents import write_contents
+from freehold.lifecycle.points import (
+    CODECS,
+    GROUPS_IN_PART,
+    PARQUET,
+    POINTS_IN_PART,
+    Points,
+    point_batches,
+    point_schema,
+    sorted_points,
+    without_first,
+)
+from freehold.lifecycle.selection import Selection, key_of
+from freehold.lifecycle.snapshot import Facts, RestWriter, owner_of, take_snapshot
+from freehold.lifecycle.spool import Entry, ExportJob, Spool, superseded
+from freehold.lifecycle.tables import write_parquet
+from freehold.records.catalogue import Record
+from freehold.records.rules import Decoded
+from freehold.settings import Settings
+from freehold.storage.blobs import ObjectStore, open_objects
+from freehold.storage.metrics import MetricColumns
+from freehold.storage.transaction import Transaction
+
+T = TypeVar("T")
+FILES_AT_ONCE = 1_000
+BYTES_AT_ONCE = 64 << 20
+PACKED_AT_ONCE = 400
+POINTS_AT_ONCE = 1 << 19
+
+
+class Bench(Protocol):
+    """What a task of the worker is given."""
+
+    settings: Settings
+
+    def read(self, query: Callable[[Transaction], T]) -> T: ...
+    def report(self, progress: Mapping[str, Any]) -> None: ...
+
+
+def write_bag(bench: Bench, job: Mapping[str, Any], rest: Sequence[RestWriter] = ()) -> dict[str, Any]:
+    """The task: fills `exports/<operation>` and returns what the certificate will state, counts and digests only.
+
+    Raises Conflict (ExportSuperseded) when an erasure removed what it reads, InsufficientStorage.
+    """
+    order = msgspec.convert(job, ExportJob)
+    try:
+        return _Export(bench, order, open_objects(bench.settings)).run(rest)
+    except FileNotFoundError as fault:
+        raise superseded() from fault
+    except OSError as fault:
+        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = "The disk is full: the export stopped. Free some space; it goes on where it was."
+        raise InsufficientStorage("InsufficientStorage", message) from fault
+
+
+class DamagedObject(Problem):
+    """Stored bytes have another digest than when they were uploaded: nothing may be certified with them."""
+
+    status = 500
+
+
+class _Export:
+    """The stages, one after the other; what the journal has is not done again."""
+
+    def __init__(self, bench: Bench, job: ExportJob, objects: ObjectStore) -> None:
+        self._bench = bench
+        self._job = job
+        self._objects = objects
+        self._selection = Selection(job.chosen)
+        self._spool = Spool(bench.settings.data_folder, job.operation_id)
+        self._facts = Facts()
+        self._points_done = self._files_done = 0
+
+    def run(self, rest: Sequence[RestWriter]) -> dict[str, Any]:
+        done = {(entry.stage, entry.number): entry.facts for entry in self._spool.open()}
+        if ("snapshot", 0) not in done:
+            self._spool.restart()
+        self._writer = BagWriter(self._spool.bag)
+        self._done = done
+        self._facts = self._snapshot(rest)
+        for name in sorted(self._facts.objects):
+            self._copy_objects(name)
+        self._write_points()
+        seal = self._finish()
+        return self._statement(seal)
+
+    def _snapshot(self, rest: Sequence[RestWriter]) -> Facts:
+        if (known := self._done.get(("snapshot", 0))) is not None:
+            return msgspec.convert(known, Facts)
+        chosen, spool, writer = self._job.chosen, self._spool, self._writer
+        facts = self._bench.read(lambda db: take_snapshot(db, chosen, spool, writer, rest))
+        self._settle("snapshot", 0, msgspec.to_builtins(facts))
+        return facts
+
+    def _copy_objects(self, name: str) -> None:
+        """Groups of files, each made durable at once: a sync for each file would cost more than its bytes."""
+        rows = _rows_of(self._spool.folder / f"objects-{name}.parquet")
+        for number, group in enumerate(_groups(rows)):
+            self._files_done += len(group)
+            if (f"objects-{name}", number) in self._done:
+                continue
+            for row in group:
+                self._copy(row["key"], row["path"], row["sha256"])
+            self._settle(f"objects-{name}", number)
+
+    def _copy(self, key: str, path: str, digest: str) -> None:
+        try:
+            part = self._writer.write(f"data/{path}", self._pieces(key))
+        except NotFound as fault:
+            raise superseded() from fault
+        if part.sha256 != digest:
+            message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
+            raise DamagedObject("ObjectDamaged", message)
+
+    def _pieces(self, key: str) -> Iterable[bytes | memoryview]:
+        """Of a local store the file itself: one buffer for all pieces is twice as fast as a copy of each."""
+        folder = self._objects.folder
+        return self._objects.read(key) if folder is None else pieces_of(folder / key)
+
+    def _write_points(self) -> None:
+        """Parts of a fixed number of points, so that what is in which part depends on the points alone."""
+        records = {record.table.name: record for record in self._selection.decoded()}
+        if not records:
+            return
+        first = next(iter(records.values()))
+        table, schema = _decoded(first).into, point_schema(owner_of(first)[2])
+        text = schema.names[:2]
+        finished = sum(1 for stage, _ in self._done if stage == "points")
+        parts = max(1, -(-self._facts.points // POINTS_IN_PART))
+        batches = point_batches(self._points(records, finished * POINTS_IN_PART), schema)
+        for number in range(finished, parts):
+            with self._writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
+                write_parquet(file, schema, islice(batches, GROUPS_IN_PART), PARQUET | {"use_dictionary": text})
+            self._points_done = min((number + 1) * POINTS_IN_PART, self._facts.points)
+            self._settle("points", number)
+
+    def _points(self, records: dict[str, type[Record]], skip: int) -> Iterator[tuple[str, Points]]:
+        """The canonical stream from point `skip` on; owners that end before it are not read."""
+        rows = _rows_of(self._spool.folder / "packed.parquet")
+        for owner, group in groupby(rows, key=lambda row: row["owner"]):
+            packed = list(group)
+            size = sum(row["count"] for row in packed)
+            if skip >= size:
+                skip -= size
+                continue
+            points = sorted_points(self._columns(records, packed), self._spool.folder)
+            yield from without_first(((owner, piece) for piece in points), skip)
+            skip = 0
+
+    def _columns(self, records: dict[str, type[Record]], packed: list[dict[str, Any]]) -> Iterator[MetricColumns]:
+        for source, group in groupby(packed, key=lambda row: row["source"]):
+            record = records[source]
+            decode = CODECS[_decoded(record).codec]
+            for keys in _readings(group):
+                yield from map(decode, self._bench.read(partial(self._payloads, record, keys)))
+
+    def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> list[bytes]:
+        table = record.table
+        mine = table.c["workspace_id"] == self._job.workspace_id
+        query = sa.select(table.c["payload"]).where(mine, key_of(table).in_(keys)).order_by(key_of(table))
+        found = list(db.execute(query).scalars())
+        if len(found) != len(keys):
+            raise superseded()
+        return found
+
+    def _finish(self) -> Seal:
+        if ("contents", 0) not in self._done:
+            write_contents(self._writer, self._spool, self._selection, self._facts, self._job.version)
+            self._settle("contents", 0)
+        self._spool.check()
+        info = {
+            "Bagging-Date": to_iso(self._facts.snapshot_at)[:10],
+            "Bag-Software-Agent": f"Freehold {self._job.version}",
+            "External-Identifier": self._job.operation_id,
+            "Freehold-Name": self._name(),
+            "Freehold-Snapshot": to_iso(self._facts.snapshot_at),
+        }
+        keys = msgspec.json.encode(self._job.keys, order="sorted")
+        seal = self._writer.finish(self._spool.parts(), info, {"certificate-keys.json": keys})
+        self._writer.close()
+        return seal
+
+    def _name(self) -> str:
+        """`<scope>-<name>-<snapshot>`: the folder that the bag comes out of its `.tar` as."""
+        title = "".join(char if char.isalnum() else "-" for char in self._facts.title)[:60].strip("-")
+        moment = "".join(char for char in to_iso(self._facts.snapshot_at)[:19] if char.isdigit() or char == "T")
+        return f"{self._job.scope.value}-{title or 'unnamed'}-{moment}Z"
+
+    def _settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
+        """Makes what was written durable, then says so in the journal: never the other way round."""
+        self._spool.record(Entry(stage, number, self._writer.settle(), facts or {}))
+        files = sum(count for count, _ in self._facts.objects.values())
+        self._bench.report(
+            {
+                "points": self._points_done,
+                "points_total": self._facts.points,
+                "files": self._files_done,
+                "files_total": files,
+            }
+        )
+
+    def _statement(self, seal: Seal) -> dict[str, Any]:
+        facts = self._facts
+        return {
+            "snapshot_at": facts.snapshot_at,
+            "tag_manifest_sha256": seal.tag_manifest_sha256,
+            "manifest_sha256": seal.manifest_sha256,
+            "files": seal.files,
+            "bytes": seal.size,
+            "rows": {table.name: table.rows for table in facts.tables},
+            "points": facts.points,
+            "packed": facts.packed,
+            "withheld": facts.kept,
+            "objects": {name: list(counts) for name, counts in facts.objects.items()},
+        }
+
+
+def _rows_of(file: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a spooled list, a batch in memory at a time."""
+    with pq.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches():
+            yield from batch.to_pylist()
+
+
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Rows of objects in groups that are made durable together; their borders depend on the rows alone."""
+    group: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += row["size"]
+        if size >= BYTES_AT_ONCE or len(group) == FILES_AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _readings(rows: Iterable[dict[str, Any]]) -> Iterator[list[int]]:
+    """Keys of packed rows to read in one short transaction."""
+    keys: list[int] = []
+    points = 0
+    for row in rows:
+        keys.append(row["row"])
+        points += row["count"]
+        if points >= POINTS_AT_ONCE or len(keys) == PACKED_AT_ONCE:
+            yield keys
+            keys, points = [], 0
+    if keys:
+        yield keys
+
+
+def _decoded(record: type[Record]) -> Decoded:
+    export = record.rules.export
+    assert isinstance(export, Decoded)
+    return export

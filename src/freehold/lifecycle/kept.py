@@ -1,0 +1,68 @@
+"""Bags that lie on this server: finding, handing out, dropping. Each is a copy, so none stays longer than it must."""
+
+import asyncio
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import Action, Actor
+from freehold.domain.access.queries import roles_in
+from freehold.domain.access.rules import actions_of
+from freehold.kit.clock import MICROSECONDS, to_datetime
+from freehold.kit.problems import Conflict, NotFound
+from freehold.lifecycle.spool import Spool
+from freehold.records.lifecycle import ExportLease, KeptBag
+from freehold.settings import Settings
+from freehold.storage.database import Database
+from freehold.storage.transaction import Transaction
+
+KEPT_TIME = 7 * 24 * 3_600 * MICROSECONDS
+WRITING, READY = "writing", "ready"
+
+
+class ReadyBag(NamedTuple):
+    """`name` is that of the folder inside an archive of it; `seconds` the snapshot's UTC time."""
+
+    folder: Path
+    name: str
+    seconds: int
+
+
+def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: str) -> ReadyBag:
+    """A finished bag. Raises NotFound, or Conflict while it is being written."""
+    bag = KeptBag.c
+    columns = (bag.workspace_id, bag.state, bag.snapshot_at, bag.experiment_row, bag.run_row)
+    query = sa.select(*columns).where(bag.operation_id == operation_id, bag.expires_at > db.now())
+    found = db.execute(query).mappings().first()
+    actions = actions_of(roles_in(db, actor.person_row, found["workspace_id"])) if found else frozenset()
+    if found is None or Action.EXPORT not in actions:
+        message = "There is no bag of this export here: it was dropped, has expired, or you may not see it."
+        raise NotFound("BagNotFound", message)
+    if found["state"] != READY:
+        raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
+    scope = "run" if found["run_row"] else "experiment" if found["experiment_row"] else "workspace"
+    name = f"{scope}-{to_datetime(found['snapshot_at']):%Y%m%dT%H%M%SZ}-{operation_id[-8:]}"
+    seconds = found["snapshot_at"] // MICROSECONDS
+    return ReadyBag(Spool(settings.data_folder, operation_id).bag, name, seconds)
+
+
+async def drop_bag(database: Database, settings: Settings, operation_id: str) -> None:
+    """Remove a finished bag from this server. Harmless when it is gone."""
+    await asyncio.to_thread(Spool(settings.data_folder, operation_id).drop)
+    await database.write(lambda db: forget_bag(db, operation_id))
+
+
+def forget_bag(db: Transaction, operation_id: str) -> None:
+    for record in (KeptBag, ExportLease):
+        db.execute(record.table.delete().where(record.c.operation_id == operation_id))
+
+
+def remove_expired_bags(database: Database, settings: Settings) -> int:
+    """For the sweeper: bags whose time is over; how many. The row goes last, so that a kill loses no folder."""
+    expired = sa.select(KeptBag.c.operation_id).where(KeptBag.c.expires_at <= sa.bindparam("now"))
+    ids = database.read_now(lambda db: list(db.execute(expired, {"now": db.now()}).scalars()))
+    for operation_id in ids:
+        Spool(settings.data_folder, operation_id).drop()
+        database.write_now(lambda db, gone=operation_id: forget_bag(db, gone))  # type: ignore[misc]  # binds the value
+    return len(ids)

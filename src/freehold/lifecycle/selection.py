@@ -1,0 +1,178 @@
+"""Which rows leave with a workspace, an experiment or a run. Derived from the catalogue's links; names no table.
+
+A row is chosen when it is the root, when deep links lead from it to a chosen row, or when a chosen row refers to
+it (the member who made a run, the object that holds an artifact). What an erasure has hidden is never chosen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.records.catalogue import Record, catalogue
+from freehold.records.rules import Container, Decoded, LinkKind, Rows, Scope, Withheld
+
+HIDDEN = "hidden_at"
+DEAD = "dead_at"
+WORKSPACE = "workspace_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is exported: `root_row` is the integer key of the experiment or run; of the workspace, its own key."""
+
+    scope: Scope
+    workspace_id: int
+    root_row: int
+
+
+class Selection:
+    """The records of one scope, and the condition that picks their rows."""
+
+    def __init__(self, chosen: Chosen) -> None:
+        self.chosen = chosen
+        self._records = catalogue()
+        self._root = self._records[f"{chosen.scope.value}s"]
+        self._conditions: dict[str, sa.ColumnElement[bool]] = {}
+
+    @property
+    def root(self) -> type[Record]:
+        """A scope is named after the record at its root."""
+        return self._root
+
+    def exported(self) -> list[type[Record]]:
+        """Records that leave as rows, in order of their names."""
+        return [record for record in self._sorted() if self._leaves(record, Rows)]
+
+    def decoded(self) -> list[type[Record]]:
+        """Records whose rows hold packed data that leaves as rows of another table."""
+        return [record for record in self._sorted() if self._leaves(record, Decoded)]
+
+    def withheld(self) -> Iterator[tuple[type[Record], str]]:
+        """Records that stay, each with its reason."""
+        for record in self._sorted():
+            export = record.rules.export
+            if isinstance(export, Withheld):
+                yield record, export.because
+            elif self.chosen.scope not in export.scopes:
+                yield record, f"it belongs to the workspace, not to one {self.chosen.scope.value}"
+
+    def rows(self, record: type[Record]) -> sa.ColumnElement[bool]:
+        """The condition on the record's table that picks the chosen rows."""
+        name = record.table.name
+        if name not in self._conditions:
+            self._conditions[name] = sa.and_(*self._terms(record))
+        return self._conditions[name]
+
+    def stands(self, record: type[Record], alias: sa.FromClause) -> sa.ColumnElement[bool]:
+        """True for rows of the record, in the scope or not, that no erasure has hidden, itself or with its owner."""
+        if not self._may_be_hidden(record):
+            return sa.true()
+        workspace = self.chosen.workspace_id
+        whole = Selection(Chosen(Scope.WORKSPACE, workspace, workspace))
+        return key_of(alias).in_(_keys(key_of(record.table), whole.rows(record)))
+
+    def _terms(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
+        table = record.table
+        if WORKSPACE in table.c:
+            yield table.c[WORKSPACE] == self.chosen.workspace_id
+        if HIDDEN in table.c:
+            yield table.c[HIDDEN].is_(None)
+        if DEAD in table.c:
+            yield table.c[DEAD].is_(None)
+        if record is self._root:
+            yield key_of(table) == self.chosen.root_row
+        elif _is_counted(record, self._records):
+            yield self._referred(record)
+        elif self._is_below(record):
+            yield from self._owned(record)
+        else:
+            yield self._referred(record)
+
+    def _owned(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
+        """Every owner must be chosen: an owner that is hidden hides what it owns."""
+        for column, target in deep_owners(record, self._records):
+            if target is self._root or self._is_below(target):
+                owner = column.in_(_keys(key_of(target.table), self.rows(target)))
+                yield sa.or_(column.is_(None), owner) if self._may_be_alone(column) else owner
+
+    def _may_be_alone(self, column: sa.Column[int]) -> bool:
+        """A row without an owner still belongs to the workspace, but to no experiment and no run."""
+        return bool(column.nullable) and self.chosen.scope is Scope.WORKSPACE
+
+    def _referred(self, record: type[Record]) -> sa.ColumnElement[bool]:
+        """Chosen rows refer to it. Rows of its own kind do not count, or one run would bring its parent."""
+        referrers = [
+            key_of(record.table).in_(_keys(column, self.rows(source), column.is_not(None)))
+            for source in self.exported()
+            if source is not record
+            for column, target in links_of(source, self._records)
+            if target is record
+        ]
+        return sa.or_(*referrers) if referrers else sa.false()
+
+    def _is_below(self, record: type[Record]) -> bool:
+        if self.chosen.scope is Scope.WORKSPACE:
+            return record.rules.container is Container.WORKSPACE
+        owners = [target for _, target in deep_owners(record, self._records)]
+        return any(owner is self._root or self._is_below(owner) for owner in owners)
+
+    def _may_be_hidden(self, record: type[Record]) -> bool:
+        owners = (owner for _, owner in deep_owners(record, self._records))
+        return HIDDEN in record.table.c or any(self._may_be_hidden(owner) for owner in owners)
+
+    def _leaves(self, record: type[Record], kind: type[Rows] | type[Decoded]) -> bool:
+        export = record.rules.export
+        return isinstance(export, kind) and self.chosen.scope in export.scopes
+
+    def _sorted(self) -> list[type[Record]]:
+        return [self._records[name] for name in sorted(self._records)]
+
+
+def _keys(column: sa.ColumnElement[int], *conditions: sa.ColumnElement[bool]) -> sa.Select[int]:
+    """A subquery that stands alone: it may name a table that the query around it names too."""
+    return sa.select(column).where(*conditions).correlate(None)
+
+
+def key_of(table: sa.FromClause) -> sa.ColumnElement[int]:
+    """The integer key: `row_id`, or of the workspace itself its own."""
+    return table.c["row_id"] if "row_id" in table.c else table.c[WORKSPACE]
+
+
+def public_key(record: type[Record]) -> tuple[sa.Column[Any], ...]:
+    """The columns by which people and clients name a row: the smallest unique set, the earliest of equals.
+    Empty when there is none."""
+    order = {column.name: place for place, column in enumerate(record.table.columns)}
+    unique = [
+        tuple(column for column in constraint.columns if column.name != WORKSPACE)
+        for constraint in record.table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)
+    ]
+    named = [columns for columns in unique if any("rule" in column.info for column in columns)]
+    return min(named, key=lambda columns: (len(columns), [order[c.name] for c in columns]), default=())
+
+
+def links_of(record: type[Record], records: dict[str, type[Record]]) -> Iterator[tuple[sa.Column[int], type[Record]]]:
+    """Each link of the record but the one to its workspace, with the record it leads to."""
+    for name, link in record.links().items():
+        if name != WORKSPACE:
+            yield record.table.c[name], records[link.to]
+
+
+def deep_owners(
+    record: type[Record], records: dict[str, type[Record]]
+) -> Iterator[tuple[sa.Column[int], type[Record]]]:
+    """The links by which the record goes when something else goes, inside the workspace."""
+    for column, target in links_of(record, records):
+        if column.info["link"].kind is LinkKind.DEEP and target.rules.container is Container.WORKSPACE:
+            yield column, target
+
+
+def _is_counted(record: type[Record], records: dict[str, type[Record]]) -> bool:
+    """It lives by its referrers, so it leaves only with them."""
+    return any(
+        link.kind is LinkKind.REFCOUNT and link.to == record.table.name
+        for source in records.values()
+        for link in source.links().values()
+    )

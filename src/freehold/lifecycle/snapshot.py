@@ -1,0 +1,242 @@
+"""What an export takes in one read transaction: every small table whole, and lists of what is read later.
+
+Rows that change are written to the bag at once. Of packed rows and objects, which never change, only the keys
+are listed: an export lease keeps them in place until they have been read.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+import msgspec
+import pyarrow as pa
+import sqlalchemy as sa
+
+from freehold.lifecycle.bag.sorting import LineSorter
+from freehold.lifecycle.bag.writer import BagWriter
+from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
+from freehold.lifecycle.selection import Chosen, Selection, deep_owners, key_of, public_key
+from freehold.lifecycle.spool import Spool, superseded
+from freehold.lifecycle.tables import (
+    ROWS_AT_ONCE,
+    ROWS_IN_PART,
+    ExportTable,
+    batches_of,
+    export_table,
+    linked_name,
+    write_parquet,
+)
+from freehold.records.catalogue import Record, catalogue
+from freehold.records.rules import Container
+from freehold.storage.transaction import Transaction
+
+DOCUMENTS_IN_PART = 10_000
+PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
+
+
+class RestWriter(Protocol):
+    """Writes one kind of document as an interface answers it; given by the composition root.
+
+    `withheld` maps dotted paths (`content.url`) to the reason why they are null: secret, or never twice the same.
+    """
+
+    name: str
+    withheld: Mapping[str, str]
+
+    def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]: ...
+
+
+@dataclass(slots=True)
+class TableFacts:
+    """What was found of one table; `meaning` and `columns` are for people."""
+
+    name: str
+    rows: int
+    columns: list[str]
+    withheld_columns: dict[str, str]
+    meaning: str
+
+
+@dataclass(slots=True)
+class Facts:
+    """Everything that the later stages need to know of the snapshot. Times are microseconds UTC.
+
+    `content_at` is the latest time in the exported rows: it depends on the content, `snapshot_at` does not.
+    `kept` counts rows of the workspace that stay, `packed` those that leave in another form: both may differ
+    between two servers with equal content, so they stand in the certificate and not in the bag's data.
+    `objects` and `rest`: name → [files, bytes] and documents.
+    """
+
+    snapshot_at: int = 0
+    content_at: int = 0
+    title: str = ""
+    tables: list[TableFacts] = field(default_factory=list)
+    points: int = 0
+    packed: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
+    objects: dict[str, tuple[int, int]] = field(default_factory=dict)
+    rest: dict[str, int] = field(default_factory=dict)
+    rest_withheld: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def take_snapshot(
+    db: Transaction, chosen: Chosen, spool: Spool, writer: BagWriter, rest: Sequence[RestWriter]
+) -> Facts:
+    """Fills the bag's tables and `rest/`, and the spool's lists. Raises Conflict when there is nothing to export."""
+    return _Snapshot(db, chosen, spool, writer).take(rest)
+
+
+def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
+    """Of packed rows: the link to their owner, the owner's record, the name of the column with its public id."""
+    link, target = next(deep_owners(record, catalogue()))
+    return link, target, linked_name(link.name, public_key(target)[0].name, True)
+
+
+class _Snapshot:
+    def __init__(self, db: Transaction, chosen: Chosen, spool: Spool, writer: BagWriter) -> None:
+        self._db = db
+        self._selection = Selection(chosen)
+        self._folder = spool.folder
+        self._writer = writer
+        self._facts = Facts(snapshot_at=db.now())
+
+    def take(self, rest: Sequence[RestWriter]) -> Facts:
+        self._facts.title = self._title()
+        with LineSorter(self._folder) as homes:
+            for record in self._selection.exported():
+                self._table(export_table(record, self._selection), homes)
+            with (self._folder / "homes.txt").open("wb") as lines:
+                lines.writelines(line + b"\n" for line in homes.lines())
+        self._list_points()
+        for resource in rest:
+            self._documents(resource)
+        self._count_what_stays()
+        return self._facts
+
+    def _title(self) -> str:
+        root = self._selection.root
+        found = self._db.execute(sa.select(root.table.c["name"]).where(self._selection.rows(root))).scalar()
+        if found is None:
+            raise superseded()
+        return str(found)
+
+    def _table(self, table: ExportTable, homes: LineSorter) -> None:
+        extra = object_columns(table.record)
+        if extra is not None:
+            self._table_of_objects(table, extra, homes)
+        elif is_action(table.record):
+            rows = self._rows(table.select(self._selection, key_of(table.record.table)))
+            self._parts(table, table.schema(), list_actions(table, rows, self._folder / "actions.jsonl"))
+        else:
+            self._parts(table, table.schema(), self._rows(table.select(self._selection)))
+
+    def _table_of_objects(self, table: ExportTable, extra: list[sa.ColumnElement[Any]], homes: LineSorter) -> None:
+        """In order of their names: then names that might collide meet, and one folder's follow one another."""
+        objects = ObjectList(table, self._folder, homes)
+        query = table.select(self._selection, *extra).order_by(None).order_by(*public_key(table.record))
+        schema = table.schema([pa.field("bag_path", pa.string())])
+        self._parts(table, schema, objects.through(self._rows(query)))
+        self._facts.objects[table.name] = (objects.count, objects.size)
+
+    def _rows(self, query: sa.Select[Any]) -> Iterator[Row]:
+        return (list(row) for row in self._db.execute(query))
+
+    def _parts(self, table: ExportTable, schema: pa.Schema, rows: Iterator[Row]) -> None:
+        """Parts of a fixed number of rows; an empty table has one part, so that it still has columns."""
+        moments = [number for number, column in enumerate(schema) if pa.types.is_timestamp(column.type)]
+        total = part = 0
+        is_full = True
+        while is_full:
+            counted = _Counted(islice(rows, ROWS_IN_PART), moments)
+            with self._writer.open_part(f"data/tables/{table.name}/part-{part:05d}.parquet") as file:
+                write_parquet(file, schema, batches_of(counted, schema))
+            total, part, is_full = total + counted.count, part + 1, counted.count == ROWS_IN_PART
+            self._facts.content_at = max(self._facts.content_at, counted.latest)
+        meaning = _meaning(table.record)
+        self._facts.tables.append(TableFacts(table.name, total, schema.names, table.withheld, meaning))
+
+    def _list_points(self) -> None:
+        """Keys of packed rows by owner; the older form first, in order of names (chunks before segments)."""
+        packed = [self._packed(record) for record in self._selection.decoded()]
+        merged = heapq.merge(*packed, key=lambda row: row[0])
+        with (self._folder / "packed.parquet").open("wb") as file:
+            write_parquet(file, PACKED, batches_of((row[1:] for row in merged), PACKED))
+
+    def _packed(self, record: type[Record]) -> Iterator[tuple[int, str, str, int, int]]:
+        """(owner's row, owner's id, table, row, points) in order of owner and arrival."""
+        link, target, _ = owner_of(record)
+        key, owners = key_of(record.table), target.table.alias("owner")
+        query = (
+            sa.select(link, owners.c[public_key(target)[0].name], key, record.table.c["count"])
+            .join(owners, key_of(owners) == link)
+            .where(self._selection.rows(record))
+            .order_by(link, key)
+            .execution_options(yield_per=ROWS_AT_ONCE)
+        )
+        name = str(record.table.name)
+        self._facts.packed[name] = 0
+        for found in self._db.execute(query):
+            owner_row, owner, row, count = list(found)
+            self._facts.points += count
+            self._facts.packed[name] += 1
+            yield owner_row, owner, name, row, count
+
+    def _documents(self, resource: RestWriter) -> None:
+        documents = iter(resource.documents(self._db, self._selection.chosen))
+        total = part = 0
+        while batch := list(islice(documents, DOCUMENTS_IN_PART)):
+            lines = (_line(document, resource.withheld) for document in batch)
+            self._writer.write(f"data/rest/{resource.name}/part-{part:05d}.jsonl", lines)
+            total, part = total + len(batch), part + 1
+        self._facts.rest[resource.name] = total
+        self._facts.rest_withheld[resource.name] = dict(resource.withheld)
+
+    def _count_what_stays(self) -> None:
+        for record, _ in self._selection.withheld():
+            if record.rules.container is Container.WORKSPACE:
+                table = record.table
+                mine = table.c["workspace_id"] == self._selection.chosen.workspace_id
+                count = self._db.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
+                self._facts.kept[str(table.name)] = count
+
+
+class _Counted:
+    """Passes rows on; knows afterwards how many there were and the latest moment among them."""
+
+    def __init__(self, rows: Iterable[Row], moments: list[int]) -> None:
+        self._rows = rows
+        self._moments = moments
+        self.count = 0
+        self.latest = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            self.count += 1
+            for place in self._moments:
+                self.latest = max(self.latest, row[place] or 0)
+            yield row
+
+
+def _meaning(record: type[Record]) -> str:
+    text = " ".join((record.__doc__ or "").split())
+    return text or record.table.name.replace("_", " ").capitalize()
+
+
+def _line(document: dict[str, Any], withheld: Mapping[str, str]) -> bytes:
+    """A document on one line, keys sorted; what is withheld is null. NaN is for the writer to spell."""
+    for path in withheld:
+        _blank(document, path.split("."))
+    return msgspec.json.encode(document, order="sorted") + b"\n"
+
+
+def _blank(place: Any, path: list[str]) -> None:
+    if isinstance(place, list):
+        for item in place:
+            _blank(item, path)
+    elif isinstance(place, dict) and path[0] in place:
+        if len(path) == 1:
+            place[path[0]] = None
+        else:
+            _blank(place[path[0]], path[1:])

@@ -1,0 +1,123 @@
+"""Where an export under way keeps its state: files only, so that a child process that may not write the
+database can be killed anywhere and go on at its last finished part.
+
+`exports/<operation>` is the bag; `spools/<operation>` the journal and what the snapshot could not put into the
+bag at once. An erasure that touches either removes both folders; the export then finds nothing and stops.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from freehold.kit.problems import Conflict
+from freehold.lifecycle.bag.writer import Part
+from freehold.lifecycle.selection import Chosen
+from freehold.records.rules import Scope
+
+FORMAT = 1
+
+
+class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child is told. `keys` is the public JWK Set that the certificate will be checked with."""
+
+    operation_id: str
+    scope: Scope
+    workspace_id: int
+    root_row: int
+    version: str
+    keys: dict[str, Any]
+
+    @property
+    def chosen(self) -> Chosen:
+        return Chosen(self.scope, self.workspace_id, self.root_row)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A finished piece of work: `stage` and `number` say which, `parts` which files of the bag it made."""
+
+    stage: str
+    number: int
+    parts: list[Part]
+    facts: dict[str, Any]
+
+
+class Spool:
+    """The two folders of one export."""
+
+    def __init__(self, data_folder: Path, operation_id: str) -> None:
+        self.bag = data_folder / "exports" / operation_id
+        self.folder = data_folder / "spools" / operation_id
+        self._journal = self.folder / "journal.jsonl"
+
+    def open(self) -> list[Entry]:
+        """Makes the folders at the first time; returns what earlier tries finished, without their parts."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._drop_torn_line()
+        return [Entry(entry.stage, entry.number, [], entry.facts) for entry in self.entries()]
+
+    def restart(self) -> None:
+        """Nothing was finished: the next snapshot begins with empty folders."""
+        self.drop()
+        self.folder.mkdir(parents=True, mode=0o700)
+
+    def record(self, entry: Entry) -> None:
+        """Durable when it returns. Raises Conflict when an erasure has removed the folders."""
+        line = {
+            "format": FORMAT,
+            "stage": entry.stage,
+            "number": entry.number,
+            "parts": [[part.path, part.sha256, part.size] for part in entry.parts],
+            "facts": entry.facts,
+        }
+        self.check()
+        with self._journal.open("ab") as journal:
+            journal.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+    def entries(self) -> Iterator[Entry]:
+        if not self._journal.exists():
+            return
+        with self._journal.open("rb") as journal:
+            for line in journal:
+                item = json.loads(line)
+                parts = [Part(*part) for part in item["parts"]]
+                yield Entry(item["stage"], item["number"], parts, item["facts"])
+
+    def parts(self) -> Iterator[Part]:
+        """Every finished file of the bag."""
+        for entry in self.entries():
+            yield from entry.parts
+
+    def check(self) -> None:
+        if not self.folder.exists() or not self.bag.exists():
+            raise superseded()
+
+    def close(self) -> None:
+        """The bag is finished: what served to make it goes."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def drop(self) -> None:
+        """Removes bag and spool. Harmless when they are gone."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.bag, ignore_errors=True)
+
+    def _drop_torn_line(self) -> None:
+        """A line without an end was never finished; a line behind it would not be read."""
+        if not self._journal.exists():
+            return
+        with self._journal.open("r+b") as journal:
+            whole = sum(len(line) for line in journal if line.endswith(b"\n"))
+            journal.truncate(whole)
+
+
+def superseded() -> Conflict:
+    message = "Something that this export held was erased or replaced while it was written. Ask for a new export."
+    return Conflict("ExportSuperseded", message)
