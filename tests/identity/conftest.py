@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class World:
     http: str
     https: str
     ca: Path
-    logs: list[str] = field(default_factory=list)
+    folder: Path
 
     @property
     def tokens(self) -> TokenVerifier:
@@ -59,8 +60,6 @@ class World:
         return self.services.tokens
 
     def client(self) -> httpx.Client:
-        import ssl
-
         return httpx.Client(base_url=self.https, verify=ssl.create_default_context(cafile=str(self.ca)))
 
     def ask_for_token(self, path: str = "/oauth2/v2.0/token", **changes: str | None) -> httpx.Response:
@@ -104,9 +103,18 @@ def make_world(tmp_path: Path) -> Iterator[Callable[[], World]]:
         yield lambda: start(tmp_path / "data", stack)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with ExitStack() as stack:
+        yield start(tmp_path_factory.mktemp("data"), stack)
+
+
 @pytest.fixture
-def world(make_world: Callable[[], World]) -> World:
-    return make_world()
+def world(shared: World) -> Iterator[World]:
+    """One server for the tests of a module; each finds the clock right and no token remembered."""
+    shared.tokens.forget_person()
+    yield shared
+    shared.clock.shift_seconds = 0
 
 
 def start(folder: Path, stack: ExitStack) -> World:
@@ -119,7 +127,8 @@ def start(folder: Path, stack: ExitStack) -> World:
     secure = run(services, stack, ssl_certfile=str(files.certificate), ssl_keyfile=str(files.key))
     services.public_url = f"https://127.0.0.1:{secure}"
     owner = owner_client(services.keys)
-    return World(services, clock, owner, f"http://127.0.0.1:{plain}", services.public_url, files.ca_certificate)
+    http, https = f"http://127.0.0.1:{plain}", services.public_url
+    return World(services, clock, owner, http, https, files.ca_certificate, folder)
 
 
 def build(settings: Settings, clock: ShiftedClock) -> Services:
@@ -137,7 +146,13 @@ def run(services: Services, stack: ExitStack, **tls: str) -> int:
     """Serve on a free port in a thread; returns the port once it listens."""
     listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
     server = uvicorn.Server(
-        uvicorn.Config(Entrance(services, [health, identity]), log_config=None, lifespan="off", **tls)  # type: ignore[arg-type]  # two paths
+        uvicorn.Config(
+            Entrance(services, [health, identity]),
+            log_config=None,
+            lifespan="off",
+            timeout_graceful_shutdown=1,  # MSAL leaves its connections open, and TLS waits for its farewell
+            **tls,  # type: ignore[arg-type]  # two paths
+        )
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()

@@ -1,4 +1,5 @@
 import logging
+from contextlib import closing
 
 import pytest
 
@@ -9,15 +10,17 @@ from freehold.domain.access.directory import service as directory
 from freehold.domain.access.directory.rules import hash_secret, is_secret_of
 from freehold.domain.access.rules import READER
 from freehold.kit.problems import Forbidden, NotFound
-from freehold.storage.keys import KeysUnusable
+from freehold.storage.database import open_database
+from freehold.storage.keys import KeyStore, KeysUnusable
 
 
 def test_first_start_gives_an_owner_a_workspace(world):
     name = WorkspaceName(world.owner.subscription_id, "freehold", "default")
-    workspace, actions = world.services.database.read_now(lambda db: access.enter(db, world.actor(), name))
+    owner = world.actor()
+    workspace, actions = world.services.database.read_now(lambda db: access.enter(db, owner, name))
     assert actions == frozenset(Action)
     assert workspace.name == "default"
-    default, _ = world.services.database.read_now(lambda db: access.enter(db, world.actor(), None))
+    default, _ = world.services.database.read_now(lambda db: access.enter(db, owner, None))
     assert default == workspace
 
 
@@ -32,17 +35,19 @@ def test_local_token_needs_only_the_key_folder(world):
     assert world.get(token).status_code == 200
 
 
-def test_keys_of_other_data_are_refused(world, make_world, tmp_path):
-    (tmp_path / "data" / "keys").rename(tmp_path / "elsewhere")
-    with pytest.raises(KeysUnusable) as refused:
-        make_world()
+def test_keys_of_other_data_are_refused(world, tmp_path):
+    services = world.services
+    strange = KeyStore(tmp_path / "strange", world.clock)
+    database = open_database(services.settings, world.clock, services.ids, strange)
+    with closing(database), pytest.raises(KeysUnusable) as refused:
+        database.write_now(bootstrap)
     assert refused.value.code == "KeysOfAnotherServer"
 
 
-def test_owners_secret_lies_nowhere_in_clear(world, tmp_path):
+def test_owners_secret_lies_nowhere_in_clear(world):
     world.ask_for_token()
     secret = world.owner.client_secret.encode()
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    files = [path for path in world.folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert not [path for path in files if secret in path.read_bytes()]
 
@@ -67,8 +72,8 @@ def test_secrets_and_tokens_are_never_logged(world, caplog):
 
 
 def test_charlie_sees_nothing_and_a_reader_only_reads(world):
-    database = world.services.database
-    workspace, _ = database.read_now(lambda db: access.enter(db, world.actor(), None))
+    database, owner = world.services.database, world.actor()
+    workspace, _ = database.read_now(lambda db: access.enter(db, owner, None))
     charlie = database.write_now(lambda db: directory.add_person(db, kind="person", display_name="Charlie"))
     with pytest.raises(NotFound):
         database.read_now(lambda db: access.enter(db, charlie, None))
@@ -78,10 +83,10 @@ def test_charlie_sees_nothing_and_a_reader_only_reads(world):
         database.read_now(lambda db: access.allow(db, charlie, Action.WRITE, workspace))
 
 
-def test_display_name_is_sealed_in_the_database(world, tmp_path):
+def test_display_name_is_sealed_in_the_database(world):
     canary = "Ada Canary Lovelace"
     world.services.database.write_now(lambda db: directory.add_person(db, kind="person", display_name=canary))
-    assert not [p for p in tmp_path.rglob("*") if p.is_file() and canary.encode() in p.read_bytes()]
+    assert not [p for p in world.folder.rglob("*") if p.is_file() and canary.encode() in p.read_bytes()]
 
 
 def test_secret_is_checked(world):

@@ -42,16 +42,26 @@ for _prefix in PREFIXES:
 @identity.route("GET", "/common/discovery/instance", _PUBLIC)
 async def instance(call: Call) -> Response:
     """Whether an authority is known, and where its configuration is (Azure's v1.1 form)."""
-    endpoint = urlsplit(call.query.get("authorization_endpoint", ""))
-    host, tenant = endpoint.netloc, endpoint.path.strip("/").partition("/")[0]
-    if endpoint.hostname not in authority_of(call).hosts or not tenant:
-        raise Invalid("invalid_instance", "authorization_endpoint names no authority of this server.")
+    host, tenant = _authority_named(call)
     document: dict[str, Any] = {
         "tenant_discovery_endpoint": f"{base_of(call)}/{tenant}/v2.0/.well-known/openid-configuration",
         "api-version": "1.1",
         "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
     }
     return reply(document)
+
+
+def _authority_named(call: Call) -> tuple[str, str]:
+    """Host (with its port) and tenant of the authorization endpoint that is asked about. Raises Invalid."""
+    try:
+        endpoint = urlsplit(call.query.get("authorization_endpoint", ""))
+        is_ours = endpoint.hostname in authority_of(call).hosts
+    except ValueError:
+        endpoint, is_ours = urlsplit(""), False
+    tenant = endpoint.path.strip("/").partition("/")[0]
+    if not is_ours or not tenant:
+        raise Invalid("invalid_instance", "authorization_endpoint names no authority of this server.")
+    return endpoint.netloc, tenant
 
 
 def _configuration(call: Call, version: str) -> dict[str, Any]:
