@@ -96,45 +96,62 @@ def is_worth_a_retry(fault: BaseException) -> bool:
 
 
 class Prepared:
-    """A statement compiled once and run on the driver's connection: the hot path, without the ORM's bookkeeping.
+    """A statement compiled once and run on the driver's connection: the hot path, without the bookkeeping.
 
-    `build` is called once per database kind with the dialect's `insert` function.
+    `build` is called once per database kind with the dialect's `insert` function. Values go through their columns'
+    types, as in any statement. Rows come back as the driver gives them.
     """
 
     def __init__(self, build: Callable[[Callable[[sa.Table], Any]], Any]) -> None:
         self._build = build
-        self._compiled: dict[str, tuple[str, tuple[str, ...] | None]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
     def one(self, connection: sa.Connection, params: dict[str, Any]) -> Sequence[Any] | None:
-        sql, order = self._sql(connection)
-        row: Sequence[Any] | None = _raw(connection).execute(sql, _arrange(params, order)).fetchone()
+        compiled = self._for(connection)
+        row: Sequence[Any] | None = _raw(connection).execute(compiled.sql, compiled.arrange(params)).fetchone()
         return row
 
     def all(self, connection: sa.Connection, params: dict[str, Any]) -> list[Sequence[Any]]:
-        sql, order = self._sql(connection)
-        rows: list[Sequence[Any]] = _raw(connection).execute(sql, _arrange(params, order)).fetchall()
+        compiled = self._for(connection)
+        rows: list[Sequence[Any]] = _raw(connection).execute(compiled.sql, compiled.arrange(params)).fetchall()
         return rows
 
     def run(self, connection: sa.Connection, params: dict[str, Any]) -> None:
-        sql, order = self._sql(connection)
-        _raw(connection).execute(sql, _arrange(params, order))
+        compiled = self._for(connection)
+        _raw(connection).execute(compiled.sql, compiled.arrange(params))
 
     def many(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-        sql, order = self._sql(connection)
-        _raw(connection).cursor().executemany(sql, [_arrange(row, order) for row in rows])
+        compiled = self._for(connection)
+        _raw(connection).cursor().executemany(compiled.sql, [compiled.arrange(row) for row in rows])
 
-    def _sql(self, connection: sa.Connection) -> tuple[str, tuple[str, ...] | None]:
+    def _for(self, connection: sa.Connection) -> "_Compiled":
         found = self._compiled.get(connection.dialect.name)
         if found is None:
             insert = postgresql.insert if is_postgres(connection) else sqlite.insert
-            compiled = self._build(insert).compile(dialect=connection.dialect)
-            order = tuple(compiled.positiontup) if compiled.positional else None
-            found = self._compiled[connection.dialect.name] = (str(compiled), order)
+            found = self._compiled[connection.dialect.name] = _Compiled(self._build(insert), connection.dialect)
         return found
 
 
-def _arrange(params: dict[str, Any], order: tuple[str, ...] | None) -> Any:
-    return params if order is None else [params[name] for name in order]
+class _Compiled:
+    """`names`: parameters in the order of the statement; by name where the driver wants a mapping."""
+
+    __slots__ = ("_constants", "_is_positional", "_names", "_processors", "sql")
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._is_positional: bool = compiled.positional
+        self._names: list[str] = list(compiled.positiontup or compiled.binds)
+        self._constants: dict[str, Any] = compiled.params
+        self._processors = [compiled.binds[name].type.bind_processor(dialect) for name in self._names]
+
+    def arrange(self, params: dict[str, Any]) -> Any:
+        given = params if len(params) == len(self._constants) else self._constants | params
+        values = [
+            given[name] if process is None else process(given[name])
+            for name, process in zip(self._names, self._processors, strict=True)
+        ]
+        return values if self._is_positional else dict(zip(self._names, values, strict=True))
 
 
 def _raw(connection: sa.Connection) -> Any:

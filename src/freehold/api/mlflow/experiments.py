@@ -10,7 +10,7 @@ from freehold.api.mlflow.printing import STORE, experiment_out
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.experiments import service
-from freehold.domain.experiments.service import ExperimentView
+from freehold.domain.experiments.service import ExperimentRef, ExperimentView
 from freehold.domain.experiments.vocabulary import EXPERIMENTS
 from freehold.domain.search.service import Question, search_experiments
 from freehold.kit.filters import parse_filter, parse_orderings
@@ -149,15 +149,13 @@ def active_experiment(db: Transaction, workspace: WorkspaceRef, experiment_id: s
     return experiment
 
 
-def experiment_to_log_into(
-    db: Transaction, actor: Actor, workspace: WorkspaceRef, experiment_id: str
-) -> ExperimentView:
-    """As active_experiment; the default one is made when it is first used."""
+def experiment_to_log_into(db: Transaction, actor: Actor, workspace: WorkspaceRef, experiment_id: str) -> ExperimentRef:
+    """The default one is made when it is first used."""
     if experiment_id != DEFAULT_ID:
-        return active_experiment(db, workspace, experiment_id)
-    if service.find_experiment_by_name(db, workspace, DEFAULT_NAME) is None:
-        return service.create_experiment(db, actor, workspace, DEFAULT_NAME)
-    return active_experiment(db, workspace, DEFAULT_ID)
+        return service.get_experiment_ref(db, workspace, experiment_id)
+    default = service.find_experiment_by_name(db, workspace, DEFAULT_NAME)
+    default = default or service.create_experiment(db, actor, workspace, DEFAULT_NAME)
+    return ExperimentRef(default.row_id, default.experiment_id, default.archived_at)
 
 
 async def _archive(call: Call, *, archived: bool) -> None:

@@ -1,5 +1,7 @@
 """What a training run logs: metrics, parameters, tags. The hot path of the server."""
 
+from operator import attrgetter
+
 import msgspec
 from starlette.responses import Response
 
@@ -7,15 +9,16 @@ from freehold.api.entry import Call
 from freehold.api.mlflow import shapes, words
 from freehold.api.mlflow.door import EMPTY, named, read_body, route
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
-from freehold.domain.metrics.service import METRICS, log_metrics, prepare
+from freehold.domain.metrics.service import METRICS, MetricBatch, prepare, prepare_columns
 from freehold.domain.runs import service
 from freehold.domain.runs.rules import NAME_TAG
 from freehold.kit.problems import Invalid, NotFound
-from freehold.storage.metrics import Point
+from freehold.storage.metrics import PACKED_FROM, MetricColumns, Point
 from freehold.storage.transaction import Transaction
 
 MOST_METRICS, MOST_PARAMS, MOST_TAGS, MOST_ENTRIES = 1_000, 100, 100, 1_000
 
+_KEY, _STEP, _TIMESTAMP, _VALUE = (attrgetter(name) for name in ("key", "step", "timestamp", "value"))
 _METRIC = msgspec.json.Decoder(shapes.LogMetric)
 _PARAM = msgspec.json.Decoder(shapes.LogParam)
 _SET_TAG = msgspec.json.Decoder(shapes.SetTag)
@@ -28,7 +31,7 @@ async def log_metric(call: Call) -> Response:
     """Log one point of a metric."""
     body = await read_body(call, _METRIC)
     words.check_entry_name(body.key, "key")
-    await _append(call, named(body.run_id or body.run_uuid, "run_id"), [_point(body)])
+    await _append(call, named(body.run_id or body.run_uuid, "run_id"), prepare([_point(body)]))
     return EMPTY
 
 
@@ -38,7 +41,7 @@ async def log_batch(call: Call) -> Response:
     body = await read_body(call, _BATCH)
     run_id = named(body.run_id, "run_id")
     _check_sizes(body)
-    points = _points(body.metrics)
+    metrics = _batch(body.metrics) if body.metrics else None
     if body.params or body.tags:
         params, tags = _parameters(body.params), words.entries(body.tags, "tags")
 
@@ -46,11 +49,12 @@ async def log_batch(call: Call) -> Response:
             if params:
                 service.log_parameters(db, call.workspace, run_id, params)
             _set_tags(db, call.actor, call.workspace, run_id, tags)
-            log_metrics(db, call.workspace, run_id, points)
+            if metrics:
+                METRICS.apply(db, (call.workspace.workspace_id, run_id), [metrics])
 
         await call.services.database.write(log)
-    elif points:
-        await _append(call, run_id, points)
+    elif metrics:
+        await _append(call, run_id, metrics)
     else:
         await call.services.database.read(lambda db: service.open_run(db, call.workspace, run_id))
     return EMPTY
@@ -90,14 +94,37 @@ async def delete_tag(call: Call) -> Response:
     return EMPTY
 
 
-async def _append(call: Call, run_id: str, points: list[Point]) -> None:
-    await call.services.database.append(METRICS, (call.workspace.workspace_id, run_id), prepare(points))
+async def _append(call: Call, run_id: str, metrics: MetricBatch) -> None:
+    await call.services.database.append(METRICS, (call.workspace.workspace_id, run_id), metrics)
 
 
-def _points(metrics: list[shapes.MetricIn]) -> list[Point]:
-    for key in {metric.key for metric in metrics}:
+def _batch(metrics: list[shapes.MetricIn]) -> MetricBatch:
+    keys = list(map(_KEY, metrics))
+    for key in dict.fromkeys(keys):
         words.check_entry_name(key, "metrics")
-    return [_point(metric) for metric in metrics]
+    if len(metrics) < PACKED_FROM:
+        return prepare([_point(metric) for metric in metrics])
+    try:
+        return prepare_columns(_columns(keys, metrics))
+    except (ValueError, OverflowError):
+        return prepare([_point(metric) for metric in metrics])  # one by one, to tell which is wrong
+
+
+def _columns(keys: list[str], metrics: list[shapes.MetricIn]) -> MetricColumns:
+    """Raises ValueError or OverflowError for what does not fit."""
+    import numpy as np  # late: a server that gets no batches never needs it
+
+    position = {key: at for at, key in enumerate(dict.fromkeys(keys))}
+    at = np.array(list(map(_TIMESTAMP, metrics)), np.int64)
+    if at.min() < 0 or at.max() > words.LATEST:
+        raise ValueError("a time is out of range")
+    return MetricColumns(
+        list(position),
+        np.array(list(map(position.__getitem__, keys)), np.uint16),
+        np.array(list(map(_STEP, metrics)), np.int64),
+        at * words.MILLISECOND,
+        np.array(list(map(_VALUE, metrics)), np.float64),
+    )
 
 
 def _point(metric: shapes.MetricIn | shapes.LogMetric) -> Point:

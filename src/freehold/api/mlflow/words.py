@@ -12,7 +12,8 @@ from freehold.kit.problems import Invalid
 MILLISECOND = 1_000
 """Microseconds, in which times are kept."""
 VIEWS: dict[str, bool | None] = {"ACTIVE_ONLY": False, "DELETED_ONLY": True, "ALL": None}
-_LATEST = (1 << 63) // MILLISECOND - 1
+LATEST = (1 << 63) // MILLISECOND - 1
+"""The last time that can be kept, in milliseconds."""
 _STEPS = 1 << 63
 
 _TO_STORED = {
@@ -58,8 +59,8 @@ def view(word: str, name: str) -> bool | None:
 def to_microseconds(value: Long, name: str) -> int:
     """From milliseconds. Raises Invalid for what is no time that can be kept."""
     milliseconds = to_int(value, name)
-    if not 0 <= milliseconds <= _LATEST:
-        message = f"{name} is milliseconds since 1970, from 0 to {_LATEST}."
+    if not 0 <= milliseconds <= LATEST:
+        message = f"{name} is milliseconds since 1970, from 0 to {LATEST}."
         raise Invalid("InvalidTime", message, target=name)
     return milliseconds * MILLISECOND
 

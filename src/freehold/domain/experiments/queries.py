@@ -5,14 +5,35 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.records.experiments import Experiment, ExperimentTag
-from freehold.storage.portable import upsert
+from freehold.storage.portable import Prepared, upsert
 from freehold.storage.transaction import Transaction
 
 _e = Experiment.c
+_open = Prepared(
+    lambda _: sa.select(_e.row_id, _e.archived_at).where(
+        _e.workspace_id == sa.bindparam("workspace_id"),
+        _e.experiment_id == sa.bindparam("experiment_id"),
+        _e.hidden_at.is_(None),
+    )
+)
+_take_run_number = Prepared(
+    lambda _: (
+        Experiment.table.update()
+        .where(_e.workspace_id == sa.bindparam("in_workspace"), _e.row_id == sa.bindparam("at_row"))
+        .values(next_run_number=_e.next_run_number + sa.literal_column("1"))
+        .returning(_e.next_run_number)
+    )
+)
 
 
 def find_by_id(db: Transaction, workspace_id: int, experiment_id: str) -> sa.Row[Any] | None:
     return _find(db, workspace_id, _e.experiment_id == experiment_id)
+
+
+def find_open(db: Transaction, workspace_id: int, experiment_id: str) -> tuple[int, int | None] | None:
+    """Row and archiving time of a standing experiment: one prepared look-up, for the hot path."""
+    row = _open.one(db.connection, {"workspace_id": workspace_id, "experiment_id": experiment_id})
+    return (row[0], row[1]) if row else None
 
 
 def find_by_name(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
@@ -41,13 +62,9 @@ def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, An
 
 def take_run_number(db: Transaction, workspace_id: int, row_id: int) -> int:
     """The next number of a run; the counter goes on whatever is erased."""
-    taken = (
-        Experiment.table.update()
-        .where(_e.workspace_id == workspace_id, _e.row_id == row_id)
-        .values(next_run_number=_e.next_run_number + 1)
-        .returning(_e.next_run_number)
-    )
-    return int(db.execute(taken).scalar_one()) - 1
+    row = _take_run_number.one(db.connection, {"in_workspace": workspace_id, "at_row": row_id})
+    assert row is not None
+    return int(row[0]) - 1
 
 
 def tags_of(db: Transaction, workspace_id: int, rows: list[int]) -> dict[int, dict[str, str]]:

@@ -26,6 +26,14 @@ class ExperimentView(NamedTuple):
     archived_at: int | None
 
 
+class ExperimentRef(NamedTuple):
+    """As much of an experiment as logging into it takes."""
+
+    row_id: int
+    experiment_id: str
+    archived_at: int | None
+
+
 def create_experiment(
     db: Transaction,
     actor: Actor,
@@ -63,6 +71,14 @@ def get_experiment(db: Transaction, workspace: WorkspaceRef, experiment_id: str)
     if row is None:
         raise NotFound("ExperimentNotFound", "There is no experiment with this id in the workspace.")
     return _view(db, workspace, row)
+
+
+def get_experiment_ref(db: Transaction, workspace: WorkspaceRef, experiment_id: str) -> ExperimentRef:
+    """Raises NotFound."""
+    found = queries.find_open(db, workspace.workspace_id, experiment_id)
+    if found is None:
+        raise NotFound("ExperimentNotFound", "There is no experiment with this id in the workspace.")
+    return ExperimentRef(found[0], experiment_id, found[1])
 
 
 def find_experiment_by_name(db: Transaction, workspace: WorkspaceRef, name: str) -> ExperimentView | None:

@@ -24,19 +24,30 @@ Latest = dict[str, tuple[int, int, float]]
 
 
 class MetricBatch(NamedTuple):
-    """Points of one request. `payload` is the finished segment, or None where they are few and may be joined."""
+    """Points of one request. `payload` is the finished segment; None where they are few and may be joined."""
 
     points: list[Point]
+    """Empty where the payload is finished."""
+    size: int
     payload: bytes | None
     latest: Latest
 
 
 def prepare(points: list[Point]) -> MetricBatch:
     """Check and encode. Raises Invalid for a key that is too long."""
+    if len(points) >= PACKED_FROM:
+        return prepare_columns(columns_of(points))
     latest = latest_of(points)
     for key in latest:
         check_key("metric", key)
-    return MetricBatch(points, encode_segment(columns_of(points)) if len(points) >= PACKED_FROM else None, latest)
+    return MetricBatch(points, len(points), None, latest)
+
+
+def prepare_columns(columns: MetricColumns) -> MetricBatch:
+    """As `prepare`, for many points: nothing is made per point, which is what large batches cost."""
+    for key in columns.keys:
+        check_key("metric", key)
+    return MetricBatch([], len(columns.step), encode_segment(columns), _latest_of_columns(columns))
 
 
 def latest_of(points: list[Point]) -> Latest:
@@ -46,6 +57,18 @@ def latest_of(points: list[Point]) -> Latest:
         if old is None or (step, at) > old[:2] or ((step, at) == old[:2] and not value < old[2]):
             latest[key] = (step, at, value)
     return latest
+
+
+def _latest_of_columns(columns: MetricColumns) -> Latest:
+    import numpy as np
+
+    lowest_if_nan = np.where(np.isnan(columns.value), -np.inf, columns.value)
+    order = np.lexsort((lowest_if_nan, columns.at, columns.step, columns.key_index))
+    sorted_index = columns.key_index[order]
+    last_of_key = np.append(sorted_index[1:] != sorted_index[:-1], True)
+    newest = order[last_of_key]
+    chosen = (column[newest].tolist() for column in (columns.key_index, columns.step, columns.at, columns.value))
+    return {columns.keys[key]: (step, at, value) for key, step, at, value in zip(*chosen, strict=True)}
 
 
 class MetricStream:
@@ -62,7 +85,7 @@ class MetricStream:
             queries.add_segment(db, workspace_id, run_row, len(small), encode_points(small))
         for batch in payloads:
             if batch.payload is not None:
-                queries.add_segment(db, workspace_id, run_row, len(batch.points), batch.payload)
+                queries.add_segment(db, workspace_id, run_row, batch.size, batch.payload)
         latest = payloads[0].latest if len(payloads) == 1 else _merged(payloads)
         queries.put_latest(db, workspace_id, run_row, latest)
 

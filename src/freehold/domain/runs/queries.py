@@ -9,7 +9,7 @@ from freehold.records.containers import Workspace
 from freehold.records.experiments import Experiment
 from freehold.records.people import Member, MemberAlias, Person
 from freehold.records.runs import Run, RunEvent, RunParameter, RunProperty, RunTag
-from freehold.storage.portable import Prepared, upsert
+from freehold.storage.portable import Prepared
 from freehold.storage.transaction import Transaction
 
 _r = Run.c
@@ -48,6 +48,25 @@ _writable = Prepared(
 )
 
 
+_NOTHING: dict[str, Any] = {column.name: None for column in Run.table.columns if column.name != "row_id"}
+_add = Prepared(
+    lambda insert: insert(Run.table).values({name: sa.bindparam(name) for name in _NOTHING}).returning(_r.row_id)
+)
+
+
+def _upsert_entry(insert: Any, table: sa.Table) -> Any:
+    new = insert(table).values({name: sa.bindparam(name) for name in ("workspace_id", "run_row", "key", "value")})
+    return new.on_conflict_do_update(
+        index_elements=["run_row", "key", "workspace_id"], set_={"value": new.excluded.value}
+    )
+
+
+_put_entry = {
+    record: Prepared(lambda insert, table=record.table: _upsert_entry(insert, table))  # type: ignore[misc]  # binds the table
+    for record in (RunTag, RunParameter, RunProperty)
+}
+
+
 def select_runs(workspace_id: int) -> sa.Select[Any]:
     """Standing runs of the workspace with their experiment, parent and author joined in; add your own where."""
     return sa.select(*COLUMNS).select_from(TREE).where(_r.workspace_id == workspace_id, STANDING)
@@ -70,9 +89,10 @@ def is_id_taken(db: Transaction, workspace_id: int, run_id: str) -> bool:
 
 
 def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> int:
-    key = db.execute(Run.table.insert().values(values | {"workspace_id": workspace_id})).inserted_primary_key
-    assert key is not None
-    return int(key[-1])
+    """The new run's row. Columns that are not given are null."""
+    row = _add.one(db.connection, _NOTHING | values | {"workspace_id": workspace_id})
+    assert row is not None
+    return int(row[0])
 
 
 def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, Any]) -> None:
@@ -88,16 +108,12 @@ def put_entries(
     entries: dict[str, str],
 ) -> None:
     """Set string entries of a run; an entry that stands takes the new value."""
-    if not entries:
-        return
-    insert = upsert(db.connection, table.table)
-    statement = insert.on_conflict_do_update(
-        index_elements=["run_row", "key", "workspace_id"], set_={"value": insert.excluded.value}
-    )
-    rows = [
-        {"workspace_id": workspace_id, "run_row": run_row, "key": key, "value": value} for key, value in entries.items()
-    ]
-    db.execute(statement, rows)
+    if entries:
+        rows = [
+            {"workspace_id": workspace_id, "run_row": run_row, "key": key, "value": value}
+            for key, value in entries.items()
+        ]
+        _put_entry[table].many(db.connection, rows)
 
 
 def entries_of(

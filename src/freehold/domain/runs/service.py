@@ -5,7 +5,7 @@ from typing import Any
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.access.members import alias_of, member_of
 from freehold.domain.experiments import queries as experiment_queries
-from freehold.domain.experiments.service import ExperimentView
+from freehold.domain.experiments.service import ExperimentRef, ExperimentView
 from freehold.domain.forgetting.service import refuse_forgotten
 from freehold.domain.runs import queries, rules
 from freehold.domain.runs.views import USER_TAG, RunView, views
@@ -20,7 +20,7 @@ def create_run(
     db: Transaction,
     actor: Actor,
     workspace: WorkspaceRef,
-    experiment: ExperimentView,
+    experiment: ExperimentView | ExperimentRef,
     *,
     run_id: str | None = None,
     name: str = "",
