@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from io import TextIOWrapper
 
 import msgspec
@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from freehold.api.entry import Entrance
+from freehold.api.freehold import freehold
 from freehold.api.health import health
 from freehold.api.identity import identity
 from freehold.api.mlflow import mlflow
@@ -25,9 +26,11 @@ from freehold.domain.access.verifier import TokenVerifier, own_hosts
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.logs import set_up_logs
+from freehold.lifecycle.erase import ERASE
+from freehold.lifecycle.export import export_kind
 from freehold.lifecycle.sweeps import Sweeper
 from freehold.operations.engine import OperationEngine
-from freehold.operations.steps import OperationContext, Step
+from freehold.operations.steps import Kind
 from freehold.settings import Settings
 from freehold.storage.blobs import open_objects
 from freehold.storage.database import open_database
@@ -45,7 +48,7 @@ class DataFolderBusy(RuntimeError):
 
 def facades() -> list[Facade]:
     """Every way of speaking, in the order of the OpenAPI document."""
-    return [health, identity, mlflow]
+    return [health, identity, mlflow, freehold]
 
 
 def build_services(settings: Settings) -> Services:
@@ -71,12 +74,9 @@ def build_services(settings: Settings) -> Services:
     )
 
 
-OperationKind = tuple[str, Sequence[Step], Callable[[OperationContext], None] | None]
-
-
-def operation_kinds(services: Services) -> list[OperationKind]:
-    """What the engine of durable operations can run: name, steps, clean-up."""
-    return []
+def operation_kinds() -> list[Kind]:
+    """What the engine of durable operations can run, by name."""
+    return [export_kind(), ERASE]
 
 
 @contextlib.contextmanager
@@ -125,10 +125,10 @@ async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, 
     services.public_url = f"https://{host}:{secure.getsockname()[1]}"
     listeners = [_listener(services, plain, is_secure=False), _listener(services, secure, is_secure=True)]
     engine = OperationEngine(services.database, settings)
-    for name, steps, clean_up in operation_kinds(services):
-        engine.register(name, steps, clean_up=clean_up)
+    for kind in operation_kinds():
+        engine.register(kind.name, kind.steps, clean_up=kind.clean_up)
     services.engine = engine
-    sweeper = Sweeper(services.database, services.objects, services.clock, settings.sweep_seconds)
+    sweeper = Sweeper(services.database, services.objects, services.clock, settings)
     _stop_on_signals(listeners)
     _announce(lock, plain, secure)
     services.ready |= {"database": True, "objects": True}

@@ -99,7 +99,7 @@ def erase(
         print_json({"operation": msgspec.to_builtins(operation), "certificate": msgspec.to_builtins(certificate)})
         return
     statement = certificate.statement
-    console.print(f"[green]✓[/] level reached: [bold]{statement['level']}[/] · {_counts(operation.result or {})}")
+    console.print(f"[green]✓[/] level reached: [bold]{statement['level']}[/] · {_counts(statement)}")
     console.print(f"  certificate {certificate.id} (freehold operations {operation.id} --json)")
 
 
@@ -155,12 +155,14 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     table.add_column("rows", justify="right")
     table.add_column("bytes", justify="right")
     for step in plan["steps"]:
-        table.add_row(step["record"], f"{step['rows']:,}", human_bytes(step["bytes"]) if step["bytes"] else "")
+        table.add_row(step["record"], f"{step['count']:,}", human_bytes(step["bytes"]) if step["bytes"] else "")
     console.print(table)
-    for kept in plan.get("retained", []):
-        console.print(f"  [dim]kept: {kept['record']}, because {kept['because']}[/]")
+    for copy in plan["copies"]:
+        console.print(f"  [yellow]also goes:[/] the bag of export {copy['operation_id']} that lies on this server")
+    kept = ", ".join(each["record"] for each in plan["retained"])
+    console.print(f"  [dim]stays, with reasons in --json: {kept}[/]")
 
 
 def _counts(result: dict[str, Any]) -> str:
-    counts = result.get("counts") or {}
+    counts: dict[str, int] = result.get("counts") or {}
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number)

@@ -1,6 +1,7 @@
 """`freehold`: the commands. Exit codes: 0 done, 1 failed or not verified, 2 used wrongly, 3 no server answers."""
 
 import sys
+import warnings
 
 import typer
 
@@ -22,6 +23,8 @@ watching.register(app)
 
 
 def main() -> None:
+    # joserfc warns that RFC 9864 prefers the name Ed25519 over EdDSA; verifiers out there know the older name.
+    warnings.filterwarnings("ignore", message="EdDSA is deprecated")
     try:
         app()
     except FreeholdError as fault:

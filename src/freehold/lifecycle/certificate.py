@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import to_iso
-from freehold.kit.problems import Invalid
+from freehold.kit.problems import Invalid, NotFound
 from freehold.lifecycle.evidence import Evidence
 from freehold.lifecycle.plan import NOT_COVERED, retained_records
 from freehold.lifecycle.proof import Proof
@@ -71,3 +71,12 @@ def verify(jwks: Mapping[str, Any], jws: str) -> dict[str, Any]:
     if not isinstance(statement, dict) or statement.get("format") != FORMAT or set(FIELDS) - set(statement):
         raise Invalid("UnknownCertificate", "This is no erasure certificate that this version can read.")
     return statement
+
+
+def find_certificate(db: Transaction, operation_id: str) -> sa.Row[Any]:
+    """The row of an operation's certificate. Raises NotFound while there is none."""
+    columns = (Certificate.c.certificate_id, Certificate.c.kind, Certificate.c.jws, Certificate.c.created_at)
+    row = db.execute(sa.select(*columns).where(Certificate.c.operation_id == operation_id)).first()
+    if row is None:
+        raise NotFound("CertificateNotFound", "There is no certificate yet: the operation has not ended well.")
+    return row

@@ -126,7 +126,7 @@ def retained_records(reach: Reach) -> list[dict[str, str]]:
         if isinstance(record.rules.erasure, Retained)
     ]
     links = [
-        {"record": f"{record.table.name}.{name}", "because": link.because, "basis": link.basis}
+        {"record": f"{record.table.name!s}.{name!s}", "because": link.because, "basis": link.basis}
         for record in reach.records()
         for name, link in sorted(record.links().items())
         if link.kind is LinkKind.RETAIN
@@ -138,7 +138,7 @@ def _count(db: Transaction, record: type[Record], condition: sa.ColumnElement[bo
     packed = [sa.func.length(c) for c in record.table.columns if isinstance(c.type, sa.LargeBinary)]
     size = sum((sa.func.coalesce(sa.func.sum(length), 0) for length in packed), sa.literal(0))
     row: Any = db.execute(sa.select(sa.func.count(), size).select_from(record.table).where(condition)).one()
-    return Count(record.table.name, int(row[0]), int(row[1]))
+    return Count(str(record.table.name), int(row[0]), int(row[1]))
 
 
 def _objects(db: Transaction, record: type[Record], condition: sa.ColumnElement[bool]) -> Count:

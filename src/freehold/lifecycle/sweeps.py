@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from freehold.domain.artifacts.transfer import reap
 from freehold.domain.metrics import compaction, queries
 from freehold.kit.clock import Clock
+from freehold.lifecycle.kept import remove_expired_bags
 from freehold.records.catalogue import Record
 from freehold.records.lifecycle import ExportLease, ForgottenId
 from freehold.records.operations import IdempotencyKey
+from freehold.settings import Settings
 from freehold.storage.blobs import ObjectStore
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
@@ -24,11 +26,11 @@ EXPIRING: tuple[type[Record], ...] = (ExportLease, ForgottenId, IdempotencyKey)
 class Sweeper:
     """One thread; every sweep is short and may be repeated. A fault is logged and the next sweep tries again."""
 
-    def __init__(self, database: Database, objects: ObjectStore, clock: Clock, pause_seconds: int) -> None:
+    def __init__(self, database: Database, objects: ObjectStore, clock: Clock, settings: Settings) -> None:
         self._database = database
         self._objects = objects
         self._clock = clock
-        self._pause = pause_seconds
+        self._settings = settings
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
 
@@ -45,10 +47,11 @@ class Sweeper:
         self._try(lambda: compact(self._database))
         self._try(lambda: self._database.write_now(remove_expired))
         self._try(lambda: self._database.write_now(remove_released))
+        self._try(lambda: remove_expired_bags(self._database, self._settings))
         self._try(lambda: reap(self._database, self._objects, self._clock))
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._pause):
+        while not self._stopping.wait(self._settings.sweep_seconds):
             self.sweep()
 
     def _try(self, work: Callable[[], object]) -> None:

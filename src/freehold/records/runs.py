@@ -34,7 +34,7 @@ class Run(Record, table="runs", rules=_CONTENT):
     """`deleted_at`: MLflow's delete, restorable. `hidden_at`: an erasure has begun and the run reads as 404.
 
     `author_alias` is the name that the client wrote for its user (`mlflow.user`), interned as an alias of the
-    member. `details` holds what only the Azure façade reads: run definition, error, warnings, lineage.
+    member; the alias goes with the last run that bears it. `details` holds what only the Azure façade reads: run definition, error, warnings, lineage.
     """
 
     row_id = key()
@@ -53,7 +53,7 @@ class Run(Record, table="runs", rules=_CONTENT):
     details = json(plain(), null=True)
     hidden_in_lists = flag()
     created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
-    author_alias = link("member_aliases", LinkKind.SHALLOW, null=True, index=True)
+    author_alias = link("member_aliases", LinkKind.REFCOUNT, null=True, index=True)
     created_at = moment()
     started_at = moment(null=True)
     ended_at = moment(null=True)

@@ -39,10 +39,10 @@ async def start(call: Call) -> Response:
 async def fetch(call: Call) -> Response:
     """The finished bag as one tar stream."""
     operation_id = call.params["operation"]
-    folder = await call.services.database.read(
-        lambda db: kept.bag_folder(db, call.services.settings, call.actor, operation_id)
+    bag = await call.services.database.read(
+        lambda db: kept.ready_bag(db, call.services.settings, call.actor, operation_id)
     )
-    return stream_tar(folder)
+    return stream_tar(bag.folder, bag.name, bag.seconds)
 
 
 @freehold.route("DELETE", f"{V1}/exports/{{operation}}/bag", SignedIn(), status=204)
@@ -50,6 +50,6 @@ async def drop(call: Call) -> Response:
     """Remove the bag from this server: it is a copy of what it covers, and need not stay after it was fetched."""
     operation_id = call.params["operation"]
     database, settings = call.services.database, call.services.settings
-    await database.read(lambda db: kept.bag_folder(db, settings, call.actor, operation_id))
+    await database.read(lambda db: kept.ready_bag(db, settings, call.actor, operation_id))
     await kept.drop_bag(database, settings, operation_id)
     return empty(204)
