@@ -98,6 +98,13 @@ def test_token_key_signs_and_is_found(keys):
     assert keys.tokens.jwks()["keys"][0]["kid"] == private.kid
 
 
+def test_rotated_token_key_signs_at_once(folder, keys, clock):
+    other = KeyStore(folder, clock)
+    before = other.tokens.signing_key().kid
+    after = keys.tokens.rotate()
+    assert other.tokens.signing_key().kid == after != before
+
+
 def test_retired_token_key_verifies_for_a_day(keys, clock):
     old = str(keys.tokens.signing_key().kid)
     keys.tokens.rotate()

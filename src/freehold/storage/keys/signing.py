@@ -40,10 +40,15 @@ class TokenKeys:
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
         self._ring = ring
         self._clock = clock
+        self._private: RSAKey | None = None
 
     def signing_key(self) -> RSAKey:
         """The private key in use; its `kid` is the RFC 7638 thumbprint."""
-        return _private_rsa(self._ring.current)
+        current, private = self._ring.current, self._private
+        if private is None or private.kid != current.key_id:
+            # Kept, for reading it in takes 30 ms and more: its primes are checked.
+            private = self._private = _with_kid(RSAKey.import_key(current.secret_bytes()))
+        return private
 
     def find(self, kid: str) -> RSAKey:
         """The public key of that id while tokens under it may live. Raises KeyGone."""
@@ -139,10 +144,6 @@ def _material(private: PrivateKeyTypes, algorithm: str) -> Material:
 @lru_cache(maxsize=8)
 def _public_rsa(public: bytes) -> RSAKey:
     return _with_kid(RSAKey.import_key(public))
-
-
-def _private_rsa(key: Key) -> RSAKey:
-    return _with_kid(RSAKey.import_key(key.secret_bytes()))
 
 
 def _with_kid(key: RSAKey) -> RSAKey:
