@@ -13,7 +13,7 @@ EXIT_CODE = 137
 
 def die_if_planted(kind: str, step: str, moment: str) -> None:
     planted = os.environ.get(VARIABLE)
-    if planted is not None and planted in (
+    if planted and planted in (
         f"{kind}:{step}:{moment}",
         f"{kind}:{step}" if moment == "after" else "",
     ):
