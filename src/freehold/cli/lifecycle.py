@@ -41,8 +41,8 @@ def export(
         raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
     with connect(data, url, token, workspace) as server:
         operation = watch(server, server.export(scope, id), quiet=as_json)
-        size = _bring_home(server, operation, to)
-        report = _verify(to, server.certificate_keys())
+        size = write_bag(server, operation, to)
+        report = verify_or_fail(to, server.certificate_keys())
         if not keep:
             server.drop_bag(operation.id)
     result = operation.result or {}
@@ -62,7 +62,7 @@ def verify(
     if not bag.exists():
         raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder or a .tar file.", 2)
     key_set = msgspec.json.decode(keys.read_bytes(), type=dict[str, Any]) if keys else None
-    report = _verify(bag, key_set)
+    report = verify_or_fail(bag, key_set)
     if as_json:
         print_json(report)
     else:
@@ -109,14 +109,14 @@ def _check_root(scope: str, id: str | None) -> None:
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
 
 
-def _bring_home(server: Freehold, operation: Operation, to: Path) -> int:
+def write_bag(server: Freehold, operation: Operation, to: Path) -> int:
     """Fetch the bag as a tar file; unpack it where a folder is wanted."""
     if to.suffix == ".tar":
         return server.fetch_bag(operation.id, to)
     archive = to.with_name(to.name + ".part.tar")
     try:
         size = server.fetch_bag(operation.id, archive)
-        _verify(archive, server.certificate_keys())  # before a byte of it becomes a file of its own
+        verify_or_fail(archive, server.certificate_keys())  # before a byte of it becomes a file of its own
         _unpack(archive, to)
     finally:
         archive.unlink(missing_ok=True)
@@ -135,7 +135,7 @@ def _unpack(archive: Path, to: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _verify(bag: Path, keys: dict[str, Any] | None) -> dict[str, Any]:
+def verify_or_fail(bag: Path, keys: dict[str, Any] | None) -> dict[str, Any]:
     """Raises Failure with the first faults of a bag that does not hold."""
     from freehold.lifecycle.bag.verify import verify_bag
 

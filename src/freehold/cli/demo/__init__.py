@@ -1,0 +1,1 @@
+"""`freehold demo`: the promise kept on real input, step by step, with figures."""
