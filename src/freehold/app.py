@@ -14,6 +14,8 @@ import msgspec
 import uvicorn
 import uvloop
 
+from freehold.api.azure2020 import arm, artifact, history, metric
+from freehold.api.blobs import blobs
 from freehold.api.entry import Entrance
 from freehold.api.freehold import freehold
 from freehold.api.health import health
@@ -48,7 +50,7 @@ class DataFolderBusy(RuntimeError):
 
 def facades() -> list[Facade]:
     """Every way of speaking, in the order of the OpenAPI document."""
-    return [health, identity, mlflow, freehold]
+    return [health, identity, mlflow, arm, history, metric, artifact, blobs, freehold]
 
 
 def build_services(settings: Settings) -> Services:

@@ -66,6 +66,33 @@ async def commit_blocks(
     return await database.write(finish)
 
 
+async def append_content(
+    database: Database,
+    objects: ObjectStore,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    name: ArtifactName,
+    pieces: AsyncIterator[bytes],
+) -> ArtifactView:
+    """Put the pieces behind what the artifact holds. Raises Conflict when another upload came in between."""
+    before = await database.read(lambda db: service.find_artifact(db, workspace, name))
+    held = [before.object_key] if before is not None and before.object_key is not None else []
+    object_key, stored = await store_object(database, objects, _behind(objects, held, pieces))
+
+    def finish(db: Transaction) -> ArtifactView | None:
+        now = service.find_artifact(db, workspace, name)
+        if (now.object_row if now else None) != (before.object_row if before else None):
+            queries.doom(db, [object_key])
+            return None
+        content_type = before.content_type if before else None
+        return service.finish_upload(db, actor, workspace, name, object_key, stored, content_type=content_type)
+
+    appended = await database.write(finish)
+    if appended is None:
+        raise Conflict("ArtifactChanged", "The artifact was changed in this moment. Append to it again.")
+    return appended
+
+
 def list_blocks(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> list[tuple[str, int]]:
     """(block id, size) of the blocks that wait for their list."""
     artifact = service.get_artifact(db, workspace, name)
@@ -85,6 +112,13 @@ def _keys(
         message = "The list names a block that was not uploaded, or was dropped. Upload it again."
         raise Invalid("InvalidBlockList", message)
     return [waiting[block_id] for block_id in block_ids]
+
+
+async def _behind(objects: ObjectStore, keys: Sequence[str], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in _joined(objects, keys):
+        yield piece
+    async for piece in pieces:
+        yield piece
 
 
 async def _joined(objects: ObjectStore, keys: Sequence[str]) -> AsyncIterator[bytes]:

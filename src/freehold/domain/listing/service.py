@@ -82,6 +82,11 @@ def count_runs(db: Transaction, workspace: WorkspaceRef, experiment_row: int, fi
     return queries.count_by_status(db, workspace.workspace_id, read_filter(filter_), scope)
 
 
+def has_runs(db: Transaction, workspace: WorkspaceRef, experiment_row: int) -> bool:
+    """Also runs that MLflow's delete has set aside."""
+    return queries.has_runs(db, workspace.workspace_id, experiment_row)
+
+
 def roots_of(db: Transaction, workspace: WorkspaceRef, runs: Sequence[RunView]) -> dict[int, str]:
     """By row, the run id at the top of each run's line of parents."""
     roots = {run.row_id: run.run_id for run in runs}

@@ -149,3 +149,9 @@ def structured_of(db: Transaction, workspace_id: int, run_row: int) -> list[sa.R
             .order_by(m.row_id)
         )
     )
+
+
+def find_structured(db: Transaction, workspace_id: int, metric_id: str) -> sa.Row[Any] | None:
+    m = StructuredMetric.c
+    found = sa.select(*StructuredMetric.table.columns).where(m.workspace_id == workspace_id, m.metric_id == metric_id)
+    return db.execute(found).first()

@@ -2,8 +2,10 @@
 
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
+
 from freehold.domain.access.actor import WorkspaceRef
-from freehold.domain.runs import service
+from freehold.domain.runs import queries, service
 from freehold.kit.problems import Invalid
 from freehold.storage.transaction import Transaction
 
@@ -48,6 +50,11 @@ def apply_event(db: Transaction, workspace: WorkspaceRef, run_id: str, event: Ev
             fields[moment] = event.at or db.now()
     fields |= _details(db, workspace, run_id, word, event.data)
     service.change_run(db, workspace, run_id, fields)
+
+
+def list_events(db: Transaction, workspace: WorkspaceRef, run_row: int) -> list[sa.Row[Any]]:
+    """Rows (name, data, happened_at) in order of arrival."""
+    return queries.list_events(db, workspace.workspace_id, run_row)
 
 
 def _details(db: Transaction, workspace: WorkspaceRef, run_id: str, word: str, data: dict[str, Any]) -> dict[str, Any]:

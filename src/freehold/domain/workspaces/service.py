@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from freehold.domain.access import queries as access
-from freehold.domain.access.actor import Actor, WorkspaceName, WorkspaceRef
+from freehold.domain.access.actor import Action, Actor, WorkspaceName, WorkspaceRef
+from freehold.domain.access.directory.service import find_signed_in
 from freehold.domain.access.rules import OWNER
+from freehold.domain.access.service import allow
 from freehold.domain.workspaces import queries, rules
 from freehold.kit.problems import Conflict, NotFound
 from freehold.storage.transaction import Transaction
@@ -154,6 +156,18 @@ def change_workspace(db: Transaction, actor: Actor, workspace: WorkspaceRef, wan
 def allow_making(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> None:
     """Raises Forbidden: only who could make a workspace may change or delete it."""
     rules.may_make(access.roles_in(db, actor.person_row, workspace.workspace_id))
+
+
+def enter_by_id(
+    db: Transaction, tenant_id: str, object_id: str, public_id: str, action: Action
+) -> tuple[Actor, WorkspaceRef]:
+    """For a signed URL: who it was given to, if they still may. Raises NotFound, Forbidden."""
+    signed_in = find_signed_in(db, tenant_id, object_id)
+    workspace = queries.find_ref(db, public_id)
+    if signed_in is None or workspace is None:
+        raise NotFound("ResourceNotFound", "There is no such workspace, or you may not see it.")
+    allow(db, signed_in.actor, action, workspace)
+    return signed_in.actor, workspace
 
 
 def _make(db: Transaction, actor: Actor, group: GroupView, name: str, wanted: Wanted) -> WorkspaceView:

@@ -1,0 +1,92 @@
+"""The façades of the 2020 services, and the addresses under which experiments and runs are found."""
+
+from collections.abc import Callable
+
+from starlette.responses import Response
+
+from freehold.api.azure2020.versions import PROVIDER, check_version
+from freehold.api.entry import Call
+from freehold.api.errors import arm_envelope, history_envelope
+from freehold.api.routing import WORKSPACE, Endpoint, Facade, Rule, Within
+from freehold.domain.access.actor import Action
+from freehold.domain.experiments import service as experiments
+from freehold.domain.experiments.service import ExperimentView
+from freehold.domain.runs import service as runs
+from freehold.domain.runs.views import RunView
+from freehold.kit.problems import NotFound
+from freehold.storage.transaction import Transaction
+
+arm = Facade("arm", arm_envelope, folds_case=True)
+history = Facade("history", history_envelope)
+artifact = Facade("artifact", history_envelope)
+metric = Facade("metric", history_envelope)
+
+HISTORY = f"/history/v1.0{WORKSPACE}"
+ARTIFACTS = (f"/artifact/v2.0{WORKSPACE}/artifacts", f"/artifact/v1.0{WORKSPACE}/artifacts")
+METRICS = f"/metric/v2.0{WORKSPACE}/runs/{{run}}"
+_EXPERIMENTS = ("/experiments/{experiment}", "/experimentids/{experiment_id}")
+
+
+def arm_route(
+    method: str, path: str, rule: Rule, versions: frozenset[str] = PROVIDER
+) -> Callable[[Endpoint], Endpoint]:
+    """Declare an ARM handler; it is called only with an api-version that is served."""
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        async def checked(call: Call) -> Response:
+            check_version(call, versions)
+            return await endpoint(call)
+
+        checked.__doc__ = endpoint.__doc__
+        arm.route(method, path, rule)(checked)
+        return endpoint
+
+    return declare
+
+
+def history_route(method: str, tail: str, action: Action) -> Callable[[Endpoint], Endpoint]:
+    return history.route(method, HISTORY + tail, Within(action))
+
+
+def experiment_route(method: str, tail: str, action: Action) -> Callable[[Endpoint], Endpoint]:
+    """Below `experiments/{name}` and `experimentids/{id}`: one client call may use both."""
+    return _each(method, [f"{HISTORY}{root}{tail}" for root in _EXPERIMENTS], action)
+
+
+def run_route(method: str, tail: str, action: Action) -> Callable[[Endpoint], Endpoint]:
+    """Below each way of naming an experiment, and below `runs/{id}` alone."""
+    roots = [*(f"{root}/runs/{{run}}" for root in _EXPERIMENTS), "/runs/{run}"]
+    return _each(method, [f"{HISTORY}{root}{tail}" for root in roots], action)
+
+
+def find_experiment(db: Transaction, call: Call) -> ExperimentView | None:
+    """The experiment that the address names; None if it names none. Raises NotFound."""
+    if "experiment" in call.params:
+        return experiments.get_experiment_by_name(db, call.workspace, call.params["experiment"])
+    if "experiment_id" in call.params:
+        return experiments.get_experiment(db, call.workspace, call.params["experiment_id"])
+    return None
+
+
+def get_experiment(db: Transaction, call: Call) -> ExperimentView:
+    found = find_experiment(db, call)
+    assert found is not None, "a route of experiments names one"
+    return found
+
+
+def get_run(db: Transaction, call: Call, run_id: str | None = None) -> RunView:
+    """The run that the address names. Raises NotFound, also for one of another experiment or set aside as deleted."""
+    run = runs.get_run(db, call.workspace, run_id or call.params["run"])
+    experiment = find_experiment(db, call)
+    if run.deleted_at is not None or (experiment is not None and run.experiment_id != experiment.experiment_id):
+        raise NotFound("RunNotFound", "There is no run with this id in the experiment.")
+    return run
+
+
+def _each(method: str, paths: list[str], action: Action) -> Callable[[Endpoint], Endpoint]:
+    def declare(endpoint: Endpoint) -> Endpoint:
+        for path in paths:
+            history.route(method, path, Within(action))(endpoint)
+        return endpoint
+
+    return declare

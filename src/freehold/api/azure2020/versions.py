@@ -1,0 +1,88 @@
+"""The api-versions that ARM calls may name. The versions share one shape here: later fields are simply more.
+
+Source: azure-sdk-wire.md 5.1 and azure-endpoints-and-semantics.md A.4 (Q1, Q5, Q8), B.6.
+"""
+
+from freehold.api.entry import Call
+from freehold.kit.problems import Invalid
+
+PROVIDER = frozenset(
+    [
+        "2018-03-01-preview",
+        "2018-11-19",
+        "2019-05-01",
+        "2019-06-01",
+        "2019-10-01",
+        "2019-11-01",
+        "2020-01-01",
+        "2020-02-02",
+        "2020-02-18-preview",
+        "2020-03-01",
+        "2020-04-01",
+        "2020-05-01-preview",
+        "2020-05-15-preview",
+        "2020-06-01",
+        "2020-08-01",
+        "2020-09-01-preview",
+        "2021-01-01",
+        "2021-03-01-preview",
+        "2021-04-01",
+        "2021-07-01",
+        "2022-01-01-preview",
+        "2022-02-01-preview",
+        "2022-05-01",
+        "2022-10-01",
+    ]
+)
+"""Microsoft.MachineLearningServices."""
+RESOURCES = frozenset(
+    [
+        "2014-04-01",
+        "2015-01-01",
+        "2015-11-01",
+        "2016-02-01",
+        "2016-06-01",
+        "2016-09-01",
+        "2017-05-10",
+        "2018-02-01",
+        "2018-05-01",
+        "2019-05-01",
+        "2019-05-10",
+        "2019-06-01",
+        "2019-07-01",
+        "2019-08-01",
+        "2019-10-01",
+        "2019-11-01",
+        "2020-01-01",
+        "2020-06-01",
+        "2020-08-01",
+        "2020-10-01",
+        "2021-01-01",
+        "2021-04-01",
+        "2022-09-01",
+        "2022-12-01",
+        "2023-07-01",
+        "2024-03-01",
+        "2024-11-01",
+        "2025-03-01",
+        "2025-04-01",
+    ]
+)
+"""Subscriptions, resource groups, generic resources."""
+
+
+def api_version(call: Call) -> str:
+    """As sent, without the blanks and the quote that published pages have behind it."""
+    return call.query.get("api-version", "").strip().removesuffix('"').strip().lower()
+
+
+def check_version(call: Call, served: frozenset[str]) -> None:
+    """Raises Invalid: a version is missing, or is not one of those served, which are named."""
+    version = api_version(call)
+    if not version:
+        message = "The api-version query parameter (?api-version=) is required for all requests."
+        raise Invalid("MissingApiVersionParameter", message)
+    if version not in served:
+        code = "NoRegisteredProviderFound" if served is PROVIDER else "InvalidApiVersionParameter"
+        names = ", ".join(sorted(served))
+        raise Invalid(code, f"The api-version {version[:40]!r} is not served. The supported versions are: {names}.")

@@ -1,0 +1,174 @@
+"""Metrics as documents: a name with typed columns and rows of values, as Azure's clients log and read them.
+
+Numbers are points of the metric store, where MLflow sees them too. What is no number (text, lists with text, tables,
+references to images) is kept as it was written, one row per document, in order of arrival.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.metrics import queries
+from freehold.domain.metrics.service import METRICS, prepare, read_all
+from freehold.domain.runs.rules import check_key
+from freehold.domain.runs.service import open_run
+from freehold.storage.metrics import Point
+from freehold.storage.transaction import Transaction
+
+SCALAR = "azureml.v1.scalar"
+NUMBER = "double"
+POINTS_AT_ONCE = 10_000
+"""Values of one scalar in one document: more make several, each with an id of its own."""
+EXACT = 1 << 53
+"""Whole numbers beyond it are no doubles, and are kept as they were written."""
+
+
+class Value(NamedTuple):
+    """`at` microseconds UTC; `step` None: the client gave none."""
+
+    at: int
+    step: int | None
+    data: dict[str, Any]
+
+
+class MetricDocument(NamedTuple):
+    """`columns`: name → type. `extras`: label, description, dataLocation, where a client wrote them."""
+
+    metric_id: str
+    name: str
+    metric_type: str
+    created_at: int
+    columns: dict[str, str]
+    values: list[Value]
+    extras: dict[str, Any]
+
+
+class Logged(NamedTuple):
+    """What one request logs."""
+
+    points: list[Point]
+    documents: list[MetricDocument]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a scalar's value goes to the metric store."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= EXACT)
+
+
+def log_documents(db: Transaction, workspace: WorkspaceRef, run_id: str, logged: Logged) -> None:
+    """A document whose id stands already is a retry and is not logged twice. Raises NotFound, Conflict, Invalid."""
+    run_row = open_run(db, workspace, run_id)
+    if logged.points:
+        METRICS.apply(db, (workspace.workspace_id, run_id), [prepare(logged.points)])
+    for each in logged.documents:
+        check_key("metric", each.name)
+        standing = queries.find_structured(db, workspace.workspace_id, each.metric_id)
+        if standing is None or standing.run_row != run_row:
+            values = [[value.at, value.step, value.data] for value in each.values]
+            row = {
+                "metric_id": each.metric_id if standing is None else db.new_id(),
+                "name": each.name,
+                "metric_type": each.metric_type,
+                "document": {"columns": each.columns, "values": values, "extras": each.extras},
+                "created_at": each.created_at,
+            }
+            queries.add_structured(db, workspace.workspace_id, run_row, row)
+
+
+def list_columns(db: Transaction, workspace: WorkspaceRef, run_row: int) -> dict[str, dict[str, str]]:
+    """Every metric of the run by name, with its columns."""
+    latest = queries.latest_of(db, workspace.workspace_id, [run_row])[run_row]
+    columns: dict[str, dict[str, str]] = {row.key: {row.key: NUMBER} for row in latest}
+    for row in queries.structured_of(db, workspace.workspace_id, run_row):
+        columns.setdefault(row.name, {}).update(row.document["columns"])
+    return columns
+
+
+def read_metric(db: Transaction, workspace: WorkspaceRef, run_row: int, name: str) -> MetricDocument | None:
+    """All values of one metric in order of time. Documents of another type than the first are left out."""
+    structured = [
+        _document(row) for row in queries.structured_of(db, workspace.workspace_id, run_row) if row.name == name
+    ]
+    points = _values_of(db, workspace, run_row).get(name, [])
+    if not structured:
+        return _scalar("", name, points) if points else None
+    kind = structured[0].metric_type
+    alike = [each for each in structured if each.metric_type == kind]
+    values = [value for each in alike for value in each.values]
+    columns = {column: type_ for each in alike for column, type_ in each.columns.items()}
+    if kind == SCALAR and points:
+        values = sorted([*values, *points], key=lambda value: value.at)
+        columns |= {name: columns.get(name, NUMBER)}
+    return alike[0]._replace(values=values, columns=columns)
+
+
+def read_documents(db: Transaction, workspace: WorkspaceRef, run_row: int, run_id: str) -> list[MetricDocument]:
+    """Every document of the run, by name and then in order of arrival."""
+    documents = [_document(row) for row in queries.structured_of(db, workspace.workspace_id, run_row)]
+    for name, values in _values_of(db, workspace, run_row).items():
+        documents.extend(_scalars(run_id, name, values))
+    return sorted(documents, key=lambda each: each.name)
+
+
+def scalar_place(metric_id: str) -> tuple[str, str, int] | None:
+    """(run id, name, part) of a scalar's id; None when it is an id of another kind."""
+    run_id, _, rest = metric_id.partition("~")
+    encoded, _, part = rest.partition("~")
+    if not part.isdigit():
+        return None
+    try:
+        name = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return run_id, name, int(part)
+
+
+def read_scalar(
+    db: Transaction, workspace: WorkspaceRef, run_row: int, place: tuple[str, str, int]
+) -> MetricDocument | None:
+    run_id, name, part = place
+    parts = list(_scalars(run_id, name, _values_of(db, workspace, run_row).get(name, [])))
+    return parts[part] if part < len(parts) else None
+
+
+def find_document(db: Transaction, workspace: WorkspaceRef, metric_id: str) -> tuple[int, MetricDocument] | None:
+    """A kept document by its id, with the row of its run."""
+    row = queries.find_structured(db, workspace.workspace_id, metric_id)
+    return (row.run_row, _document(row)) if row else None
+
+
+def _values_of(db: Transaction, workspace: WorkspaceRef, run_row: int) -> dict[str, list[Value]]:
+    """Points by name, in order of arrival. Steps are told only where one was given: a client's none is a zero here."""
+    values: dict[str, list[Value]] = {}
+    for columns in read_all(db, workspace, run_row):
+        rows = (column.tolist() for column in (columns.key_index, columns.step, columns.at, columns.value))
+        for index, step, at, value in zip(*rows, strict=True):
+            name = columns.keys[index]
+            values.setdefault(name, []).append(Value(at, step, {name: value}))
+    return {name: _without_steps(each) for name, each in values.items()}
+
+
+def _without_steps(values: list[Value]) -> list[Value]:
+    return values if any(value.step for value in values) else [value._replace(step=None) for value in values]
+
+
+def _scalars(run_id: str, name: str, values: list[Value]) -> Iterator[MetricDocument]:
+    encoded = base64.urlsafe_b64encode(name.encode()).rstrip(b"=").decode("ascii")
+    for part, start in enumerate(range(0, len(values), POINTS_AT_ONCE)):
+        yield _scalar(f"{run_id}~{encoded}~{part}", name, values[start : start + POINTS_AT_ONCE])
+
+
+def _scalar(metric_id: str, name: str, values: list[Value]) -> MetricDocument:
+    return MetricDocument(metric_id, name, SCALAR, values[0].at, {name: NUMBER}, values, {})
+
+
+def _document(row: sa.Row[Any]) -> MetricDocument:
+    stored = row.document
+    values = [Value(*value) for value in stored["values"]]
+    return MetricDocument(
+        row.metric_id, row.name, row.metric_type, row.created_at, stored["columns"], values, stored["extras"]
+    )
