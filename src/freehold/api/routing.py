@@ -61,6 +61,7 @@ class Route:
     body: type | None = None
     answer: type | None = None
     status: int = 200
+    also: dict[int, type] = field(default_factory=dict, compare=False)
 
 
 class Facade:
@@ -81,17 +82,18 @@ class Facade:
         body: type | None = None,
         answer: type | None = None,
         status: int = 200,
+        also: dict[int, type] | None = None,
     ) -> Callable[[Endpoint], Endpoint]:
         """Declare a handler: `@facade.route("GET", "/healthz", Anonymous(because="…"))`.
 
         `{name}` matches one path part, `{name:path}` the rest with its slashes. `body`, `answer` and `status`
-        describe it in the OpenAPI document.
+        describe it in the OpenAPI document; `also` are answers with another status.
         """
 
         def declare(endpoint: Endpoint) -> Endpoint:
             summary = (endpoint.__doc__ or "").strip().partition("\n")[0]
             pattern = _compile(path, self._folds_case)
-            shapes = (summary, body, answer, status)
+            shapes = (summary, body, answer, status, also or {})
             self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, *shapes))
             return endpoint
 

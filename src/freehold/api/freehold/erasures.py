@@ -5,7 +5,7 @@ from starlette.responses import Response
 from freehold.api.entry import Call, decode
 from freehold.api.freehold.facade import V1, freehold
 from freehold.api.freehold.once import once
-from freehold.api.freehold.shapes import ErasureIn, OperationOut, operation_out
+from freehold.api.freehold.shapes import ErasureIn, OperationOut, PlanOut, operation_out
 from freehold.api.replies import reply
 from freehold.api.routing import WORKSPACE, Within
 from freehold.domain.access.actor import Action
@@ -15,10 +15,20 @@ from freehold.operations.model import Operation
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
+_DRY_RUN: dict[int, type] = {200: PlanOut}
 
-@freehold.route("POST", f"{V1}/erasures", Within(Action.ERASE), body=ErasureIn, answer=OperationOut, status=202)
+
 @freehold.route(
-    "POST", f"{V1}{WORKSPACE}/erasures", Within(Action.ERASE), body=ErasureIn, answer=OperationOut, status=202
+    "POST", f"{V1}/erasures", Within(Action.ERASE), body=ErasureIn, answer=OperationOut, status=202, also=_DRY_RUN
+)
+@freehold.route(
+    "POST",
+    f"{V1}{WORKSPACE}/erasures",
+    Within(Action.ERASE),
+    body=ErasureIn,
+    answer=OperationOut,
+    status=202,
+    also=_DRY_RUN,
 )
 async def start(call: Call) -> Response:
     """Erase a workspace, an experiment or a run; with `dry_run` only say what would go, what stays and why."""

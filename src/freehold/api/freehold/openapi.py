@@ -27,7 +27,7 @@ async def openapi(call: Call) -> Response:
 @cache
 def _document() -> dict[str, Any]:
     routes = [route for route in facade.routes if route.path.startswith(V1)]
-    shapes = {shape for route in routes for shape in (route.body, route.answer) if shape}
+    shapes = {shape for route in routes for shape in (route.body, route.answer, *route.also.values()) if shape}
     ordered = sorted(shapes, key=lambda shape: shape.__name__)
     schemas, components = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
     names = dict(zip(ordered, schemas, strict=True))
@@ -47,9 +47,7 @@ def _document() -> dict[str, Any]:
 
 
 def _operation(route: Route, names: dict[type, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": "Done" if route.status == 200 else "Accepted"}
-    if route.answer:
-        answer["content"] = {"application/json": {"schema": names[route.answer]}}
+    answers: dict[int, type | None] = {route.status: route.answer, **route.also}
     problem = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(name="Problem")}}}
     document: dict[str, Any] = {
         "summary": route.summary,
@@ -58,7 +56,8 @@ def _operation(route: Route, names: dict[type, Any]) -> dict[str, Any]:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"\{(\w+)", route.path)
         ],
-        "responses": {str(route.status): answer, "default": {"description": "A problem", "content": problem}},
+        "responses": {str(status): _answer(status, answer, names) for status, answer in sorted(answers.items())}
+        | {"default": {"description": "A problem", "content": problem}},
     }
     if route.body:
         document["requestBody"] = {"required": True, "content": {"application/json": {"schema": names[route.body]}}}
@@ -67,11 +66,19 @@ def _operation(route: Route, names: dict[type, Any]) -> dict[str, Any]:
     return document
 
 
+def _answer(status: int, shape: type | None, names: dict[type, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _ANSWERS[status]}
+    if shape:
+        described["content"] = {"application/json": {"schema": names[shape]}}
+    return described
+
+
 def _operation_id(route: Route) -> str:
     words = [word for word in re.split(r"[^A-Za-z0-9]+", route.path.removeprefix(V1)) if word]
     return "_".join([route.method.lower(), *words])
 
 
+_ANSWERS = {200: "Done", 202: "Accepted: follow the operation", 204: "Done, nothing to say"}
 _PROBLEM: dict[str, Any] = {
     "title": Problem.__name__,
     "type": "object",

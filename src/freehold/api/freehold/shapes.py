@@ -26,6 +26,41 @@ class ErasureIn(msgspec.Struct, forbid_unknown_fields=True):
     plan_digest: Annotated[str, Meta(max_length=128)] | None = None
 
 
+class PlannedOut(msgspec.Struct):
+    """Rows of a record that go, or that refuse to lose what goes."""
+
+    record: str
+    count: int
+    bytes: int
+
+
+class PlannedObjectsOut(msgspec.Struct):
+    prefix: str
+    count: int
+    bytes: int
+
+
+class PlannedCopyOut(msgspec.Struct):
+    """A bag that this server keeps and that goes too."""
+
+    operation_id: str
+    bytes: int
+
+
+class PlanOut(msgspec.Struct):
+    """A dry run. `retained` says of every record that stays why it does."""
+
+    format: int
+    scope: ScopeName
+    digest: str
+    steps: list[PlannedOut]
+    objects: list[PlannedObjectsOut]
+    conflicts: list[PlannedOut]
+    copies: list[PlannedCopyOut]
+    retained: list[dict[str, str]]
+    not_covered: list[str]
+
+
 class ProgressOut(msgspec.Struct):
     done: int
     total: int | None
