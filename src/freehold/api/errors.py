@@ -4,7 +4,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from freehold.kit.clock import to_iso
@@ -16,7 +15,7 @@ from freehold.kit.problems import (
     Unauthenticated,
     Unavailable,
 )
-from freehold.storage.portable import is_disk_full
+from freehold.storage.portable import is_disk_full, is_integrity_fault
 
 if TYPE_CHECKING:
     from freehold.api.entry import Call
@@ -43,7 +42,7 @@ def as_problem(call: "Call | None", fault: Exception) -> Problem:
         return fault
     if is_disk_full(fault):
         return InsufficientStorage("InsufficientStorage", "The disk is full: nothing was written. Free some space.")
-    if isinstance(fault, IntegrityError):
+    if is_integrity_fault(fault):
         return Conflict("Conflict", "Another request changed the same thing at the same moment. Try again.")
     route = call.route.path if call else "(none)"
     request_id = call.request_id if call else "-"

@@ -1,7 +1,7 @@
 """A session with a Freehold server: exports, erasures, operations, certificates."""
 
 import time
-import uuid  
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -116,6 +116,7 @@ class Freehold:
         return self._read(self._send("GET", "/freehold/v1/certificates/keys"), dict[str, Any])
 
     def _start(self, path: str, body: dict[str, Any]) -> Operation:
+        # allow-clock: because the client imports nothing of the house, and the key only has to be fresh
         headers = {"Idempotency-Key": str(uuid.uuid4())}  # a retry of the transport starts nothing twice
         return self._read(self._send("POST", path, body, headers=headers), Operation)
 

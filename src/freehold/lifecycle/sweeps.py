@@ -79,5 +79,5 @@ def remove_expired(db: Transaction) -> None:
 def remove_released(db: Transaction) -> None:
     """Segments that a chunk replaced while an export read them, once no lease stands."""
     for workspace_id in queries.workspaces_with_dead(db):
-        if not compaction.is_leased(db, workspace_id):
+        if not queries.is_leased(db, workspace_id):
             queries.remove_dead(db, workspace_id)

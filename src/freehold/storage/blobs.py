@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import obstore
 from obstore.exceptions import BaseError
@@ -152,7 +152,7 @@ def open_objects(settings: Settings) -> ObjectStore:
 
 async def _pieces(found: Any) -> AsyncIterator[bytes]:
     async for piece in found.stream(min_chunk_size=PIECE):
-        yield cast("bytes", bytes(piece))
+        yield bytes(piece)
 
 
 def _as_problem(fault: BaseException) -> Problem:

@@ -41,7 +41,7 @@ class Database(Protocol):
 
     async def write(self, command: Callable[[Transaction], T]) -> T: ...
     async def read(self, query: Callable[[Transaction], T]) -> T: ...
-    async def append(self, stream: Stream[Any], key: Hashable, payload: Any) -> None: ...
+    async def append(self, stream: Stream[Any, Any], key: Hashable, payload: Any) -> None: ...
     def write_now(self, command: Callable[[Transaction], T]) -> T: ...
     def read_now(self, query: Callable[[Transaction], T]) -> T: ...
     def close(self) -> None: ...
@@ -76,8 +76,8 @@ class SqliteDatabase:
     ) -> None:
         self.path = path
         self.engine = sqlite_engine(path, driver)
-        self._make = lambda connection: Transaction(connection, clock, ids, keys)
-        self._writer = GroupWriter(self.engine, self._make, _settle)
+        self._sources = (clock, ids, keys)
+        self._writer = GroupWriter(self.engine, self._transaction, _settle)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="freehold-reader")
         self._local = threading.local()
         self._connections: list[sa.Connection] = []
@@ -89,7 +89,7 @@ class SqliteDatabase:
         result: T = await future
         return result
 
-    async def append(self, stream: Stream[Any], key: Hashable, payload: Any) -> None:
+    async def append(self, stream: Stream[Any, Any], key: Hashable, payload: Any) -> None:
         """Write `payload` to `stream`; small payloads of one key that wait together are written together."""
         future = asyncio.get_running_loop().create_future()
         self._writer.submit(Command(None, _AwaitedBy(future), stream, key, payload))
@@ -111,7 +111,7 @@ class SqliteDatabase:
             raw: Any = connection.connection.driver_connection
             raw.execute("BEGIN")
             try:
-                return query(self._make(connection))
+                return query(self._transaction(connection))
             finally:
                 raw.execute("ROLLBACK")
 
@@ -129,6 +129,9 @@ class SqliteDatabase:
             connection.close()
         self.engine.dispose()
 
+    def _transaction(self, connection: sa.Connection) -> Transaction:
+        return Transaction(connection, *self._sources)
+
     def _connection(self) -> sa.Connection:
         connection: sa.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -144,7 +147,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, clock: Clock, ids: IdSource, keys: "KeyStore", *, threads: int) -> None:
         self.engine = postgres_engine(url, threads)
-        self._make = lambda connection: Transaction(connection, clock, ids, keys)
+        self._sources = (clock, ids, keys)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="freehold-database")
 
     async def write(self, command: Callable[[Transaction], T]) -> T:
@@ -153,7 +156,7 @@ class PostgresDatabase:
     async def read(self, query: Callable[[Transaction], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, query)
 
-    async def append(self, stream: Stream[Any], key: Hashable, payload: Any) -> None:
+    async def append(self, stream: Stream[Any, Any], key: Hashable, payload: Any) -> None:
         await self.write(lambda db: stream.apply(db, key, [payload]))
 
     def write_now(self, command: Callable[[Transaction], T]) -> T:
@@ -173,15 +176,18 @@ class PostgresDatabase:
         with self.engine.connect() as connection:
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
-                return query(self._make(connection))
+                return query(self._transaction(connection))
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
         self.engine.dispose()
 
+    def _transaction(self, connection: sa.Connection) -> Transaction:
+        return Transaction(connection, *self._sources)
+
     def _write_once(self, command: Callable[[Transaction], T]) -> T:
         with self.engine.begin() as connection:
-            db = self._make(connection)
+            db = self._transaction(connection)
             result = command(db)
         for action in db.take_after_commit():
             action()

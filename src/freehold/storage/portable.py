@@ -176,7 +176,7 @@ def _set_pragmas(connection: Any, _: object) -> None:
     cursor.close()
 
 
-@compiles(sa.PrimaryKeyConstraint, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]  # sqlalchemy has no types here
+@compiles(sa.PrimaryKeyConstraint, "postgresql")
 def _workspace_first(constraint: sa.PrimaryKeyConstraint, compiler: Any, **_: Any) -> str:
     """On PostgreSQL a workspace's rows are keyed (workspace_id, row_id), so tables can be split by workspace."""
     columns = [column.name for column in constraint.columns]
@@ -186,7 +186,7 @@ def _workspace_first(constraint: sa.PrimaryKeyConstraint, compiler: Any, **_: An
     return f"CONSTRAINT {compiler.preparer.format_constraint(constraint)} PRIMARY KEY ({listed})"
 
 
-@compiles(sa.ForeignKeyConstraint, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]  # sqlalchemy has no types here
+@compiles(sa.ForeignKeyConstraint, "postgresql")
 def _link_within_workspace(constraint: sa.ForeignKeyConstraint, compiler: Any, **_: Any) -> str:
     """On PostgreSQL a link between rows of one workspace names the workspace too, as the key there does."""
     element = constraint.elements[0]

@@ -27,7 +27,7 @@ class Transaction:
         statement: sa.Executable,
         params: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> sa.CursorResult[Any]:
-        return self.connection.execute(statement, params)  # type: ignore[return-value]  # Core statements give a cursor
+        return self.connection.execute(statement, params)
 
     def now(self) -> int:
         """Microseconds since 1970 in UTC."""

@@ -15,13 +15,14 @@ from freehold.storage.transaction import Transaction
 
 LARGEST_GROUP = 512
 T = TypeVar("T")
-Payload = TypeVar("Payload", contravariant=True)
+Key = TypeVar("Key", contravariant=True)
+Payload = TypeVar("Payload")
 
 
-class Stream(Protocol[Payload]):
+class Stream(Protocol[Key, Payload]):
     """A kind of append whose small payloads for one key are written together."""
 
-    def apply(self, db: Transaction, key: Hashable, payloads: list[Payload]) -> None:
+    def apply(self, db: Transaction, key: Key, payloads: list[Payload]) -> None:
         """Write all payloads of the key. Raises for all of them; each is then tried alone."""
         ...
 
@@ -32,7 +33,7 @@ class Command:
 
     call: Callable[[Transaction], Any] | None
     settle: Callable[["Command"], None]
-    stream: Stream[Any] | None = None
+    stream: Stream[Any, Any] | None = None
     key: Hashable = None
     payload: Any = None
     result: Any = None

@@ -27,6 +27,7 @@ def runs_by_duckdb(bag: Path) -> list[tuple[Any, ...]]:
     """Name, points and best accuracy of each run, asked of the bag's tables alone."""
     duckdb = importlib.import_module("duckdb")
     tables = bag / "data" / "tables"
+    # allow-sql: because DuckDB is asked here, in a bag that lies outside the house
     query = """
         SELECT r.name, count(*) AS points, max(p.value) FILTER (p.key = 'accuracy') AS accuracy
         FROM read_parquet($runs) r JOIN read_parquet($points) p USING (run_id)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -175,7 +176,7 @@ def _say(step: str, text: str) -> None:
     console.print(f"[bold cyan]{step:>7}[/]  {text}", highlight=False, soft_wrap=True)
 
 
-def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 3, 0, 0))
     for number, title in enumerate(titles):
         table.add_column(("         " if number == 0 else "") + title, justify="left" if number == 0 else "right")

@@ -28,11 +28,10 @@ CHOICES: tuple[dict[str, Any], ...] = (
 
 def main() -> None:
     mpl.use("Agg")
-    mlflow.set_experiment(EXPERIMENT)
+    experiment = mlflow.set_experiment(EXPERIMENT)
     digits = load_digits()
     halves = train_test_split(digits.data / 16.0, digits.target, test_size=0.3, random_state=7)
     runs = [train(choice, halves) for choice in CHOICES]
-    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     found = mlflow.search_runs([experiment.experiment_id], order_by=["metrics.accuracy DESC"])
     summary = {"experiment_id": experiment.experiment_id, "runs": runs, "best": found.iloc[0]["run_id"]}
     sys.stdout.write(json.dumps(summary) + "\n")

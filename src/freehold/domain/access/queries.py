@@ -4,7 +4,8 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceName, WorkspaceRef
 from freehold.records.containers import ResourceGroup, Subscription, Workspace
-from freehold.records.people import RoleAssignment
+from freehold.records.people import Member, MemberAlias, RoleAssignment
+from freehold.storage.portable import Prepared, upsert
 from freehold.storage.transaction import Transaction
 
 _REF = (
@@ -32,7 +33,7 @@ def find_workspace(db: Transaction, name: WorkspaceName) -> WorkspaceRef | None:
         )
     )
     row = db.execute(found).first()
-    return WorkspaceRef(*row) if row else None
+    return WorkspaceRef(*tuple(row)) if row else None
 
 
 def find_default_workspace(db: Transaction) -> WorkspaceRef | None:
@@ -45,13 +46,13 @@ def find_default_workspace(db: Transaction) -> WorkspaceRef | None:
         .limit(1)
     )
     row = db.execute(found).first()
-    return WorkspaceRef(*row) if row else None
+    return WorkspaceRef(*tuple(row)) if row else None
 
 
 def find_workspace_by_key(db: Transaction, workspace_id: int) -> WorkspaceRef | None:
     """Also a hidden one: for operations that are erasing it."""
     row = db.execute(sa.select(*_REF).select_from(_TREE).where(Workspace.c.workspace_id == workspace_id)).first()
-    return WorkspaceRef(*row) if row else None
+    return WorkspaceRef(*tuple(row)) if row else None
 
 
 def roles_in(db: Transaction, person_row: int, workspace_id: int) -> list[str]:
@@ -88,3 +89,38 @@ def roles_in_group(db: Transaction, person_row: int, resource_group_row: int) ->
         .where(a.person_row == person_row, ResourceGroup.c.row_id == resource_group_row)
     )
     return list(db.execute(held).scalars())
+
+
+_find_member = Prepared(
+    lambda _: sa.select(Member.c.row_id).where(
+        Member.c.workspace_id == sa.bindparam("workspace_id"), Member.c.person_row == sa.bindparam("person_row")
+    )
+)
+_find_alias = Prepared(
+    lambda _: sa.select(MemberAlias.c.row_id).where(
+        MemberAlias.c.workspace_id == sa.bindparam("workspace_id"),
+        MemberAlias.c.member_row == sa.bindparam("member_row"),
+        MemberAlias.c.alias == sa.bindparam("alias"),
+    )
+)
+
+
+def find_member(db: Transaction, workspace_id: int, person_row: int) -> int | None:
+    row = _find_member.one(db.connection, {"workspace_id": workspace_id, "person_row": person_row})
+    return row[0] if row else None
+
+
+def add_member(db: Transaction, workspace_id: int, person_row: int) -> None:
+    """Harmless when another request made the membership in the same moment."""
+    member = {"workspace_id": workspace_id, "person_row": person_row, "member_id": db.new_id(), "created_at": db.now()}
+    db.execute(upsert(db.connection, Member.table).values(member).on_conflict_do_nothing())
+
+
+def find_alias(db: Transaction, workspace_id: int, member_row: int, alias: str) -> int | None:
+    row = _find_alias.one(db.connection, {"workspace_id": workspace_id, "member_row": member_row, "alias": alias})
+    return row[0] if row else None
+
+
+def add_alias(db: Transaction, workspace_id: int, member_row: int, alias: str) -> None:
+    values = {"workspace_id": workspace_id, "member_row": member_row, "alias": alias}
+    db.execute(upsert(db.connection, MemberAlias.table).values(values).on_conflict_do_nothing())

@@ -75,8 +75,8 @@ def tags_of(db: Transaction, workspace_id: int, rows: list[int]) -> dict[int, di
         .order_by(t.experiment_row, t.key)
     )
     tags: dict[int, dict[str, str]] = {row: {} for row in rows}
-    for experiment_row, key, value in db.execute(found):
-        tags[experiment_row][key] = value
+    for row in db.execute(found):
+        tags[row.experiment_row][row.key] = row.value
     return tags
 
 

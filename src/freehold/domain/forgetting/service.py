@@ -2,34 +2,20 @@
 
 from collections.abc import Iterable
 
-import sqlalchemy as sa
-
+from freehold.domain.forgetting import queries
 from freehold.kit.problems import NotFound
-from freehold.records.lifecycle import ForgottenId
-from freehold.storage.portable import Prepared, upsert
 from freehold.storage.transaction import Transaction
-
-_find = Prepared(
-    lambda _: sa.select(ForgottenId.c.row_id).where(
-        ForgottenId.c.digest == sa.bindparam("digest"), ForgottenId.c.expires_at > sa.bindparam("now")
-    )
-)
 
 
 def forget(db: Transaction, kind: str, container: str, ids: Iterable[str], *, expires_at: int) -> None:
     """Remember keyed digests of erased ids. `container` is the workspace's public id."""
-    now, key_id = db.now(), db.keys.forgotten.key_id
-    rows = [
-        {"digest": db.keys.forgotten.digest(kind, container, each), "key_id": key_id, "created_at": now} for each in ids
-    ]
-    for start in range(0, len(rows), 1_000):
-        part = [row | {"expires_at": expires_at} for row in rows[start : start + 1_000]]
-        db.execute(upsert(db.connection, ForgottenId.table).on_conflict_do_nothing(), part)
+    keys = db.keys.forgotten
+    digests = [keys.digest(kind, container, each) for each in ids]
+    queries.add(db, digests, key_id=keys.key_id, expires_at=expires_at)
 
 
 def is_forgotten(db: Transaction, kind: str, container: str, id_: str) -> bool:
-    digest = db.keys.forgotten.digest(kind, container, id_)
-    return _find.one(db.connection, {"digest": digest, "now": db.now()}) is not None
+    return queries.is_listed(db, db.keys.forgotten.digest(kind, container, id_))
 
 
 def refuse_forgotten(db: Transaction, kind: str, container: str, id_: str) -> None:

@@ -1,9 +1,6 @@
 """Many small segments of a run become one sorted chunk: less space, fast reads."""
 
-import sqlalchemy as sa
-
 from freehold.domain.metrics import queries
-from freehold.records.lifecycle import ExportLease
 from freehold.storage.metrics import MetricColumns, decode_segment, encode_segment
 from freehold.storage.transaction import Transaction
 
@@ -19,13 +16,7 @@ def compact_run(db: Transaction, workspace_id: int, run_row: int) -> int:
     columns = join([decode_segment(payload) for _, payload in segments])
     queries.add_chunk(db, workspace_id, run_row, len(columns.step), encode_segment(columns))
     rows = [row for row, _ in segments]
-    return queries.retire_segments(db, workspace_id, rows, keep_until_released=is_leased(db, workspace_id))
-
-
-def is_leased(db: Transaction, workspace_id: int) -> bool:
-    lease = ExportLease.c
-    found = sa.select(lease.row_id).where(lease.workspace_id == workspace_id, lease.expires_at > db.now())
-    return db.execute(found).first() is not None
+    return queries.retire_segments(db, workspace_id, rows, keep_until_released=queries.is_leased(db, workspace_id))
 
 
 def join(parts: list[MetricColumns]) -> MetricColumns:

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from freehold.records.lifecycle import ExportLease
 from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, StructuredMetric
 from freehold.storage.portable import Prepared
 from freehold.storage.transaction import Transaction
@@ -90,6 +91,7 @@ def payloads_of(db: Transaction, workspace_id: int, run_row: int) -> list[bytes]
     return payloads
 
 
+# allow-workspace: because a sweep serves all workspaces and learns from it which one a run is in
 def crowded_runs(db: Transaction, threshold: int, limit: int) -> list[tuple[int, int]]:
     """(workspace_id, run_row) of runs with at least `threshold` living segments."""
     found = (
@@ -99,7 +101,7 @@ def crowded_runs(db: Transaction, threshold: int, limit: int) -> list[tuple[int,
         .having(sa.func.count() >= threshold)
         .limit(limit)
     )
-    return [(row[0], row[1]) for row in db.execute(found)]
+    return [(row.workspace_id, row.run_row) for row in db.execute(found)]
 
 
 def segments_of(db: Transaction, workspace_id: int, run_row: int, limit: int) -> list[tuple[int, bytes]]:
@@ -110,7 +112,7 @@ def segments_of(db: Transaction, workspace_id: int, run_row: int, limit: int) ->
         .order_by(_s.row_id)
         .limit(limit)
     )
-    return [(row[0], row[1]) for row in db.execute(found)]
+    return [(row.row_id, row.payload) for row in db.execute(found)]
 
 
 def add_chunk(db: Transaction, workspace_id: int, run_row: int, count: int, payload: bytes) -> None:
@@ -132,6 +134,14 @@ def remove_dead(db: Transaction, workspace_id: int) -> int:
     return db.execute(gone).rowcount
 
 
+def is_leased(db: Transaction, workspace_id: int) -> bool:
+    """An export reads this workspace, so nothing that its snapshot lists may be removed."""
+    lease = ExportLease.c
+    found = sa.select(lease.row_id).where(lease.workspace_id == workspace_id, lease.expires_at > db.now())
+    return db.execute(found).first() is not None
+
+
+# allow-workspace: because a sweep asks which workspaces have anything to remove
 def workspaces_with_dead(db: Transaction) -> list[int]:
     return list(db.execute(sa.select(_s.workspace_id).where(_s.dead_at.is_not(None)).distinct()).scalars())
 

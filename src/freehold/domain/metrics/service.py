@@ -71,14 +71,18 @@ def _latest_of_columns(columns: MetricColumns) -> Latest:
     return {columns.keys[key]: (step, at, value) for key, step, at, value in zip(*chosen, strict=True)}
 
 
+RunKey = tuple[int, str]
+"""workspace_id and run_id."""
+
+
 class MetricStream:
     """The append stream of metrics: small batches of one run that wait together become one segment.
 
-    Key: (workspace_id, run_id). Raises NotFound, or Conflict when the run is set aside as deleted.
+    Raises NotFound, or Conflict when the run is set aside as deleted.
     """
 
-    def apply(self, db: Transaction, key: Hashable, payloads: list[MetricBatch]) -> None:
-        workspace_id, run_id = key  # type: ignore[misc]  # the stream's own key, see log_metrics
+    def apply(self, db: Transaction, key: RunKey, payloads: list[MetricBatch]) -> None:
+        workspace_id, run_id = key
         run_row = _open(db, workspace_id, run_id)
         small = [point for batch in payloads if batch.payload is None for point in batch.points]
         if small:

@@ -129,8 +129,8 @@ def entries_of(
         .order_by(c.run_row, c.key)
     )
     entries: dict[int, dict[str, str]] = {row: {} for row in run_rows}
-    for run_row, key, value in db.execute(found):
-        entries[run_row][key] = value
+    for row in db.execute(found):
+        entries[row.run_row][row.key] = row.value
     return entries
 
 

@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.access.directory.service import PROFILE_CONTEXT
 from freehold.domain.runs import queries
 from freehold.records.runs import RunParameter, RunProperty, RunTag
 from freehold.storage.transaction import Transaction
@@ -105,6 +106,3 @@ def _author(db: Transaction, row: sa.Row[Any]) -> Author | None:
     profile = msgspec.json.decode(db.keys.envelope.open_(row.creator_profile, PROFILE_CONTEXT), type=dict[str, str])
     name = profile.get("display_name", "")
     return Author(row.creator_object_id, row.creator_tenant_id, name, row.creator_member_id)
-
-
-PROFILE_CONTEXT = b"freehold.person.profile.v1"
