@@ -12,12 +12,13 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from freehold.api.freehold.facade import V1
 from freehold.api.routing import Anonymous, Route, SignedIn, SignedUrl, Within
 from freehold.app import facades
-from tests.world import World
+from tests.world import ELSEWHERE, World
 
 FIND_THE_ISSUER = "whoever has no token yet must find out where to ask for one, and whose signature to trust"
 GET_A_TOKEN = "this is where a token comes from; the client's secret is the proof"
 WATCH_THE_PROCESS = "supervisors and load balancers carry no token; it says nothing but that the server lives"
 CHECK_A_PROOF = "whoever was handed a certificate must be able to verify it; public keys only"
+FIND_THE_SERVICES = "the Azure ML SDK asks without a token; the answer is the same for every workspace, known or not"
 KNOW_THE_ADDRESSES = "it describes the addresses and holds no data"
 
 # Whoever adds a line here opens the house to everybody: the list may only shrink, or grow with a good reason.
@@ -26,6 +27,8 @@ ANONYMOUS = {
     "GET /readyz": WATCH_THE_PROCESS,
     "GET /openapi.json": KNOW_THE_ADDRESSES,
     "GET /freehold/v1/certificates/keys": CHECK_A_PROOF,
+    "GET /discovery": FIND_THE_SERVICES,
+    "GET /discovery/workspaces/{id}": FIND_THE_SERVICES,
     "GET /metadata/endpoints": FIND_THE_ISSUER,
     "GET /common/discovery/instance": FIND_THE_ISSUER,
     "GET /{tenant}/v2.0/.well-known/openid-configuration": FIND_THE_ISSUER,
@@ -107,6 +110,12 @@ def test_stranger_does_nothing_to_a_workspace(shared_world: World, http: httpx.C
     assert answer.status_code in (403, 404), answer.text
 
 
+def test_stranger_sees_no_group_of_others(shared_world: World, http: httpx.Client) -> None:
+    path = f"/subscriptions/{shared_world.subscription_id}/resourceGroups?api-version=2019-11-01"
+    found = http.get(path, headers=shared_world.charlie.headers).raise_for_status().json()
+    assert [group["name"] for group in found["value"]] == [ELSEWHERE]
+
+
 @pytest.mark.parametrize("route", named(SIGNED_URLS))
 def test_address_without_its_signature_opens_nothing(shared_world: World, http: httpx.Client, route: Route) -> None:
     for headers in ({}, shared_world.alice.headers):
@@ -115,7 +124,7 @@ def test_address_without_its_signature_opens_nothing(shared_world: World, http: 
 
 @pytest.mark.parametrize("route", named(ROUTES))
 def test_route_says_what_it_does(route: Route) -> None:
-    assert re.fullmatch(r"[A-Z].{8,130}\.", route.summary), f"{route.endpoint.__module__}: {route.summary!r}"
+    assert re.fullmatch(r"[A-Z0-9].{5,130}\.", route.summary), f"{route.endpoint.__module__}: {route.summary!r}"
 
 
 @pytest.fixture(scope="module")

@@ -95,8 +95,12 @@ def select_visible(
 
 
 def select_groups(db: Transaction, person_row: int, roles: Sequence[str], subscription_id: str) -> list[sa.Row[Any]]:
-    """Resource groups of a subscription that the person may see: by a role above, there, or on a workspace in it."""
-    below = sa.select(_w.workspace_id).where(_w.resource_group_row == _g.row_id, _w.hidden_at.is_(None))
+    """Resource groups of a subscription that the person may see: by a role above, there, or on a workspace in it.
+
+    What is two selects deep must be told which outer table it means: alone it would look into every group.
+    """
+    here = sa.and_(_w.resource_group_row == _g.row_id, _w.hidden_at.is_(None))
+    below = sa.select(_w.workspace_id).where(here).correlate(ResourceGroup.table)
     scopes = (
         _a.scope_workspace.in_(below),
         _a.resource_group_row == _g.row_id,
@@ -113,11 +117,12 @@ def select_groups(db: Transaction, person_row: int, roles: Sequence[str], subscr
 
 def select_subscriptions(db: Transaction, person_row: int, roles: Sequence[str]) -> list[sa.Row[Any]]:
     """Subscriptions that the person may see: by a role on them or on anything below."""
-    groups = sa.select(_g.row_id).where(_g.subscription_row == _s.row_id)
+    groups = sa.select(_g.row_id).where(_g.subscription_row == _s.row_id).correlate(Subscription.table)
     below = (
         sa.select(_w.workspace_id)
         .join(ResourceGroup.table, _w.resource_group_row == _g.row_id)
         .where(_g.subscription_row == _s.row_id, _w.hidden_at.is_(None))
+        .correlate(Subscription.table)
     )
     scopes = (_a.scope_workspace.in_(below), _a.resource_group_row.in_(groups), _a.subscription_row == _s.row_id)
     found = sa.select(*Subscription.table.columns).where(_holds(person_row, roles, scopes)).order_by(_s.row_id)
