@@ -21,6 +21,7 @@ from freehold.api.freehold import freehold
 from freehold.api.health import health
 from freehold.api.identity import identity
 from freehold.api.mlflow import mlflow
+from freehold.api.one_write import OneWriteProtocol
 from freehold.api.routing import Facade
 from freehold.api.services import Services
 from freehold.domain.access.bootstrap import bootstrap
@@ -168,7 +169,7 @@ def _listener(services: Services, sock: socket.socket, *, is_secure: bool) -> Li
             Entrance(services, facades()),
             host=settings.host,
             port=sock.getsockname()[1],
-            http="httptools",
+            http=OneWriteProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
