@@ -82,9 +82,7 @@ def upgrade() -> None:
     for pinned in (True, False):
         with tempfile.TemporaryDirectory() as folder:
             start_and_kill(folder, SPIKE_PINNED=str(int(pinned)))
-            report = run_child(
-                folder, "wait", SPIKE_CODE="2", SPIKE_PINNED=str(int(pinned)), SPIKE_PATIENCE="6"
-            )
+            report = run_child(folder, "wait", SPIKE_CODE="2", SPIKE_PINNED=str(int(pinned)), SPIKE_PATIENCE="6")
             end = f"resumed in {report['done_s']:.2f} s" if report["done_s"] else "still PENDING after 6 s"
             say(
                 f"kill -> new code, version {'pinned' if pinned else 'by DBOS'}",
@@ -127,9 +125,7 @@ def rate() -> None:
 
 
 def start_and_kill(folder: str, **environment: str) -> None:
-    child = subprocess.Popen(
-        [sys.executable, __file__, "child", "hang", folder], env=os.environ | environment
-    )
+    child = subprocess.Popen([sys.executable, __file__, "child", "hang", folder], env=os.environ | environment)
     deadline = time.monotonic() + 20
     while "3" not in steps(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -157,9 +153,7 @@ def say(what: str, figure: str) -> None:
 
 def child(role: str, folder: str) -> None:
     engine = Engine(Path(folder))
-    report = {"one": one, "hang": hang, "wait": wait, "residue": plant, "idle": rest, "rate": loop}[role](
-        engine
-    )
+    report = {"one": one, "hang": hang, "wait": wait, "residue": plant, "idle": rest, "rate": loop}[role](engine)
     print(json.dumps(report), flush=True)
 
 
@@ -274,9 +268,9 @@ def plant(engine: Engine) -> dict[str, dict[str, int]]:
     found = {"live": copies(engine.folder, target)}
     engine.dbos.delete_workflows([handle.get_workflow_id() for handle in handles])
     found["deleted"] = copies(engine.folder, target)
-    found["busy"] = (
-        sqlite3.connect(engine.path, timeout=30).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    )
+    driver = importlib.import_module(os.environ.get("SPIKE_DRIVER", "sqlite3")).dbapi2
+    connection = driver.connect(engine.path, timeout=30)
+    found["busy"] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     found["truncated"] = copies(engine.folder, target)
     found["ids truncated"] = sum(copies(engine.folder, handle.get_workflow_id()) for handle in handles)
     engine.dbos.destroy()
@@ -288,9 +282,7 @@ def copies(folder: Path, value: str) -> int:
     """Occurrences in every file of the folder, in clear and in the three alignments of base64 (DBOS stores pickles so)."""
     import base64
 
-    needles = [value.encode()] + [
-        base64.b64encode(b" " * n + value.encode())[4 if n else 0 : -4] for n in range(3)
-    ]
+    needles = [value.encode()] + [base64.b64encode(b" " * n + value.encode())[4 if n else 0 : -4] for n in range(3)]
     files = [path.read_bytes() for path in folder.iterdir() if path.is_file()]
     return sum(content.count(needle) for content in files for needle in needles)
 

@@ -23,11 +23,11 @@ from freehold.storage.migrations import migrate
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("server.py")
-PATIENCE = 30
+PATIENCE = 90
 
 
 @dataclass
-class World:
+class Site:
     """A data folder (and perhaps a PostgreSQL database) with the processes that have worked on it."""
 
     data: Path
@@ -92,15 +92,15 @@ def until(condition: Any, patience: float = PATIENCE) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "data")
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "data")
     made.data.mkdir()
     yield made
     end(made)
 
 
-def end(world: World) -> None:
-    for process in world.processes:
+def end(site: Site) -> None:
+    for process in site.processes:
         process.kill()
         process.wait()
         for stream in (process.stdin, process.stdout):
@@ -109,12 +109,12 @@ def end(world: World) -> None:
 
 
 @pytest.fixture
-def database(world: World) -> Iterator[Database]:
-    opened = world.open()
+def database(site: Site) -> Iterator[Database]:
+    opened = site.open()
     migrate(opened.engine)
     yield opened
     opened.close()
 
 
-def settings_of(world: World) -> Settings:
-    return Settings(data=str(world.data), database=world.url)
+def settings_of(site: Site) -> Settings:
+    return Settings(data=str(site.data), database=site.url)

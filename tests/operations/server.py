@@ -1,6 +1,7 @@
 """A process under test: the real database, engine and DBOS, with kinds that leave a mark for every effect they commit.
 
-    python server.py DATA [--database URL] [--request KIND …] [--until-ended] [--most-recoveries N]
+    python server.py DATA [--database URL] [--driver sqlite3|pysqlite3] [--executor NAME] [--request KIND …]
+                          [--until-ended] [--most-recoveries N]
 
 Prints the ids of what it requested, then "running". Ends when its standard input does, or with `--until-ended` once no
 operation is unfinished. Effects are rows of the table `marks`; what a step does outside the database goes to DATA/work.
@@ -37,6 +38,7 @@ def mark(db: Transaction, context: OperationContext, text: str) -> None:
 
 
 def journal(context: OperationContext, text: str) -> None:
+    """A line for what happened outside the database."""
     with (context.settings.data_folder / "work").open("a") as file:
         file.write(text + "\n")
 
@@ -93,12 +95,17 @@ def clean_up(context: OperationContext) -> None:
 def main() -> None:
     arguments = _arguments()
     data = Path(arguments.data)
-    settings = Settings(data=str(data), database=arguments.database)
+    settings = Settings(
+        data=str(data),
+        database=arguments.database,
+        sqlite_driver=arguments.driver,
+        sweep_seconds=1 if arguments.database else 30,
+    )
     clock = SystemClock()
     database = open_database(settings, clock, UuidSource(clock), KeyStore(settings.key_folder, clock))
     migrate(database.engine)
     database.write_now(lambda db: db.execute(sa.text("CREATE TABLE IF NOT EXISTS marks (operation TEXT, mark TEXT)")))
-    engine = OperationEngine(database, settings, most_recoveries=arguments.most_recoveries)
+    engine = OperationEngine(database, settings, executor=arguments.executor, most_recoveries=arguments.most_recoveries)
     _register(engine)
     engine.start()
     for kind in arguments.request:
@@ -117,6 +124,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("data")
     parser.add_argument("--database", default="")
+    parser.add_argument("--driver", default="sqlite3")
+    parser.add_argument("--executor", default="")
     parser.add_argument("--request", nargs="*", default=[])
     parser.add_argument("--until-ended", action="store_true")
     parser.add_argument("--most-recoveries", type=int, default=50)

@@ -2,16 +2,16 @@
 
 from freehold.operations.model import Progress, State
 from freehold.operations.service import cancel_operation
-from tests.operations.conftest import World, until
+from tests.operations.conftest import Site, until
 
 ALL = ["hide", "rows 0", "rows 1", "rows 2", "rows 3", "file 7", "seal"]
 
 
-def test_an_operation_runs_to_its_end_and_says_how_far_it_is(world: World) -> None:
-    code, (operation_id,) = world.run("--request", "erase", "--until-ended")
-    operation = world.operation(operation_id)
+def test_an_operation_runs_to_its_end_and_says_how_far_it_is(site: Site) -> None:
+    code, (operation_id,) = site.run("--request", "erase", "--until-ended")
+    operation = site.operation(operation_id)
     assert code == 0
-    assert world.marks(operation_id) == ALL
+    assert site.marks(operation_id) == ALL
     assert (operation.state, operation.fence, operation.result) == (State.SUCCEEDED, len(ALL), {"rows": 40})
     assert operation.progress == Progress(4, 4, {"rows": 40})
     assert operation.progress.percent == 100
@@ -19,54 +19,54 @@ def test_an_operation_runs_to_its_end_and_says_how_far_it_is(world: World) -> No
     assert operation.created_at <= operation.ended_at
 
 
-def test_a_refused_step_ends_the_operation_at_once_and_keeps_no_content(world: World) -> None:
-    _, (operation_id,) = world.run("--request", "refused", "--until-ended")
-    operation = world.operation(operation_id)
+def test_a_refused_step_ends_the_operation_at_once_and_keeps_no_content(site: Site) -> None:
+    _, (operation_id,) = site.run("--request", "refused", "--until-ended")
+    operation = site.operation(operation_id)
     assert (operation.state, operation.error_code) == (State.FAILED, "TooOld")
     assert "secret" not in (operation.error_message or "")
-    assert world.marks(operation_id) == ["hide"]
-    assert world.work() == ["clean up Failed"]
+    assert site.marks(operation_id) == ["hide"]
+    assert site.work() == ["clean up Failed"]
 
 
-def test_a_step_that_breaks_is_tried_five_times_then_given_up(world: World) -> None:
-    _, (operation_id,) = world.run("--request", "broken", "--until-ended")
-    operation = world.operation(operation_id)
+def test_a_step_that_breaks_is_tried_five_times_then_given_up(site: Site) -> None:
+    _, (operation_id,) = site.run("--request", "broken", "--until-ended")
+    operation = site.operation(operation_id)
     assert (operation.state, operation.error_code) == (State.FAILED, "RuntimeError")
-    assert world.work() == ["try"] * 5 + ["clean up Failed"]
-    assert world.marks(operation_id) == []
+    assert site.work() == ["try"] * 5 + ["clean up Failed"]
+    assert site.marks(operation_id) == []
 
 
-def test_a_fault_that_passes_leaves_no_trace_in_the_outcome(world: World) -> None:
-    _, (operation_id,) = world.run("--request", "shaky", "--until-ended")
-    operation = world.operation(operation_id)
+def test_a_fault_that_passes_leaves_no_trace_in_the_outcome(site: Site) -> None:
+    _, (operation_id,) = site.run("--request", "shaky", "--until-ended")
+    operation = site.operation(operation_id)
     assert (operation.state, operation.error_code) == (State.SUCCEEDED, None)
-    assert world.work() == ["try"] * 3
-    assert world.marks(operation_id) == ["seal"]
+    assert site.work() == ["try"] * 3
+    assert site.marks(operation_id) == ["seal"]
 
 
-def test_a_cancelled_operation_commits_no_further_step_and_cleans_up(world: World) -> None:
-    (world.data / "hold").touch()
-    process = world.start("--request", "erase")
-    until(lambda: "file" in world.work())
+def test_a_cancelled_operation_commits_no_further_step_and_cleans_up(site: Site) -> None:
+    (site.data / "hold").touch()
+    process = site.start("--request", "erase")
+    until(lambda: "file" in site.work())
     assert process.stdout is not None
     operation_id = process.stdout.readline().strip()
-    database = world.open()
+    database = site.open()
     database.write_now(lambda db: cancel_operation(db, operation_id))
     database.close()
-    until(lambda: "clean up Canceled" in world.work())
-    assert world.stop(process) == 0
-    assert world.operation(operation_id).state is State.CANCELED
-    assert world.marks(operation_id) == ALL[:5]
+    until(lambda: "clean up Canceled" in site.work())
+    assert site.stop(process) == 0
+    assert site.operation(operation_id).state is State.CANCELED
+    assert site.marks(operation_id) == ALL[:5]
 
 
-def test_a_graceful_stop_leaves_the_rest_for_the_next_start(world: World) -> None:
-    (world.data / "hold").touch()
-    process = world.start("--request", "erase")
-    until(lambda: "file" in world.work())
+def test_a_graceful_stop_leaves_the_rest_for_the_next_start(site: Site) -> None:
+    (site.data / "hold").touch()
+    process = site.start("--request", "erase")
+    until(lambda: "file" in site.work())
     assert process.stdout is not None
     operation_id = process.stdout.readline().strip()
-    assert world.stop(process) == 0
-    assert world.operation(operation_id).state is State.RUNNING
-    (world.data / "hold").unlink()
-    assert world.run("--until-ended")[0] == 0
-    assert world.marks(operation_id) == ALL
+    assert site.stop(process) == 0
+    assert site.operation(operation_id).state is State.RUNNING
+    (site.data / "hold").unlink()
+    assert site.run("--until-ended")[0] == 0
+    assert site.marks(operation_id) == ALL

@@ -27,8 +27,7 @@ from freehold.storage.database import Database
 MOST_RECOVERIES = 50
 PACE_SECONDS = 0.1
 TIDY_SECONDS = 0.5
-SWEEP_SECONDS = 20.0
-STALE_SECONDS = 120
+STALE_SWEEPS = 4
 RELAUNCH_SECONDS = 5.0
 LAST_STEP_SECONDS = 10.0
 log = logging.getLogger("freehold.operations")
@@ -57,6 +56,7 @@ class OperationEngine:
         self._active: set[str] = set()
         self._idle = threading.Condition()
         self._ended: set[str] = set()
+        self._is_untidy = True  # the process before this one may have been killed before it tidied
         self._runner = Runner(database, settings, self.kinds, self._stopping)
         self._thread = threading.Thread(target=self._live, name="freehold-operations", daemon=True)
 
@@ -116,30 +116,36 @@ class OperationEngine:
     def _launch(self, system: SystemDatabase | None) -> Workflows | None:
         """Launch, again and again if need be: a full disk or a database that is away may pass."""
         while not self._stopping.is_set():
-            workflows = Workflows(
-                engine=system.engine if system is not None else None,
-                url=self._settings.database or None,
-                executor=self._executor,
-                run_slice=self._run_slice,
-                give_up=self._give_up,
-                most_recoveries=self._most_recoveries,
-            )
+            workflows = self._make_workflows(system)
             try:
                 workflows.launch()
                 return workflows
             except Exception as fault:
                 log.error("operations cannot start yet", extra={"code": type(fault).__name__})
                 workflows.close()
-                self._stopping.wait(RELAUNCH_SECONDS)
+                if system is None or not system.replace_damaged(fault):
+                    self._stopping.wait(RELAUNCH_SECONDS)
         return None
 
+    def _make_workflows(self, system: SystemDatabase | None) -> Workflows:
+        return Workflows(
+            engine=system.engine if system is not None else None,
+            url=self._settings.database or None,
+            executor=self._executor,
+            at_work=self._at_work,
+            run_slice=self._runner.run_slice,
+            give_up=self._runner.give_up,
+            most_recoveries=self._most_recoveries,
+        )
+
     def _serve(self, workflows: Workflows, system: SystemDatabase | None) -> None:
-        next_sweep = time.monotonic()
+        """Sweeps come close together at first: what launching recovers shows only after a moment."""
+        next_sweep, pause = time.monotonic(), 1
         while not self._stopping.is_set():
             if time.monotonic() >= next_sweep:
                 self._guarded(partial(self._sweep, workflows, system))
                 self._running.set()
-                next_sweep = time.monotonic() + SWEEP_SECONDS
+                next_sweep, pause = time.monotonic() + pause, min(2 * pause, self._settings.sweep_seconds)
             operation_id = self._next_request()
             if operation_id is not None:
                 self._guarded(partial(workflows.start, operation_id))
@@ -171,10 +177,11 @@ class OperationEngine:
             self._take_over(workflows, live)
 
     def _take_over(self, workflows: Workflows, live: set[str]) -> None:
+        """Every worker shows at each sweep what it works on. What nobody shows any more was a dead worker's."""
         with self._idle:
             active = list(self._active)
         self._database.write_now(lambda db: queries.touch(db, active))
-        since = STALE_SECONDS * MICROSECONDS
+        since = STALE_SWEEPS * self._settings.sweep_seconds * MICROSECONDS
         stale = self._database.read_now(lambda db: queries.unfinished_ids(db, still_since=db.now() - since))
         for operation_id in stale:
             if operation_id in live:
@@ -184,27 +191,20 @@ class OperationEngine:
         """Forget what has ended. A workflow ends a moment after its last step: what lingers is for the next time."""
         with self._idle:
             ended = set(self._ended)
-        for operation_id in workflows.forget_ended():
+        number, abandoned = workflows.forget_ended()
+        for operation_id in abandoned:
             self._runner.give_up(operation_id, "OperationAbandoned")
         lingering = ended & workflows.live_ids() if ended else ended
-        if system is None or system.wipe():
+        self._is_untidy = self._is_untidy or number > 0
+        if system is not None and self._is_untidy:
+            self._is_untidy = not system.wipe()
+        if not self._is_untidy or system is None:
             with self._idle:
                 self._ended -= ended - lingering
 
-    def _run_slice(self, operation_id: str) -> bool:
-        with self._at_work(operation_id):
-            is_more = self._runner.run_slice(operation_id)
-            if not is_more:
-                self._ended.add(operation_id)
-            return is_more
-
-    def _give_up(self, operation_id: str, code: str) -> None:
-        with self._at_work(operation_id):
-            self._runner.give_up(operation_id, code)
-            self._ended.add(operation_id)
-
     @contextmanager
     def _at_work(self, operation_id: str) -> Iterator[None]:
+        """Around a whole workflow, with its pauses between attempts: as long as it lasts, this process shows it."""
         with self._idle:
             self._active.add(operation_id)
         try:
@@ -212,6 +212,7 @@ class OperationEngine:
         finally:
             with self._idle:
                 self._active.discard(operation_id)
+                self._ended.add(operation_id)
                 self._idle.notify_all()
 
     def _guarded(self, action: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ PRAGMAS = (
     "secure_delete=ON",
     "foreign_keys=ON",
 )
+DAMAGED = ("file is not a database", "disk image is malformed")
 ROWS_LEFT = "SELECT EXISTS (SELECT 1 FROM workflow_status)"
 
 
@@ -43,6 +44,16 @@ class SystemDatabase:
             return busy == 0
         finally:
             connection.close()
+
+    def replace_damaged(self, fault: BaseException) -> bool:
+        """Throw a damaged file away: the operations' own rows say all that is needed. False: it is not damaged."""
+        text = str(fault)
+        if not any(sign in text for sign in DAMAGED):
+            return False
+        self.engine.dispose()
+        for file in self.path.parent.glob(f"{FILE}*"):
+            file.unlink()
+        return True
 
     def close(self) -> None:
         self.engine.dispose()

@@ -9,6 +9,7 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -36,6 +37,7 @@ class Workflows:
         engine: sa.Engine | None,
         url: str | None,
         executor: str,
+        at_work: Callable[[str], AbstractContextManager[None]],
         run_slice: Callable[[str], bool],
         give_up: Callable[[str, str], None],
         most_recoveries: int,
@@ -49,7 +51,7 @@ class Workflows:
         self._spread = engine is None
         DBOS(config=cast("Any", _config(engine, url, executor)))
         self._operate = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=most_recoveries)(
-            _workflow(DBOS, run_slice, give_up)
+            _workflow(DBOS, at_work, run_slice, give_up)
         )
 
     def launch(self) -> None:
@@ -73,13 +75,14 @@ class Workflows:
     def live_ids(self) -> set[str]:
         return {workflow.workflow_id for workflow in self._list(LIVE)}
 
-    def forget_ended(self) -> list[str]:
-        """Delete what has ended. Returns the operations that were recovered too often and must be given up."""
-        abandoned: list[str] = []
+    def forget_ended(self) -> tuple[int, list[str]]:
+        """Delete what has ended: how many, and which operations were recovered too often and must be given up."""
+        number, abandoned = 0, list[str]()
         while ended := self._list(ENDED, limit=LARGEST_PURGE):
             self._dbos.delete_workflows([workflow.workflow_id for workflow in ended])
+            number += len(ended)
             abandoned += [workflow.workflow_id for workflow in ended if workflow.status == ABANDONED]
-        return abandoned
+        return number, abandoned
 
     def close(self) -> None:
         self._dbos.destroy(destroy_registry=True)
@@ -92,23 +95,22 @@ class Workflows:
 
 
 def _workflow(
-    dbos: Any, run_slice: Callable[[str], bool], give_up: Callable[[str, str], None]
+    dbos: Any,
+    at_work: Callable[[str], AbstractContextManager[None]],
+    run_slice: Callable[[str], bool],
+    give_up: Callable[[str, str], None],
 ) -> Callable[[str], None]:
     """Slices until one says that nothing is left. The names and the order of the steps are part of VERSION."""
-    retried = {
-        "retries_allowed": True,
-        "max_attempts": ATTEMPTS,
-        "interval_seconds": 0.5,
-        "backoff_rate": 2.0,
-    }
+    retried = {"retries_allowed": True, "max_attempts": ATTEMPTS, "interval_seconds": 0.5, "backoff_rate": 2.0}
 
     def operate(operation_id: str) -> None:
-        try:
-            while dbos.run_step({"name": "slice", **retried}, run_slice, operation_id):
-                pass
-        except Exception as fault:
-            code = _last_code(fault)
-            dbos.run_step({"name": "give up", **retried}, give_up, operation_id, code)
+        with at_work(operation_id):
+            try:
+                while dbos.run_step({"name": "slice", **retried}, run_slice, operation_id):
+                    pass
+            except Exception as fault:
+                code = _last_code(fault)
+                dbos.run_step({"name": "give up", **retried}, give_up, operation_id, code)
 
     return operate
 

@@ -1,0 +1,69 @@
+"""Operations of a deployment: PostgreSQL, several workers, one of them killed for good."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from freehold.operations.model import State
+from tests.operations.conftest import Site, end, until
+from tests.operations.test_running import ALL
+from tests.postgres import PostgresServer
+
+
+@pytest.fixture
+def site(tmp_path: Path, postgres: PostgresServer) -> Iterator[Site]:
+    made = Site(tmp_path / "data", postgres.make_database())
+    made.data.mkdir()
+    yield made
+    end(made)
+
+
+@pytest.mark.parametrize("moment", ["inside", "after"])
+def test_killed_it_resumes_and_finishes_once(site: Site, moment: str) -> None:
+    code, (operation_id, *_) = site.run("--request", "erase", "--until-ended", fault=f"erase:rows:{moment}")
+    assert code == 137
+    assert site.run("--until-ended")[0] == 0
+    assert site.marks(operation_id) == ALL
+    assert site.operation(operation_id).fence == len(ALL)
+
+
+def test_another_worker_takes_over_from_one_that_never_returns(site: Site) -> None:
+    (site.data / "hold").touch()
+    first = site.start("--executor", "first", "--request", "erase")
+    until(lambda: "file" in site.work())
+    os.kill(first.pid, signal.SIGKILL)
+    assert first.stdout is not None
+    operation_id = first.stdout.readline().strip()
+    (site.data / "hold").unlink()
+    assert site.run("--executor", "second", "--until-ended")[0] == 0
+    assert site.operation(operation_id).state is State.SUCCEEDED
+    assert site.marks(operation_id) == ALL
+
+
+def test_a_worker_that_lives_is_not_robbed(site: Site) -> None:
+    """It holds its step for longer than a dead worker would be given; a second worker only looks on."""
+    (site.data / "hold").touch()
+    first = site.start("--executor", "first", "--request", "erase")
+    until(lambda: "file" in site.work())
+    second = site.start("--executor", "second")
+    with pytest.raises(AssertionError, match="in time"):
+        until(lambda: site.work() != ["file"], patience=8)
+    (site.data / "hold").unlink()
+    assert first.stdout is not None
+    operation_id = first.stdout.readline().strip()
+    until(lambda: site.operation(operation_id).is_ended)
+    assert site.marks(operation_id) == ALL
+    assert [site.stop(process) for process in (first, second)] == [0, 0]
+
+
+def test_nothing_of_an_ended_operation_stays_in_the_engines_tables(site: Site) -> None:
+    _, ids = site.run("--request", "erase", "broken", "--until-ended")
+    with psycopg.connect(site.url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'dbos'").fetchall()
+        text = "\n".join(str(connection.execute(f'TABLE dbos."{name}"').fetchall()) for (name,) in tables)
+    assert tables
+    assert not any(operation_id in text for operation_id in ids)
