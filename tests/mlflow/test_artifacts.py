@@ -138,6 +138,19 @@ def test_folder_is_removed_with_all_below_and_nothing_beside(shared_world: World
     assert _get(shared_world, f"{root}/ab").status_code == 404
 
 
+def test_folders_that_differ_in_case_are_two(shared_world: World, root: str) -> None:
+    for name in ("A/1", "a/1", "a_/1", "ab/1"):
+        _put(shared_world, f"{root}/{name}", name.encode())
+    run_id = root.split("/")[1]
+    below = shared_world.mlflow("GET", "artifacts/list", {"run_id": run_id, "path": "A"})
+    assert [file["path"] for file in below["files"]] == ["A/1"]
+    shared_world.request("DELETE", f"{STORE}/{root}/A", shared_world.alice)
+    shared_world.request("DELETE", f"{STORE}/{root}/a_", shared_world.alice)
+    listed = shared_world.mlflow("GET", "artifacts/list", {"run_id": run_id})
+    assert [file["path"] for file in listed["files"]] == ["a", "ab"]
+    assert _get(shared_world, f"{root}/a/1").content == b"a/1"
+
+
 def test_paths_that_name_no_run_are_not_found(shared_world: World, root: str) -> None:
     experiment, run_id, _ = root.split("/")
     for path in (

@@ -66,6 +66,21 @@ def matches(
     return column.op("GLOB", is_comparison=True, return_type=sa.Boolean())(_as_glob(pattern))
 
 
+def begins_with(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
+    """As a range of the binary order, which an index serves; LIKE would fold case on SQLite."""
+    end = _successor(prefix)
+    return sa.and_(column >= prefix, column < end if end else sa.true())
+
+
+def _successor(prefix: str) -> str:
+    """The first text behind all that begin with `prefix`; empty where there is none."""
+    head = prefix.rstrip("\U0010ffff")
+    if not head:
+        return ""
+    after = ord(head[-1]) + 1
+    return head[:-1] + chr(0xE000 if 0xD800 <= after <= 0xDFFF else after)
+
+
 def _as_glob(pattern: str) -> str:
     signs = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
     return "".join(signs.get(character, character) for character in pattern)

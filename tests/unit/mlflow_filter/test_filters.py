@@ -132,9 +132,7 @@ def test_ordering_is_understood(text: str, field: Field, descending: bool) -> No
     assert parse_orderings([text], RUNS) == (Ordering(field, descending),)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "metrics.a sideways", "metrics.a, metrics.b", "nothing", "metrics.a DESC x"]
-)
+@pytest.mark.parametrize("text", ["", "metrics.a sideways", "metrics.a, metrics.b", "nothing", "metrics.a DESC x"])
 def test_bad_ordering_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         parse_orderings([text], RUNS)

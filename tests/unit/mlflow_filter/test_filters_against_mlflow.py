@@ -12,9 +12,9 @@ from freehold.kit.filters import parse_filter
 from freehold.kit.problems import Invalid
 
 KEYS = st.sampled_from(["loss", "`val loss`", '"val-loss"', "mlflow.runName", "`a.b/c`", "x1"])
-TEXTS = st.text(
-    st.characters(codec="utf-8", exclude_characters="'\"\\`\0", exclude_categories=["C", "Z"])
-).map(lambda text: f"'{text}'")
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="'\"\\`\0", exclude_categories=["C", "Z"])).map(
+    lambda text: f"'{text}'"
+)
 NUMBERS = st.one_of(
     st.integers(-(10**12), 10**12).map(str),
     st.floats(0.001, 1000).map(lambda number: f"{number:.6f}"),

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from freehold.records.artifacts import Artifact, ArtifactBlock, ObjectLedgerEntry, StoredObject
 from freehold.records.runs import Run
-from freehold.storage.portable import upsert
+from freehold.storage.portable import begins_with, upsert
 from freehold.storage.transaction import Transaction
 
 _a, _o, _b, _g = Artifact.c, StoredObject.c, ArtifactBlock.c, ObjectLedgerEntry.c
@@ -35,8 +35,7 @@ def list_below(
             _a.origin == origin,
             _a.container == container,
             _a.path > after,
-            _a.path.startswith(prefix, autoescape=True) if prefix else sa.true(),
-            _a.path >= prefix,
+            begins_with(_a.path, prefix),
         )
         .order_by(_a.path)
         .limit(limit)
