@@ -1,6 +1,7 @@
 """Who speaks: the bearer token of a request."""
 
 import ipaddress
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -20,13 +21,14 @@ async def authenticate(request: Request, services: Services) -> Actor:
 
 def require_private_channel(request: Request) -> None:
     """Raises Forbidden where a token or a secret crossed a network in clear: whoever listened has it now."""
-    if request.scope["scheme"] == "http" and not _is_loopback(request):
+    if request.scope["scheme"] == "http" and not (request.client and _is_loopback(request.client.host)):
         message = "Tokens are accepted over plain HTTP from this machine only. Use HTTPS, and ask for a new token."
         raise Forbidden("InsecureTransport", message)
 
 
-def _is_loopback(request: Request) -> bool:
+@lru_cache(maxsize=1_024)
+def _is_loopback(host: str) -> bool:
     try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -26,17 +26,23 @@ T = TypeVar("T")
 class Call:
     """One request, let in: what a handler works with."""
 
-    __slots__ = ("_actor", "_workspace", "actions", "params", "request", "request_id", "route", "services")
+    __slots__ = ("_actor", "_request_id", "_workspace", "actions", "params", "request", "route", "services")
 
     def __init__(self, request: Request, services: Services, route: Route, params: dict[str, str]) -> None:
         self.request = request
         self.services = services
         self.route = route
         self.params = params
-        self.request_id = services.ids.new_id()
+        self._request_id = ""
         self.actions: frozenset[Action] = frozenset()
         self._actor: Actor | None = None
         self._workspace: WorkspaceRef | None = None
+
+    @property
+    def request_id(self) -> str:
+        """Made when first asked for: most requests never need it."""
+        self._request_id = self._request_id or self.services.ids.new_id()
+        return self._request_id
 
     @property
     def actor(self) -> Actor:
