@@ -31,6 +31,7 @@ from freehold.records.catalogue import Record
 from freehold.records.containers import Workspace
 from freehold.records.rules import LinkKind, Scope
 from freehold.storage.blobs import open_objects
+from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
 
 KIND = "erase"
@@ -58,13 +59,35 @@ def request_erasure(
     allow(db, actor, Action.ERASE, workspace)
     plan = plan_erasure(db, workspace, scope, root_id)
     _check(plan, plan_digest)
+    operation = _begin(db, operations, actor, workspace, plan, forget_days)
+    note_interaction(db, actor, workspace.workspace_id, f"erase {scope.value}")
+    return operation
+
+
+def request_again(
+    db: Transaction, operations: Operations, workspace: WorkspaceRef, scope: Scope, root_id: str | None
+) -> Operation:
+    """Erase what the forget list names and a restored backup brought back. Nobody asks, nothing may refuse."""
+    return _begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id), 0)
+
+
+def _begin(
+    db: Transaction,
+    operations: Operations,
+    actor: Actor | None,
+    workspace: WorkspaceRef,
+    plan: ErasePlan,
+    forget_days: int,
+) -> Operation:
+    """Hide, withdraw copies, forget the ids, and leave the rest to the engine. `forget_days` 0: listed already."""
+    scope = plan.target.scope
     _hide(db, plan.target)
     reach = Reach(plan.target)
     copies.withdraw(db, reach)
-    _forget(db, reach, workspace, forget_days)
+    if forget_days:
+        _forget(db, reach, workspace, forget_days)
     target_id = name_target(db, plan.target)
     record(db, actor, workspace.workspace_id, f"{scope.value} erasure requested", target_id)
-    note_interaction(db, actor, workspace.workspace_id, f"erase {scope.value}")
     return request_operation(
         db,
         operations,
@@ -72,7 +95,7 @@ def request_erasure(
         target_id=target_id,
         scope=scope.value,
         options={"plan": plan.digest, "root": plan.root_digest},
-        requested_by=actor.person_row,
+        requested_by=actor.person_row if actor else None,
         can_cancel=False,
     )
 
@@ -108,7 +131,7 @@ def _forget(db: Transaction, reach: Reach, workspace: WorkspaceRef, days: int) -
 
 
 def _collect(context: OperationContext) -> None:
-    sealed = _sealed(context)
+    sealed = _sealed(context, _keys(context))
     target = context.read(lambda db: find_target(db, context.operation.target_id))
     if target is None:
         return  # rows have begun to go, so the evidence was saved before
@@ -147,7 +170,7 @@ def _facts(db: Transaction, reach: Reach) -> tuple[int, str]:
 
 
 def _remove_copies(context: OperationContext) -> Reach:
-    reach = Reach(_evidence(context).target)
+    reach = Reach(_evidence(context, _keys(context)).target)
     copies.remove_files(context.settings, context.read(lambda db: copies.covering(db, reach)))
     return reach
 
@@ -161,7 +184,7 @@ def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
 
 
 def _plan_rows(context: OperationContext) -> Reach:
-    return Reach(_evidence(context).target)
+    return Reach(_evidence(context, _keys(context)).target)
 
 
 def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
@@ -246,11 +269,11 @@ def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
 
 
 def _verify(context: OperationContext) -> proof.Proof:
-    return proof.prove(context, _evidence(context))
+    return proof.prove(context, _evidence(context, _keys(context)))
 
 
 def _verified(db: Transaction, context: OperationContext) -> Turn:
-    evidence, found = _evidence(context), context.found
+    evidence, found = _evidence(context, db.keys), context.found
     statement = certificate.statement_of_erasure(db, context.operation, evidence, found)
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
     if evidence.scope is not Scope.WORKSPACE:
@@ -260,7 +283,7 @@ def _verified(db: Transaction, context: OperationContext) -> Turn:
 
 
 def _close(context: OperationContext) -> None:
-    _sealed(context).destroy()
+    _sealed(context, _keys(context)).destroy()
 
 
 def _closed(db: Transaction, context: OperationContext) -> Turn:
@@ -275,13 +298,17 @@ def _add(context: OperationContext, name: str, number: int) -> Progress:
     return Progress(old.done + number, old.total, counts)
 
 
-def _sealed(context: OperationContext) -> SealedEvidence:
-    keys = context.read(lambda db: db.keys)
+def _sealed(context: OperationContext, keys: KeyStore) -> SealedEvidence:
     return SealedEvidence(context.settings.key_folder, keys, context.operation.operation_id)
 
 
-def _evidence(context: OperationContext) -> Evidence:
-    found = _sealed(context).load()
+def _keys(context: OperationContext) -> KeyStore:
+    """For a step's `work` only: an effect runs on the writer's thread, which must never wait for a reader."""
+    return context.read(lambda db: db.keys)
+
+
+def _evidence(context: OperationContext, keys: KeyStore) -> Evidence:
+    found = _sealed(context, keys).load()
     if found is None:
         message = "The evidence of this erasure is missing, so nothing can be proved. Restore the key folder."
         raise Problem("EvidenceMissing", message)

@@ -7,7 +7,6 @@ database itself, which this server cannot read: there the level is *erased, logi
 
 import base64
 import logging
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from freehold.lifecycle.copies import FOLDERS, remove_files
 from freehold.lifecycle.evidence import Evidence
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.selection import key_of
+from freehold.lifecycle.shared import SharedWork
 from freehold.operations.steps import OperationContext
 from freehold.records.catalogue import catalogue
 from freehold.records.rules import LinkKind
@@ -36,7 +36,8 @@ POSTGRES_KEEPS = (
     "the server log, where it records statements",
 )
 log = logging.getLogger("freehold.proof")
-_one_at_a_time = threading.Lock()
+LOG_PATIENCE = 120
+"""Seconds."""
 
 
 class NotErased(Problem):
@@ -53,29 +54,52 @@ class Proof:
     verified_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a sweep saw, for one of its erasures."""
+
+    stores: list[dict[str, Any]]
+    scan: dict[str, Any]
+
+
+_sweeps: SharedWork[Evidence, Checked] = SharedWork()
+
+
 def prove(context: OperationContext, evidence: Evidence) -> Proof:
-    """Raises NotErased while anything is left, Unavailable where a reader would not leave."""
-    with _one_at_a_time:
-        context.read(lambda db: _refuse_leftovers(db, evidence))
-        _remove_strays(context)
-        stores = [_clean_database(context, evidence)]
-        scan = dict(context.run_child("search", _job(evidence)))
-        if _remove_unowned(context, scan["residue_in"]):
-            scan = dict(context.run_child("search", _job(evidence)))
-    _refuse_residue(scan)
+    """Raises NotErased while anything is left; Unavailable where the search could not be made."""
+    context.read(lambda db: _refuse_leftovers(db, evidence))
+    checked = _sweeps.ask(evidence, lambda waiting: _sweep(context, waiting))
+    _refuse_residue(checked.scan)
+    lowest = VERIFIED if all(store["level"] == VERIFIED for store in checked.stores) else LOGICALLY
+    return Proof(lowest, checked.stores, checked.scan, context.read(lambda db: db.now()))
+
+
+def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
+    """Clean, then search, once for all erasures that wait."""
+    _remove_strays(context)
+    stores = [_clean_database(context, waiting)]
+    job = _job(waiting)
+    found = context.run_child("search", job)
+    if _remove_unowned(context, found["residue_in"]):
+        found = context.run_child("search", job)
     stores += [
         {"store": "objects", "level": VERIFIED},
         {"store": "exports, spools, logs and temporary files", "level": VERIFIED},
     ]
-    lowest = VERIFIED if all(store["level"] == VERIFIED for store in stores) else LOGICALLY
-    return Proof(lowest, stores, scan, context.read(lambda db: db.now()))
+    common = {name: value for name, value in found.items() if name != "erasures"} | {"erasures": len(waiting)}
+    return [Checked(stores, common | counts) for counts in found["erasures"]]
 
 
-def _job(evidence: Evidence) -> dict[str, Any]:
+def _job(waiting: list[Evidence]) -> dict[str, Any]:
     return {
-        "ids": [base64.b64encode(value).decode() for value in evidence.ids],
-        "values": [base64.b64encode(value).decode() for value in evidence.values],
-        "born_at": evidence.born_at,
+        "erasures": [
+            {
+                "ids": [base64.b64encode(value).decode() for value in evidence.ids],
+                "values": [base64.b64encode(value).decode() for value in evidence.values],
+            }
+            for evidence in waiting
+        ],
+        "born_at": min(evidence.born_at for evidence in waiting),
     }
 
 
@@ -105,19 +129,20 @@ def _claimed(db: Transaction) -> set[str]:
     return claimed
 
 
-def _clean_database(context: OperationContext, evidence: Evidence) -> dict[str, Any]:
+def _clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[str, Any]:
     database = context.database
     if isinstance(database, SqliteDatabase):
         database.exclusively(_rewrite)
+        _empty_log(context, database)
         return {"store": "SQLite database and its log", "level": VERIFIED}
     assert isinstance(database, PostgresDatabase)
-    _vacuum(database, Reach(evidence.target))
+    _vacuum(database, {each.table.name for evidence in waiting for each in Reach(evidence.target).records()})
     return {"store": "PostgreSQL", "level": LOGICALLY, "what_stays": list(POSTGRES_KEEPS)}
 
 
 def _rewrite(raw: Any) -> None:
     """secure_delete zeroes what a delete frees, but not the copies that page splits leave: VACUUM writes the
-    file anew. Then the log is emptied, which a reader would prevent."""
+    file anew."""
     if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
         raise NotErased("DanglingLinks", "A row refers to a row that is gone. Look at the server's log.")
     raw.execute("PRAGMA temp_store=FILE")  # in memory it would take as much as the database has bytes
@@ -125,17 +150,34 @@ def _rewrite(raw: Any) -> None:
         raw.execute("VACUUM")
     finally:
         raw.execute("PRAGMA temp_store=MEMORY")
-    busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    if busy:
-        raise NotErased("LogInUse", "Another process reads the database, so its log cannot be emptied. Stop it.")
 
 
-def _vacuum(database: PostgresDatabase, reach: Reach) -> None:
+def _empty_log(context: OperationContext, database: SqliteDatabase) -> None:
+    """A reader in another process (an export's snapshot) prevents it: wait for it, while writers go on."""
+    for _ in range(LOG_PATIENCE):
+        if database.exclusively(_truncate):
+            return
+        context.stopping.wait(1.0)
+        context.check()
+    raise NotErased("LogInUse", "Another process reads the database, so its log cannot be emptied. Stop it.")
+
+
+def _truncate(raw: Any) -> bool:
+    """Not the usual busy timeout: it would hold every writer up."""
+    before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+    raw.execute("PRAGMA busy_timeout=200")
+    try:
+        return bool(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={int(before)}")
+
+
+def _vacuum(database: PostgresDatabase, tables: set[str]) -> None:
     """What can be had without locking others out. Names come from the catalogue."""
     with database.engine.connect() as connection:
         plain = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for record in reach.records():
-            plain.exec_driver_sql(f'VACUUM (INDEX_CLEANUP ON, ANALYZE) "{record.table.name}"')
+        for table in sorted(tables):
+            plain.exec_driver_sql(f'VACUUM (INDEX_CLEANUP ON, ANALYZE) "{table}"')
 
 
 def _remove_unowned(context: OperationContext, places: list[str]) -> bool:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
+from freehold.lifecycle.scan import ENCODINGS, Scanner, self_test
 from freehold.records.catalogue import catalogue
 from freehold.records.places import place_of
 from freehold.records.rules import Container, LinkKind, Retained
@@ -32,8 +32,8 @@ class Seen:
     """What the pass over the live rows knows."""
 
     mentions: set[int] = field(default_factory=set)
-    leaks: list[str] = field(default_factory=list)
-    """Tables that promise to hold no id, and hold one that is erased."""
+    leaks: dict[int, set[str]] = field(default_factory=dict)
+    """Erased id → tables that promise to hold no id, and hold this one."""
     owned: dict[str, int] = field(default_factory=dict)
     """Object key → when it was made, of objects that a row owns."""
     exports: set[str] = field(default_factory=set)
@@ -41,40 +41,61 @@ class Seen:
 
 
 def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
-    """The task of `freehold.worker`. See `_report` for what it answers: counts, places, no content."""
+    """The task of `freehold.worker`: one search for several erasures. Answers with counts and places, no content.
+
+    job: {"erasures": [{"ids": [base64], "values": [base64]}], "born_at": microseconds UTC of the oldest thing}.
+    """
     settings: Settings = bench.settings
-    ids, values = ([base64.b64decode(text) for text in job[name]] for name in ("ids", "values"))
-    scanner = Scanner([*ids, *values])
+    needles, ids = _needles(job["erasures"])
+    scanner = Scanner(needles)
     plants = self_test(scanner)
     with closing(_connect(settings)) as rows:
-        seen = _search_rows(rows, scanner, len(ids))
+        seen = _search_rows(rows, scanner, ids)
         _know_owners(rows, seen)
     others, ours = _split(settings, seen, job["born_at"])
-    mentioned = scanner.scan_files(others)
-    asked = [number for number in range(len(ids) + len(values)) if number not in seen.mentions | mentioned.needles_hit]
-    needles = [*ids, *values]
-    final = Scanner([needles[number] for number in asked])
-    found = final.scan_files(ours, on_progress=_every(bench))
-    return _report(settings, seen, mentioned, found, plants, len(needles), len(asked))
-
-
-def _report(
-    settings: Settings, seen: Seen, mentioned: Findings, found: Findings, plants: int, needles: int, asked: int
-) -> dict[str, Any]:
-    residue = sorted({Path(hit.source.split("!")[0]) for hit in found.hits})
+    elsewhere = scanner.scan_files(others)
+    mentioned = seen.mentions | elsewhere.needles_hit
+    asked = [number for number in range(len(needles)) if number not in mentioned]
+    found = Scanner([needles[number] for number in asked]).scan_files(ours, on_progress=_every(bench))
+    hit = {asked[number] for number in found.needles_hit if number < len(asked)}
     return {
-        "needles": needles,
-        "needles_searched": asked,
-        "mentions": len(seen.mentions | mentioned.needles_hit),
         "encodings": len(ENCODINGS),
         "self_test": plants,
-        "files": found.files + mentioned.files,
-        "bytes_scanned": found.bytes_scanned + mentioned.bytes_scanned,
-        "bytes_decoded": found.bytes_decoded + mentioned.bytes_decoded,
+        "files": found.files + elsewhere.files,
+        "bytes_scanned": found.bytes_scanned + elsewhere.bytes_scanned,
+        "bytes_decoded": found.bytes_decoded + elsewhere.bytes_decoded,
         "unopened": len(found.unopened),
-        "leaks": sorted(set(seen.leaks)),
-        "residue": found.hit_count,
-        "residue_in": [_told(settings, path) for path in residue[:_RESIDUE_TOLD]],
+        "residue_in": sorted({_told(settings, Path(hit.source.split("!")[0])) for hit in found.hits})[:_RESIDUE_TOLD],
+        "erasures": [_counts(numbers, mentioned, hit, seen.leaks) for numbers in _numbers(job["erasures"])],
+    }
+
+
+def _needles(erasures: list[Mapping[str, list[str]]]) -> tuple[list[bytes], set[int]]:
+    """All needles one after the other, and which of them are ids."""
+    needles: list[bytes] = []
+    ids: set[int] = set()
+    for erasure in erasures:
+        ids |= set(range(len(needles), len(needles) + len(erasure["ids"])))
+        needles += [base64.b64decode(text) for text in (*erasure["ids"], *erasure["values"])]
+    return needles, ids
+
+
+def _numbers(erasures: list[Mapping[str, list[str]]]) -> Iterator[range]:
+    """The numbers of each erasure's needles."""
+    at = 0
+    for erasure in erasures:
+        size = len(erasure["ids"]) + len(erasure["values"])
+        yield range(at, at + size)
+        at += size
+
+
+def _counts(numbers: range, mentioned: set[int], hit: set[int], leaks: dict[int, set[str]]) -> dict[str, Any]:
+    mine = set(numbers)
+    return {
+        "needles": len(mine),
+        "mentions": len(mine & mentioned),
+        "residue": len(mine & hit),
+        "leaks": sorted({table for number in mine & leaks.keys() for table in leaks[number]}),
     }
 
 
@@ -148,7 +169,7 @@ def _is_searched(settings: Settings, path: Path) -> bool:
 # ---- rows
 
 
-def _search_rows(rows: "Rows", scanner: Scanner, ids: int) -> Seen:
+def _search_rows(rows: "Rows", scanner: Scanner, ids: set[int]) -> Seen:
     """Each table for itself, so that no snapshot lasts. The schema's own text counts as live."""
     seen = Seen()
     silent = {
@@ -160,8 +181,8 @@ def _search_rows(rows: "Rows", scanner: Scanner, ids: int) -> Seen:
     for table, columns in rows.tables():
         hit = scanner.scan_pieces(table, rows.content(table, columns)).needles_hit
         seen.mentions |= hit
-        if table in silent and any(number < ids for number in hit):
-            seen.leaks.append(table)
+        for number in hit & ids if table in silent else ():
+            seen.leaks.setdefault(number, set()).add(table)
     return seen
 
 
