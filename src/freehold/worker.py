@@ -28,7 +28,7 @@ LOST_PARENT = 3
 
 # Task names and where their functions are; imported only when asked for, because some need pyarrow.
 TASKS: dict[str, str] = {
-    "export": "freehold.lifecycle.export_task:write_bag",
+    "export": "freehold.lifecycle.export_task:run",
     "search": "freehold.lifecycle.search:search",
 }
 

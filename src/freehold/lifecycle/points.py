@@ -20,9 +20,9 @@ from freehold.storage.metrics import MetricColumns, decode_segment
 CODECS: dict[str, Callable[[bytes], MetricColumns]] = {"metric_segment": decode_segment}
 """What the catalogue's `Decoded(codec=…)` may name."""
 
-POINTS_IN_MEMORY = 1 << 20
-POINTS_IN_GROUP = 1 << 18
-GROUPS_IN_PART = 16
+POINTS_IN_MEMORY = 1 << 18
+POINTS_IN_GROUP = 1 << 17
+GROUPS_IN_PART = 32
 POINTS_IN_PART = POINTS_IN_GROUP * GROUPS_IN_PART
 
 PARQUET: dict[str, Any] = {
@@ -66,12 +66,12 @@ def sorted_points(parts: Iterable[MetricColumns], scratch: Path, limit: int = PO
             if size >= limit:
                 spills.append(_Spill(_joined(held), scratch, stack))
                 held, size = [], 0
-        if not spills:
-            if held:
-                yield _joined(held)
-            return
-        if held:
-            spills.append(_Spill(_joined(held), scratch, stack))
+        rest = _joined(held) if held else None
+        held = []  # freed before the reader works on what is given
+        if rest is not None and spills:
+            spills.append(_Spill(rest, scratch, stack))
+        elif rest is not None:
+            yield rest
         yield from _merged(spills, limit)
 
 
