@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from freehold.domain.artifacts.queries import doom_unfinished
 from freehold.domain.artifacts.transfer import reap
 from freehold.domain.metrics import compaction, queries
 from freehold.kit.clock import Clock
@@ -35,6 +36,9 @@ class Sweeper:
         self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
 
     def start(self) -> None:
+        """Call before the first request: uploads that a killed server left are given up here, not tomorrow."""
+        if self._settings.is_embedded:
+            self._database.write_now(doom_unfinished)
         self._thread.start()
 
     def stop(self) -> None:

@@ -130,9 +130,11 @@ class ObjectStore:
                 os.close(handle)
 
     def _unlink(self, keys: Iterable[str]) -> None:
+        """With what a killed upload left beside it: object_store writes `<key>#1` and renames it at the end."""
         assert self.folder is not None
         for key in keys:
             (self.folder / key).unlink(missing_ok=True)
+            (self.folder / f"{key}#1").unlink(missing_ok=True)
 
     def _delete_one(self, key: str) -> None:
         try:

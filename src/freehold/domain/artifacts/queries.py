@@ -72,6 +72,12 @@ def doom(db: Transaction, object_keys: list[str]) -> None:
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def doom_unfinished(db: Transaction) -> None:
+    """For a server that starts alone on its database: whoever began these uploads is dead."""
+    db.execute(ObjectLedgerEntry.table.update().where(_g.doomed_at.is_(None)).values(doomed_at=db.now()))
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def ledger_keys(db: Transaction, *, older_than: int, limit: int) -> list[str]:
     """Keys that nothing owns: doomed ones, and uploads begun before `older_than` that never ended."""
     stale = sa.or_(_g.doomed_at.is_not(None), _g.created_at < older_than)
