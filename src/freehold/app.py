@@ -7,8 +7,10 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from io import TextIOWrapper
+from pathlib import Path
 
 import msgspec
 import uvicorn
@@ -26,15 +28,20 @@ from freehold.api.routing import Facade
 from freehold.api.services import Services
 from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.verifier import TokenVerifier, own_hosts
+from freehold.domain.forgetting.service import reconcile
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.logs import set_up_logs
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
+from freehold.lifecycle.replay import erase_returned
 from freehold.lifecycle.sweeps import Sweeper
 from freehold.operations.engine import OperationEngine
+from freehold.operations.model import Operation
+from freehold.operations.service import get_operation
 from freehold.operations.steps import Kind
 from freehold.settings import Settings
+from freehold.storage.backup import check_backup, put_back
 from freehold.storage.blobs import open_objects
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
@@ -42,6 +49,7 @@ from freehold.storage.migrations import migrate
 
 log = logging.getLogger("freehold.app")
 STOP_SECONDS = 10
+LOOK_SECONDS = 0.1
 LOCK_FILE = "server.lock"
 
 
@@ -66,6 +74,7 @@ def build_services(settings: Settings) -> Services:
     database = open_database(settings, clock, ids, keys)
     migrate(database.engine)
     database.write_now(bootstrap)
+    database.write_now(reconcile)
     return Services(
         settings=settings,
         clock=clock,
@@ -122,15 +131,46 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
+def restore(settings: Settings, backup: Path) -> list[Operation]:
+    """Put a backup into an empty data folder and erase again what was erased since; those erasures, ended.
+
+    Nobody is served meanwhile. Raises Problem where the backup does not hold or data is there already.
+    """
+    check_backup(backup)
+    put_back(settings, backup)
+    with only_server(settings):
+        services = build_services(settings)
+        engine = _engine(services)
+        try:
+            begun = services.database.write_now(lambda db: erase_returned(db, engine))
+            engine.start()
+            return [_ended(services, operation.operation_id) for operation in begun]
+        finally:
+            engine.stop()
+            services.database.close()
+
+
+def _ended(services: Services, operation_id: str) -> Operation:
+    while True:
+        operation = services.database.read_now(lambda db: get_operation(db, operation_id))
+        if operation.is_ended:
+            return operation
+        time.sleep(LOOK_SECONDS)
+
+
+def _engine(services: Services) -> OperationEngine:
+    engine = OperationEngine(services.database, services.settings)
+    for kind in operation_kinds():
+        engine.register(kind.name, kind.steps, clean_up=kind.clean_up)
+    return engine
+
+
 async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, secure: socket.socket) -> None:
     services = build_services(settings)
     host = settings.public_host or settings.host
     services.public_url = f"https://{host}:{secure.getsockname()[1]}"
     listeners = [_listener(services, plain, is_secure=False), _listener(services, secure, is_secure=True)]
-    engine = OperationEngine(services.database, settings)
-    for kind in operation_kinds():
-        engine.register(kind.name, kind.steps, clean_up=kind.clean_up)
-    services.engine = engine
+    engine = services.engine = _engine(services)
     sweeper = Sweeper(services.database, services.objects, services.clock, settings)
     _stop_on_signals(listeners)
     _announce(lock, plain, secure)

@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from freehold.cli import lifecycle, local, watching
+from freehold.cli import backups, lifecycle, local, watching
 from freehold.cli.demo.flow import demo
 from freehold.cli.printing import Failure, fail
 from freehold.client import FreeholdError
@@ -21,6 +21,7 @@ app = typer.Typer(
 local.register(app)
 lifecycle.register(app)
 watching.register(app)
+backups.register(app)
 app.command()(demo)
 
 

@@ -40,8 +40,16 @@ async def start(call: Call) -> Response:
         return reply(plan.as_document())
 
     def make(db: Transaction) -> Operation:
-        engine, digest = call.services.engine, wanted.plan_digest
-        return request_erasure(db, engine, call.actor, call.workspace, scope, wanted.id, plan_digest=digest)
+        return request_erasure(
+            db,
+            call.services.engine,
+            call.actor,
+            call.workspace,
+            scope,
+            wanted.id,
+            plan_digest=wanted.plan_digest,
+            forget_days=call.services.settings.forget_days,
+        )
 
     operation = await once(call, raw, make)
     headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}

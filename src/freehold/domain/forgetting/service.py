@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from freehold.domain.forgetting import queries
 from freehold.kit.problems import NotFound
+from freehold.storage import forget_journal
 from freehold.storage.transaction import Transaction
 
 
@@ -12,6 +13,23 @@ def forget(db: Transaction, kind: str, container: str, ids: Iterable[str], *, ex
     keys = db.keys.forgotten
     digests = [keys.digest(kind, container, each) for each in ids]
     queries.add(db, digests, key_id=keys.key_id, expires_at=expires_at)
+    folder = db.keys.path
+    db.after_commit(lambda: forget_journal.append(folder, [(digest, expires_at) for digest in digests]))
+
+
+def reconcile(db: Transaction) -> int:
+    """At every start: the list and its journal beside the keys hold the same; how many the journal brought.
+
+    It brings some after a restore, and lacks some when the server died between a commit and the journal.
+    """
+    standing = dict(queries.list_living(db))
+    now = db.now()
+    brought = [(d, e) for d, e in forget_journal.read(db.keys.path) if d not in standing and e > now]
+    for digest, expires_at in brought:
+        queries.add(db, [digest], key_id=db.keys.forgotten.key_id, expires_at=expires_at)
+    folder, entries = db.keys.path, list(standing.items())
+    db.after_commit(lambda: forget_journal.append(folder, entries))
+    return len(brought)
 
 
 def is_forgotten(db: Transaction, kind: str, container: str, id_: str) -> bool:

@@ -1,0 +1,70 @@
+"""Commands of backup and restore. The keys are never part of a backup: keep their folder by itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.progress import Progress
+
+from freehold.cli.connection import AsJson, Data, settings_of
+from freehold.cli.printing import Failure, console, errors, human_bytes, print_json
+from freehold.kit.clock import SystemClock
+from freehold.kit.problems import Problem
+
+Keys = Annotated[str | None, typer.Option("--keys", help="Folder of the keys, if it is not in the data folder.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(backup)
+    app.command()(restore)
+
+
+def backup(
+    to: Annotated[Path, typer.Argument(help="New folder for the backup.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the data while the server goes on. The keys stay apart: without them a backup cannot be restored."""
+    from freehold.storage.backup import back_up
+
+    settings = settings_of(data)
+    try:
+        with Progress(console=errors, transient=True, disable=as_json) as bar:
+            task = bar.add_task("objects", total=None)
+            mark = back_up(settings, to, SystemClock(), lambda size: bar.advance(task, size))
+    except Problem as fault:
+        raise Failure(fault.code, fault.message) from None
+    if as_json:
+        print_json(msgspec.to_builtins(mark))
+        return
+    console.print(f"[green]✓[/] {to} · {mark.objects} objects, {human_bytes(mark.object_bytes)}")
+    console.print(
+        f"  Not in it, on purpose: the keys in {settings.key_folder}. Keep a copy of the newest ones elsewhere."
+    )
+
+
+def restore(
+    backup: Annotated[Path, typer.Argument(help="Folder of a backup.")],
+    data: Data = None,
+    keys: Keys = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup into a new data folder. What was erased since is erased again before anybody is served."""
+    from freehold.app import restore as put_back
+
+    settings = settings_of(data, keys=keys)
+    if not settings.key_folder.is_dir():
+        message = f"There are no keys in {settings.key_folder}. Name the server's newest key folder with --keys."
+        raise Failure("NoKeys", message, 2)
+    try:
+        erased = put_back(settings, backup)
+    except Problem as fault:
+        raise Failure(fault.code, fault.message) from None
+    failed = [each for each in erased if each.state != "Succeeded"]
+    if as_json:
+        print_json({"erased_again": len(erased), "failed": [each.operation_id for each in failed]})
+    else:
+        console.print(f"[green]✓[/] restored into {settings.data_folder} · erased again: {len(erased)}")
+    if failed:
+        raise Failure("NotErasedAgain", f"{len(failed)} erasures did not end well: see `freehold operations`.")

@@ -1,0 +1,37 @@
+"""Rows of the forget list: keyed digests, without a workspace, for what they stand for is gone."""
+
+import sqlalchemy as sa
+
+from freehold.records.lifecycle import ForgottenId
+from freehold.storage.portable import Prepared, upsert
+from freehold.storage.transaction import Transaction
+
+ROWS_AT_ONCE = 1_000
+_find = Prepared(
+    lambda _: sa.select(ForgottenId.c.row_id).where(
+        ForgottenId.c.digest == sa.bindparam("digest"), ForgottenId.c.expires_at > sa.bindparam("now")
+    )
+)
+
+
+# allow-workspace: because a digest covers its container
+def is_listed(db: Transaction, digest: bytes) -> bool:
+    return _find.one(db.connection, {"digest": digest, "now": db.now()}) is not None
+
+
+# allow-workspace: because a digest covers its container
+def add(db: Transaction, digests: list[bytes], *, key_id: str, expires_at: int) -> None:
+    """A digest that stands already keeps its time."""
+    now = db.now()
+    rows = [{"digest": each, "key_id": key_id, "created_at": now, "expires_at": expires_at} for each in digests]
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        insert = upsert(db.connection, ForgottenId.table).on_conflict_do_nothing()
+        db.execute(insert, rows[start : start + ROWS_AT_ONCE])
+
+
+# allow-workspace: because a digest covers its container
+def list_living(db: Transaction) -> list[tuple[bytes, int]]:
+    """(digest, expiry) of all that has not expired, oldest first."""
+    c = ForgottenId.c
+    found = sa.select(c.digest, c.expires_at).where(c.expires_at > db.now()).order_by(c.row_id)
+    return [(row.digest, row.expires_at) for row in db.execute(found)]

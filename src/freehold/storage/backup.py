@@ -1,0 +1,170 @@
+"""An online backup of the data: one consistent database file and the objects that it names. Keys stay apart.
+
+    backup.json   format, time, server, digest of the database      freehold.db   one snapshot      store/…   objects
+
+The server goes on meanwhile: it is only read. An object that is removed while its copy is made is left out, with
+the artifact that held it, as if the backup had been made a moment later.
+"""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from freehold.kit.clock import Clock, to_iso
+from freehold.kit.digests import Sha256Meter
+from freehold.kit.problems import Conflict, Invalid, NotFound, NotImplementedHere
+from freehold.settings import Settings
+from freehold.storage.blobs import OBJECT_FOLDER
+from freehold.storage.database import DATABASE_FILE
+
+FORMAT = 1
+MARK_FILE = "backup.json"
+PIECE = 1 << 20
+
+
+class BackupMark(msgspec.Struct, frozen=True):
+    """What a backup says of itself."""
+
+    format: int
+    made_at: str
+    server_id: str
+    database_sha256: str
+    objects: int
+    object_bytes: int
+
+
+class _Object(NamedTuple):
+    row_id: int
+    key: str
+    size: int
+    sha256: str
+
+
+def back_up(
+    settings: Settings, target: Path, clock: Clock, on_object: Callable[[int], None] | None = None
+) -> BackupMark:
+    """Write a backup into the new folder `target`. Raises Conflict, NotFound, NotImplementedHere."""
+    source = settings.data_folder / DATABASE_FILE
+    _check_source(settings, source, target)
+    target.mkdir(parents=True, mode=0o700)
+    made_at = to_iso(clock.now())
+    copy = target / DATABASE_FILE
+    with contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    objects, size = _copy_objects(_object_folder(settings), target, copy, on_object)
+    server_id = _server_of(copy)
+    mark = BackupMark(FORMAT, made_at, server_id, _digest(copy), objects, size)
+    (target / MARK_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(mark), indent=2))
+    return mark
+
+
+def check_backup(folder: Path) -> BackupMark:
+    """Digest and integrity of the database, size and digest of every object. Raises NotFound, Invalid."""
+    try:
+        mark = msgspec.json.decode((folder / MARK_FILE).read_bytes(), type=BackupMark)
+    except FileNotFoundError:
+        raise NotFound("NoBackup", f"{folder} holds no backup: {MARK_FILE} is missing.") from None
+    except msgspec.MsgspecError:
+        raise Invalid("BackupDamaged", f"{folder / MARK_FILE} cannot be read.") from None
+    if mark.format != FORMAT:
+        raise Invalid("BackupOfAnotherVersion", f"The backup has form {mark.format}; this Freehold reads {FORMAT}.")
+    copy = folder / DATABASE_FILE
+    if not copy.exists() or _digest(copy) != mark.database_sha256:
+        raise Invalid("BackupDamaged", "The backup's database does not have the digest that it had when it was made.")
+    with _reading(copy) as connection:
+        found = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        broken = [each.key for each in _objects_in(connection) if not _holds(folder / OBJECT_FOLDER / each.key, each)]
+    if found != "ok" or broken:
+        message = f"The backup does not hold: database {found}, {len(broken)} objects missing or changed."
+        raise Invalid("BackupDamaged", message)
+    return mark
+
+
+def put_back(settings: Settings, folder: Path) -> None:
+    """Copy a checked backup into an empty data folder. Raises Conflict where data is there already."""
+    data = settings.data_folder
+    if (data / DATABASE_FILE).exists():
+        message = f"{data} holds data already. Restore into a new folder, then point the server at it."
+        raise Conflict("DataFolderInUse", message)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if (folder / OBJECT_FOLDER).exists():
+        shutil.copytree(folder / OBJECT_FOLDER, _object_folder(settings), dirs_exist_ok=True)
+    part = data / (DATABASE_FILE + ".part")
+    shutil.copyfile(folder / DATABASE_FILE, part)
+    part.replace(data / DATABASE_FILE)
+
+
+def _check_source(settings: Settings, source: Path, target: Path) -> None:
+    if not settings.is_embedded:
+        message = (
+            "The database is PostgreSQL: back it up with its own tools (pg_dump), and the objects with the store's."
+        )
+        raise NotImplementedHere("BackupOfPostgres", message)
+    if not source.exists():
+        raise NotFound("NoData", f"There is no database in {settings.data_folder}. Name its folder with --data.")
+    if target.exists():
+        raise Conflict("TargetExists", f"{target} is there already. Name a new folder.")
+
+
+def _copy_objects(
+    source: Path, target: Path, database: Path, on_object: Callable[[int], None] | None
+) -> tuple[int, int]:
+    number = size = 0
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        for each in list(_objects_in(connection)):
+            copy = target / OBJECT_FOLDER / each.key
+            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                shutil.copyfile(source / each.key, copy)
+            except FileNotFoundError:
+                _leave_out(connection, each.row_id)
+                continue
+            number, size = number + 1, size + each.size
+            if on_object:
+                on_object(each.size)
+        connection.commit()
+    return number, size
+
+
+def _leave_out(connection: sqlite3.Connection, object_row: int) -> None:
+    for table in ("artifacts", "artifact_blocks"):
+        connection.execute(f"DELETE FROM {table} WHERE object_row = ?", (object_row,))
+    connection.execute("DELETE FROM stored_objects WHERE row_id = ?", (object_row,))
+
+
+def _objects_in(connection: sqlite3.Connection) -> Iterator[_Object]:
+    rows = connection.execute("SELECT row_id, object_key, size, sha256 FROM stored_objects ORDER BY row_id")
+    return (_Object(*row) for row in rows)
+
+
+def _server_of(database: Path) -> str:
+    with _reading(database) as connection:
+        row = connection.execute("SELECT server_id FROM servers").fetchone()
+    return str(row[0]) if row else ""
+
+
+@contextlib.contextmanager
+def _reading(database: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        yield connection
+
+
+def _object_folder(settings: Settings) -> Path:
+    return Path(settings.objects.removeprefix("file://")) if settings.objects else settings.data_folder / OBJECT_FOLDER
+
+
+def _holds(path: Path, each: _Object) -> bool:
+    return path.is_file() and path.stat().st_size == each.size and _digest(path) == each.sha256
+
+
+def _digest(path: Path) -> str:
+    meter = Sha256Meter()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            meter.feed(piece)
+    return meter.hexdigest

@@ -1,0 +1,149 @@
+"""Backup and restore: what is there comes back, what was erased does not."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from freehold.kit.clock import SystemClock
+from freehold.kit.problems import Conflict, Invalid, NotFound
+from freehold.storage.backup import back_up, check_backup
+from freehold.storage.forget_journal import JOURNAL_FILE, append, read
+from tests.commands import freehold
+from tests.world import World, make_world
+
+
+def make_run(world: World, experiment_id: str, name: str) -> str:
+    run = world.mlflow("POST", "runs/create", {"experiment_id": experiment_id, "run_name": name})
+    run_id: str = run["run"]["info"]["run_id"]
+    world.mlflow("POST", "runs/log-metric", {"run_id": run_id, "key": "m", "value": 1.5, "timestamp": 1, "step": 0})
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{experiment_id}/{run_id}/artifacts/{name}.txt"
+    assert world.request("PUT", path, world.alice, content=f"content of {name}".encode()).status_code == 200
+    return run_id
+
+
+def erase(world: World, scope: str, root_id: str) -> None:
+    freehold(world, "erase", scope, root_id, "--yes", "--json")
+
+
+def status_of(world: World, run_id: str) -> int:
+    return world.get("/api/2.0/mlflow/runs/get", world.alice, params={"run_id": run_id}).status_code
+
+
+def bytes_below(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_restored_old_backup_brings_nothing_back_that_was_erased_since(world: World, tmp_path: Path) -> None:
+    kept = world.mlflow("POST", "experiments/create", {"name": "kept-experiment"})["experiment_id"]
+    doomed = world.mlflow("POST", "experiments/create", {"name": "doomed-experiment"})["experiment_id"]
+    stays, goes = make_run(world, kept, "run-that-stays"), make_run(world, kept, "run-that-goes")
+    below = make_run(world, doomed, "run-below-doomed")
+    freehold(world, "backup", str(tmp_path / "old"))
+    erase(world, "run", goes)
+    erase(world, "experiment", doomed)
+    world.stop()
+
+    restored = World(
+        tmp_path / "restored", world.subscription_id, world.alice, world.bob, world.charlie, dict(world.environment)
+    )
+    restored.environment["FREEHOLD_KEYS"] = str(world.folder / "keys")
+    answer = freehold(restored, "restore", str(tmp_path / "old"), "--json")
+    assert json.loads(answer) == {"erased_again": 2, "failed": []}
+
+    content = bytes_below(restored.folder)
+    for trace in (goes, doomed, below, "run-that-goes", "doomed-experiment", "run-below-doomed"):
+        assert trace.encode() not in content, trace
+    assert b"run-that-stays" in content
+    restored.start()
+    try:
+        assert [status_of(restored, each) for each in (stays, goes, below)] == [200, 404, 404]
+        again = {"experiment_id": kept, "run_id": goes}
+        assert restored.post("/api/2.0/mlflow/runs/log-metric", again, restored.alice).status_code in {400, 404}
+    finally:
+        restored.kill()
+
+
+def test_a_backup_made_under_load_is_whole(world: World, tmp_path: Path) -> None:
+    experiment_id = world.mlflow("POST", "experiments/create", {"name": "busy"})["experiment_id"]
+    stopping = threading.Event()
+    made: list[str] = []
+
+    def work() -> None:
+        while not stopping.is_set():
+            made.append(make_run(world, experiment_id, f"r{len(made)}"))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        while len(made) < 5:
+            pass
+        before = len(made)
+        mark = back_up(world.settings(), tmp_path / "b", SystemClock())
+    finally:
+        stopping.set()
+        thread.join()
+    assert mark.objects >= before
+    assert check_backup(tmp_path / "b") == mark
+
+
+def test_a_damaged_backup_is_refused(world: World, tmp_path: Path) -> None:
+    experiment_id = world.mlflow("POST", "experiments/create", {"name": "e"})["experiment_id"]
+    make_run(world, experiment_id, "r")
+    back_up(world.settings(), tmp_path / "b", SystemClock())
+    (stored,) = [path for path in (tmp_path / "b" / "store").rglob("*") if path.is_file()]
+    stored.write_bytes(b"changed")
+    with pytest.raises(Invalid, match="1 objects missing or changed"):
+        check_backup(tmp_path / "b")
+    (tmp_path / "b" / "freehold.db").write_bytes(b"no database")
+    with pytest.raises(Invalid, match="digest"):
+        check_backup(tmp_path / "b")
+    shutil.rmtree(tmp_path / "b")
+    with pytest.raises(NotFound):
+        check_backup(tmp_path / "b")
+
+
+def test_a_restore_never_overwrites_data(world: World, tmp_path: Path) -> None:
+    freehold(world, "backup", str(tmp_path / "b"))
+    world.stop()
+    message = freehold(world, "restore", str(tmp_path / "b"), expect=1)
+    assert "holds data already" in message
+
+
+def test_a_backup_holds_no_key(world: World, tmp_path: Path) -> None:
+    freehold(world, "backup", str(tmp_path / "b"))
+    secrets = [path for path in (world.folder / "keys").rglob("*") if path.is_file() and path.suffix != ".pem"]
+    content = bytes_below(tmp_path / "b")
+    assert secrets
+    assert not [path.name for path in secrets if len(path.read_bytes()) > 16 and path.read_bytes() in content]
+
+
+def test_a_backup_target_must_be_new(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "data")
+    (tmp_path / "there").mkdir()
+    with pytest.raises(Conflict):
+        back_up(world.settings(), tmp_path / "there", SystemClock())
+
+
+def test_the_journal_keeps_each_digest_once_and_survives_a_torn_line(tmp_path: Path) -> None:
+    first, second = (bytes([n]) * 32 for n in (1, 2))
+    append(tmp_path, [(first, 10), (second, 20)])
+    append(tmp_path, [(first, 10)])
+    with (tmp_path / JOURNAL_FILE).open("a") as file:
+        file.write("abcd")
+    assert read(tmp_path) == [(first, 10), (second, 20)]
+    assert (tmp_path / JOURNAL_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_server_that_died_before_its_journal_writes_it_at_the_next_start(world: World) -> None:
+    experiment_id = world.mlflow("POST", "experiments/create", {"name": "e"})["experiment_id"]
+    run_id = make_run(world, experiment_id, "r")
+    erase(world, "run", run_id)
+    world.stop()
+    (world.folder / "keys" / JOURNAL_FILE).unlink()
+    world.start()
+    assert read(world.folder / "keys")
+    assert httpx.get(world.url + "/readyz").status_code == 200
