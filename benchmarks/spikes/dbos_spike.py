@@ -4,7 +4,7 @@
     python benchmarks/spikes/dbos_spike.py imports    # one group: imports launch kill upgrade residue idle rate
 
 Each figure comes from fresh child processes (this file again, with the argument `child`), because DBOS is one per
-process and because a kill -9 must be real. The figures of one machine stand in docs/decisions/0004-durable-operations.md.
+process and because a kill -9 must be real. Figures of one machine: docs/decisions/0004-durable-operations.md.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ def plant(engine: Engine) -> dict[str, dict[str, int]]:
 
 
 def copies(folder: Path, value: str) -> int:
-    """Occurrences in every file of the folder, in clear and in the three alignments of base64 (DBOS stores pickles so)."""
+    """Occurrences in the folder, in clear and in the three alignments of base64 (DBOS stores pickles so)."""
     import base64
 
     needles = [value.encode()] + [base64.b64encode(b" " * n + value.encode())[4 if n else 0 : -4] for n in range(3)]
