@@ -10,6 +10,7 @@ from freehold.api.entry import Call
 from freehold.domain.listing.metrics import RunMetric
 from freehold.domain.metrics.documents import (
     NUMBER,
+    NUMBER_TYPES,
     SCALAR,
     Logged,
     MetricDocument,
@@ -22,7 +23,6 @@ from freehold.kit.problems import Invalid
 from freehold.storage.metrics import Point
 
 _WORDS = {"nan": math.nan, "infinity": math.inf, "+infinity": math.inf, "-infinity": -math.inf}
-_NUMBER_TYPES = frozenset({"double", "float", "int", "long", "integer"})
 
 
 class PropertiesIn(Wire):
@@ -53,7 +53,7 @@ class MetricV2In(Wire):
             Value(read_moment("createdUtc", each.created_utc) or now, each.step, _typed(each.data, self.columns))
             for each in self.value
         ]
-        if kind == SCALAR and (not type_ or type_.lower() in _NUMBER_TYPES):
+        if kind == SCALAR and (not type_ or type_.lower() in NUMBER_TYPES):
             points, others = split(self.name, values)
         else:
             points, others = [], values
@@ -181,7 +181,7 @@ def _typed(data: dict[str, Any], columns: dict[str, str]) -> dict[str, Any]:
 
 
 def _number(value: Any, type_: str) -> Any:
-    if isinstance(value, str) and type_.lower() in _NUMBER_TYPES:
+    if isinstance(value, str) and type_.lower() in NUMBER_TYPES:
         return _WORDS.get(value.lower(), value)
     return value
 

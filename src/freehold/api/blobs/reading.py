@@ -31,9 +31,9 @@ async def read_blob(call: Call) -> Response:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{artifact.size}"
     status = 206 if span else 200
     if call.request.method == "HEAD" or start == end:
-        return Response(b"", status, headers, _media_type(artifact))
+        return Response(b"", status, headers)
     pieces = await call.services.objects.get(artifact.object_key, start, end)
-    return StreamingResponse(pieces, status, headers, _media_type(artifact))
+    return StreamingResponse(pieces, status, headers)
 
 
 def _span(call: Call, size: int) -> tuple[int, int] | None:
@@ -74,13 +74,10 @@ def _headers(call: Call, artifact: ArtifactView) -> dict[str, str]:
         | blob_headers(artifact)
         | {
             "Accept-Ranges": "bytes",
+            "Content-Type": artifact.content_type or _ANY_TYPE,  # as a media type it would gain a charset
             "x-ms-blob-type": "BlockBlob",
             "x-ms-server-encrypted": "false",
             "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
             "X-Content-Type-Options": "nosniff",
         }
     )
-
-
-def _media_type(artifact: ArtifactView) -> str:
-    return artifact.content_type or _ANY_TYPE

@@ -18,7 +18,7 @@ DEEPEST = 20
 OPERATORS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 _FIELD = re.compile(r"\s*(?P<path>[A-Za-z][\w]*(?:/[^\s()]+)?)\s+(?P<operator>[A-Za-z]{2})(?=\s|$)\s*")
 _QUOTED = re.compile(r"""'((?:[^']|'')*)'|"((?:[^"]|"")*)\"""")
-_END_OF_BARE = re.compile(r"\s+(?:and|or)\s+|\)|$", re.IGNORECASE)
+_END_OF_BARE = re.compile(r"\s+(?:and|or)(?=\s|$)|\)|$", re.IGNORECASE)
 _JOIN = re.compile(r"\s*(and|or)\s+", re.IGNORECASE)
 
 

@@ -198,7 +198,8 @@ def _run_type_condition(db: Transaction, asked: Comparison) -> sa.ColumnElement[
     kind, _, trait = (asked.key or "").partition("/")
     if kind.lower() == "traits" and trait:
         traits = sa.func.coalesce(json_text(db.connection, _r.details, "runTypeV2", "traits"), "")
-        return traits.contains(f'"{trait}"', autoescape=True) if asked.operator == "ne" else sa.false()
+        has_it = sa.func.replace(traits, f'"{trait}"', "") != traits  # LIKE would fold case on one database
+        return has_it if asked.operator == "ne" else sa.false()
     if kind.lower() == "orchestrator":
         return _compare(json_text(db.connection, _r.details, "runTypeV2", "orchestrator"), asked, asked.value)
     raise _unknown(f"runtypev2/{kind}", ["runtypev2/orchestrator", "runtypev2/traits/…"])

@@ -20,7 +20,8 @@ from freehold.storage.metrics import Point
 from freehold.storage.transaction import Transaction
 
 SCALAR = "azureml.v1.scalar"
-NUMBER = "double"
+NUMBER, TEXT = "double", "string"
+NUMBER_TYPES = frozenset({"double", "float", "int", "long", "integer"})
 POINTS_AT_ONCE = 10_000
 """Values of one scalar in one document: more make several, each with an id of its own."""
 EXACT = 1 << 53
@@ -103,7 +104,7 @@ def read_metric(db: Transaction, workspace: WorkspaceRef, run_row: int, name: st
     if kind == SCALAR and points:
         values = sorted([*values, *points], key=lambda value: value.at)
         columns |= {name: columns.get(name, NUMBER)}
-    return alike[0]._replace(values=values, columns=columns)
+    return _widened(alike[0]._replace(values=values, columns=columns))
 
 
 def read_documents(db: Transaction, workspace: WorkspaceRef, run_row: int, run_id: str) -> list[MetricDocument]:
@@ -154,6 +155,18 @@ def _values_of(db: Transaction, workspace: WorkspaceRef, run_row: int) -> dict[s
 
 def _without_steps(values: list[Value]) -> list[Value]:
     return values if any(value.step for value in values) else [value._replace(step=None) for value in values]
+
+
+def _widened(document: MetricDocument) -> MetricDocument:
+    """Every row with every column, and a column with anything but numbers as one of text.
+
+    Clients make a float of each value in a column of numbers, and refuse a row that lacks a column.
+    """
+    columns = document.columns
+    values = [value._replace(data={name: value.data.get(name) for name in columns}) for value in document.values]
+    mixed = {name for name in columns for value in values if not isinstance(value.data[name], int | float)}
+    types = {name: TEXT if name in mixed and type_ in NUMBER_TYPES else type_ for name, type_ in columns.items()}
+    return document._replace(columns=types, values=values)
 
 
 def _scalars(run_id: str, name: str, values: list[Value]) -> Iterator[MetricDocument]:

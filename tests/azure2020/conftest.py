@@ -1,0 +1,73 @@
+"""A workspace as the Azure clients address it."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.world import Person, World
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Azure:
+    """Calls of one person in one workspace; `experiment` is one of their own."""
+
+    world: World
+    person: Person
+    workspace: str
+    experiment: str
+
+    @property
+    def history(self) -> str:
+        return f"/history/v1.0{self.workspace}"
+
+    @property
+    def artifacts(self) -> str:
+        return f"/artifact/v2.0{self.workspace}/artifacts"
+
+    def metrics(self, run: str) -> str:
+        return f"/metric/v2.0{self.workspace}/runs/{run}"
+
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return self.world.request(method, path, self.person, json=body, **more)
+
+    def ok(self, method: str, path: str, body: Any = None, *, status: int = 200, **more: Any) -> Any:
+        """The JSON of an answer that must have this status; None when it is empty."""
+        response = self.call(method, path, body, **more)
+        assert response.status_code == status, f"{method} {path}: {response.status_code} {response.text}"
+        return response.json() if response.content else None
+
+    def make_experiment(self, name: str | None = None) -> Any:
+        return self.ok("POST", f"{self.history}/experiments/{name or self.experiment}")
+
+    def put_run(self, run: str, **body: Any) -> Any:
+        return self.ok("PATCH", f"{self.history}/experiments/{self.experiment}/runs/{run}", body)
+
+    def report(self, run: str, word: str, **data: Any) -> None:
+        event = {
+            "name": f"Microsoft.MachineLearning.Run.{word}",
+            "timestamp": "2026-03-01T10:00:00Z",
+            "data": {"RunId": run, **data},
+        }
+        self.ok("POST", f"{self.history}/experiments/{self.experiment}/runs/{run}/events", event)
+
+    def new_run(self, **body: Any) -> str:
+        run = f"run-{next(_NUMBERS)}"
+        self.put_run(run, **body)
+        return run
+
+    def ids(self, filter_: str | None = None, **body: Any) -> list[str]:
+        found = self.ok("POST", f"{self.history}/experiments/{self.experiment}/runs:query", {"filter": filter_, **body})
+        return [run["runId"] for run in found["value"]]
+
+
+@pytest.fixture
+def azure(shared_world: World) -> Azure:
+    """Alice in the default workspace, with an experiment of her own."""
+    made = Azure(shared_world, shared_world.alice, shared_world.workspace, f"exp-{next(_NUMBERS)}")
+    made.make_experiment()
+    return made

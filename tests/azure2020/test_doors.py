@@ -1,0 +1,66 @@
+"""Every route of these façades: without a token 401, for somebody from elsewhere 404, each in its own envelope."""
+
+import re
+
+import pytest
+
+from freehold.api.azure2020 import arm, artifact, history, metric
+from freehold.api.routing import Anonymous, Route, SignedIn, Within
+from tests.world import World
+
+ROUTES = [route for facade in (arm, history, metric, artifact) for route in facade.routes]
+CLOSED = [route for route in ROUTES if not isinstance(route.rule, Anonymous)]
+OPEN_TO_ALL = {"/discovery", "/discovery/workspaces/{id}"}
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path.rpartition('{workspace}')[2] or route.path}"
+
+
+def address(route: Route, world: World) -> str:
+    values = {"subscription": world.subscription_id, "group": "freehold", "workspace": "default", "path": "a/b"}
+    return re.sub(r"\{(\w+)(?::path)?\}", lambda found: values.get(found[1], "thing"), route.path)
+
+
+def body_of(route: Route) -> dict[str, object]:
+    return {} if route.method in {"GET", "HEAD", "DELETE"} else {"json": {}}
+
+
+def test_only_the_known_routes_are_anonymous():
+    assert {route.path for route in ROUTES if isinstance(route.rule, Anonymous)} == OPEN_TO_ALL
+
+
+@pytest.mark.parametrize("route", CLOSED, ids=name_of)
+def test_a_stranger_is_asked_to_sign_in(shared_world: World, route: Route):
+    answer = shared_world.request(route.method, address(route, shared_world), **body_of(route))
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
+    if route.method != "HEAD":
+        assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("route", [r for r in CLOSED if isinstance(r.rule, Within)], ids=name_of)
+def test_charlie_finds_nothing_in_the_workspace(shared_world: World, route: Route):
+    where = f"{address(route, shared_world)}?api-version=2020-01-01&path=a"
+    answer = shared_world.request(route.method, where, shared_world.charlie, **body_of(route))
+    assert answer.status_code == 404
+    assert "may not see it" in answer.json()["error"]["message"]
+    assert isinstance(answer.json()["error"]["details"], list)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_charlie_finds_no_group_to_work_in(shared_world: World, method: str):
+    where = f"{shared_world.workspace}?api-version=2020-01-01"
+    answer = shared_world.request(method, where, shared_world.charlie, **({"json": {}} if method == "PUT" else {}))
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "ResourceGroupNotFound"
+
+
+def test_charlie_sees_his_own_lists_only(shared_world: World):
+    signed_in = [route for route in CLOSED if isinstance(route.rule, SignedIn) and route.method == "GET"]
+    assert len(signed_in) >= 8
+    for route in signed_in:
+        where = f"{address(route, shared_world)}?api-version=2020-01-01"
+        answer = shared_world.get(where, shared_world.charlie)
+        assert answer.status_code in {200, 404}, route.path
+        assert shared_world.workspace not in answer.text, route.path
