@@ -1,0 +1,69 @@
+"""On PostgreSQL the same erasure; it says what it cannot know, and never *verified*."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from freehold.lifecycle import certificate
+from freehold.operations.model import State
+from freehold.records.lifecycle import Certificate
+from freehold.records.rules import Scope
+from tests.lifecycle.erase.site import Site, open_site, traces
+from tests.postgres import PostgresServer
+
+
+@pytest.fixture
+def site(tmp_path: Path, postgres: PostgresServer) -> Iterator[Site]:
+    made = open_site(tmp_path / "data", url=postgres.make_database())
+    yield made
+    made.close()
+
+
+def _rows(site: Site) -> str:
+    """Every row of every table, as text."""
+    with psycopg.connect(site.settings.database) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return "".join(
+            str(row) for (name,) in found for row in connection.execute(f'SELECT t::text FROM "{name}" t'.encode())
+        )
+
+
+@pytest.mark.parametrize("scope", [Scope.RUN, Scope.EXPERIMENT, Scope.WORKSPACE])
+def test_erased_logically_and_no_more_is_claimed(site: Site, scope: Scope) -> None:
+    other = site.experiment()
+    site.run(other)
+    kept = site.canaries.copy()
+    site.canaries.clear()
+    experiment = site.experiment()
+    experiment_canaries = site.canaries.copy()
+    run_id = site.run(experiment)
+    row = site.row_of("runs", "run_id", run_id)
+    roots = {"workspaces": site.workspace.workspace_id, "experiments": experiment.row_id, "runs": row}
+    if scope is Scope.WORKSPACE:
+        site.fill(roots)
+    root_id = {Scope.RUN: run_id, Scope.EXPERIMENT: experiment.experiment_id, Scope.WORKSPACE: None}[scope]
+
+    operation = site.erase(scope, root_id)
+
+    assert operation.state is State.SUCCEEDED
+    gone = [each for each in site.canaries if scope is not Scope.RUN or each not in experiment_canaries]
+    rows = _rows(site)
+    assert [each for each in [run_id, *gone] if each.rpartition(" ")[2] in rows] == []
+    assert traces(site.folder, [run_id, *site.canaries]) == {}
+    if scope is not Scope.WORKSPACE:
+        in_rows = [each for each in kept if not any(f"{place}>" in each for place in ("metric", "artifact", "packed"))]
+        assert [each for each in in_rows if each.rpartition(" ")[2] not in rows] == []
+    _check_certificate(site, operation.operation_id)
+
+
+def _check_certificate(site: Site, operation_id: str) -> None:
+    query = sa.select(Certificate.c.jws).where(Certificate.c.operation_id == operation_id)
+    jws = site.database.read_now(lambda db: db.execute(query).scalar_one())
+    statement = certificate.verify(site.keys.certificates.jwks(), jws)
+    assert statement["level"] == "erased, logically checked"
+    database = statement["stores"][0]
+    assert database["store"] == "PostgreSQL"
+    assert "replicas and base backups" in database["what_stays"]
