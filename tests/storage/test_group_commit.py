@@ -88,6 +88,15 @@ def test_what_follows_a_commit_runs_only_after_it(house: House) -> None:
     assert "late" in seen[0]
 
 
+def test_a_fault_after_a_commit_ends_nothing(house: House) -> None:
+    def command(db: Transaction) -> str:
+        db.after_commit(lambda: 1 // 0)
+        return "done"
+
+    assert house.database.write_now(command) == "done"
+    assert house.database.write_now(add("still writing")) == "still writing"  # type: ignore[arg-type]  # as above
+
+
 def test_what_follows_a_commit_is_dropped_with_a_failed_command(house: House) -> None:
     seen: list[int] = []
 

@@ -21,7 +21,7 @@ from freehold.storage.portable import (
     sqlite_engine,
 )
 from freehold.storage.transaction import Transaction
-from freehold.storage.writer import Command, Exclusive, GroupWriter, Stream
+from freehold.storage.writer import Command, Exclusive, GroupWriter, Stream, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,8 +189,7 @@ class PostgresDatabase:
         with self.engine.begin() as connection:
             db = self._transaction(connection)
             result = command(db)
-        for action in db.take_after_commit():
-            action()
+        follow(db.take_after_commit())
         return result
 
 

@@ -1,5 +1,6 @@
 """Group commit: one thread writes SQLite; commands that wait while a commit is on its way share the next one."""
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Hashable, Iterable
@@ -13,6 +14,7 @@ from freehold.kit.problems import InsufficientStorage, Problem, Unavailable
 from freehold.storage.portable import is_disk_full
 from freehold.storage.transaction import Transaction
 
+log = logging.getLogger("freehold.storage")
 LARGEST_GROUP = 512
 T = TypeVar("T")
 Key = TypeVar("Key", contravariant=True)
@@ -125,8 +127,7 @@ class GroupWriter:
             for command in commands:
                 command.fault, command.after = _as_problem(fault), []
         for command in commands:
-            for action in command.after:
-                action()
+            follow(command.after)
         self._settle_many(commands)
 
     def _run_together(self, connection: sa.Connection, raw: Any, commands: list[Command]) -> bool:
@@ -186,6 +187,15 @@ def _joined(commands: list[Command]) -> Iterable[list[Command]]:
         else:
             joined.setdefault((id(command.stream), command.key), []).append(command)
     yield from joined.values()
+
+
+def follow(actions: list[Callable[[], None]]) -> None:
+    """What follows a commit. The commit stands whatever becomes of these, so a fault is logged and the rest goes on."""
+    for action in actions:
+        try:
+            action()
+        except Exception as fault:
+            log.error("what follows a commit failed", extra={"fault": type(fault).__name__})
 
 
 def _call(db: Transaction, members: list[Command]) -> None:
