@@ -14,7 +14,14 @@ from freehold.api.paging import give_token, take_token
 from freehold.api.replies import reply
 from freehold.api.routing import Within
 from freehold.domain.access.actor import Action
-from freehold.domain.metrics.documents import Logged, MetricDocument, list_columns, log_documents, read_metric
+from freehold.domain.metrics.documents import (
+    Logged,
+    MetricDocument,
+    Window,
+    list_columns,
+    log_documents,
+    read_metric,
+)
 from freehold.domain.metrics.service import METRICS as STREAM
 from freehold.domain.metrics.service import prepare
 from freehold.domain.runs.service import open_run
@@ -60,22 +67,21 @@ async def list_names(call: Call) -> Response:
 async def read_full(call: Call) -> Response:
     """All values of one metric in order of time. 404 when there is none: clients take that for none."""
     body = await read_json(call, FullIn)
-    start, end = read_moment("startTime", body.start_time), read_moment("endTime", body.end_time)
     bound = (body.metric_name, body.start_time, body.end_time)
     place = take_token(call, body.continuation_token, *bound)
+    moments = read_moment("startTime", body.start_time), read_moment("endTime", body.end_time)
+    window = Window(*moments, place[0] if place else 0, VALUES_ON_A_PAGE)
 
-    def read(db: Transaction) -> tuple[RunView, MetricDocument | None]:
+    def read(db: Transaction) -> tuple[RunView, tuple[MetricDocument, bool] | None]:
         run = get_run(db, call)
-        return run, read_metric(db, call.workspace, run.row_id, body.metric_name)
+        return run, read_metric(db, call.workspace, run.row_id, body.metric_name, window)
 
     run, found = await call.services.database.read(read)
     if found is None:
         raise NotFound("MetricNotFound", "The run has no metric of this name.")
-    values = [each for each in found.values if (start is None or each.at >= start) and (end is None or each.at <= end)]
-    first = place[0] if place else 0
-    last = first + VALUES_ON_A_PAGE
-    token = give_token(call, [last] if last < len(values) else None, *bound)
-    return reply(metric_v2_out(found._replace(values=values[first:last]), run.data_container_id, token))
+    document, has_more = found
+    token = give_token(call, [window.last] if has_more else None, *bound)
+    return reply(metric_v2_out(document, run.data_container_id, token))
 
 
 def _sorted_out(call: Call, values: list[MetricV2In]) -> tuple[Logged, list[dict[str, Any]]]:

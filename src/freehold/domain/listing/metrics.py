@@ -1,6 +1,7 @@
 """Metrics of an experiment's runs as one list, in the order of the runs, each run's by name."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from freehold.domain.access.actor import WorkspaceRef
@@ -9,10 +10,11 @@ from freehold.domain.listing.grammar import AllOf, AnyOf, Comparison, Condition,
 from freehold.domain.metrics.documents import (
     MetricDocument,
     find_document,
-    read_documents,
     read_scalar,
     scalar_place,
+    walk_documents,
 )
+from freehold.domain.runs import queries as run_queries
 from freehold.domain.runs import service as runs
 from freehold.kit.clock import from_iso
 from freehold.kit.problems import Invalid, NotFound
@@ -54,10 +56,11 @@ def list_metrics(
     found: list[RunMetric] = []
     values = 0
     for row in _runs(db, workspace, experiment_row, condition, done_run):
-        documents = read_documents(db, workspace, row.row_id, row.run_id)
-        for position, document in enumerate(documents[skipped:], start=skipped):
+        documents = walk_documents(db, workspace, row.row_id, row.run_id)
+        for position, build in enumerate(islice(documents, skipped, None), start=skipped):
             if len(found) == limit or values >= MOST_VALUES:
                 return FoundMetrics(found, [done_run, position])
+            document = build()
             if condition is None or _holds(condition, row.run_id, document):
                 found.append(RunMetric(row.run_id, row.data_container_id, document))
                 values += len(document.values)
@@ -82,7 +85,7 @@ def _find_metric(db: Transaction, workspace: WorkspaceRef, metric_id: str) -> tu
         document = read_scalar(db, workspace, run.row_id, place)
         return (run.experiment_id, RunMetric(run.run_id, run.data_container_id, document)) if document else None
     kept = find_document(db, workspace, metric_id)
-    row = queries.find_by_row(db, workspace.workspace_id, kept[0]) if kept else None
+    row = run_queries.find_by_row(db, workspace.workspace_id, kept[0]) if kept else None
     if kept is None or row is None:
         return None
     return row.experiment_id, RunMetric(row.run_id, row.data_container_id, kept[1])

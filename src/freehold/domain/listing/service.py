@@ -8,6 +8,7 @@ from freehold.domain.experiments import service as experiments
 from freehold.domain.experiments.service import ExperimentView
 from freehold.domain.listing import queries
 from freehold.domain.listing.grammar import read_filter, read_order
+from freehold.domain.runs import queries as run_queries
 from freehold.domain.runs.views import RunView, views
 from freehold.kit.problems import Invalid
 from freehold.storage.transaction import Transaction
@@ -84,14 +85,14 @@ def count_runs(db: Transaction, workspace: WorkspaceRef, experiment_row: int, fi
 
 def has_runs(db: Transaction, workspace: WorkspaceRef, experiment_row: int) -> bool:
     """Also runs that MLflow's delete has set aside."""
-    return queries.has_runs(db, workspace.workspace_id, experiment_row)
+    return run_queries.has_runs(db, workspace.workspace_id, experiment_row)
 
 
 def roots_of(db: Transaction, workspace: WorkspaceRef, runs: Sequence[RunView]) -> dict[int, str]:
     """By row, the run id at the top of each run's line of parents."""
     roots = {run.row_id: run.run_id for run in runs}
     children = [run.row_id for run in runs if run.parent_run_id is not None]
-    return roots | (queries.roots_of(db, workspace.workspace_id, children) if children else {})
+    return roots | (run_queries.roots_of(db, workspace.workspace_id, children) if children else {})
 
 
 def _scope(within: Within) -> Any:

@@ -6,14 +6,15 @@ references to images) is kept as it was written, one row per document, in order 
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.metrics import queries
-from freehold.domain.metrics.service import METRICS, prepare, read_all
+from freehold.domain.metrics.service import METRICS, History, prepare, read_history
 from freehold.domain.runs.rules import check_key
 from freehold.domain.runs.service import open_run
 from freehold.storage.metrics import Point
@@ -46,6 +47,22 @@ class MetricDocument(NamedTuple):
     columns: dict[str, str]
     values: list[Value]
     extras: dict[str, Any]
+
+
+class Window(NamedTuple):
+    """Of the values from `start` to `end` (microseconds UTC, inclusive), `limit` of them after `first`."""
+
+    start: int | None
+    end: int | None
+    first: int
+    limit: int
+
+    @property
+    def last(self) -> int:
+        return self.first + self.limit
+
+    def covers(self, at: int) -> bool:
+        return (self.start is None or at >= self.start) and (self.end is None or at <= self.end)
 
 
 class Logged(NamedTuple):
@@ -89,30 +106,42 @@ def list_columns(db: Transaction, workspace: WorkspaceRef, run_row: int) -> dict
     return columns
 
 
-def read_metric(db: Transaction, workspace: WorkspaceRef, run_row: int, name: str) -> MetricDocument | None:
-    """All values of one metric in order of time. Documents of another type than the first are left out."""
+def read_metric(
+    db: Transaction, workspace: WorkspaceRef, run_row: int, name: str, window: Window
+) -> tuple[MetricDocument, bool] | None:
+    """A metric with its values in the window, in order of arrival, and whether more follow; None if never logged.
+
+    Documents of another type than the first are left out.
+    """
     structured = [
         _document(row) for row in queries.structured_of(db, workspace.workspace_id, run_row) if row.name == name
     ]
-    points = _values_of(db, workspace, run_row).get(name, [])
-    if not structured:
-        return _scalar("", name, points) if points else None
-    kind = structured[0].metric_type
-    alike = [each for each in structured if each.metric_type == kind]
-    values = [value for each in alike for value in each.values]
-    columns = {column: type_ for each in alike for column, type_ in each.columns.items()}
-    if kind == SCALAR and points:
-        values = sorted([*values, *points], key=lambda value: value.at)
-        columns |= {name: columns.get(name, NUMBER)}
-    return _widened(alike[0]._replace(values=values, columns=columns))
+    history = read_history(db, workspace, run_row, name)
+    if structured:
+        whole = _merged(structured, name, _values(name, history, range(len(history.at))))
+        chosen = [value for value in whole.values if window.covers(value.at)]
+        return whole._replace(values=chosen[window.first : window.last]), len(chosen) > window.last
+    if not history.at:
+        return None
+    places = [place for place, at in enumerate(history.at) if window.covers(at)]
+    values = _values(name, history, places[window.first : window.last])
+    return MetricDocument("", name, SCALAR, history.at[0], {name: NUMBER}, values, {}), len(places) > window.last
 
 
-def read_documents(db: Transaction, workspace: WorkspaceRef, run_row: int, run_id: str) -> list[MetricDocument]:
-    """Every document of the run, by name and then in order of arrival."""
-    documents = [_document(row) for row in queries.structured_of(db, workspace.workspace_id, run_row)]
-    for name, values in _values_of(db, workspace, run_row).items():
-        documents.extend(_scalars(run_id, name, values))
-    return sorted(documents, key=lambda each: each.name)
+def walk_documents(
+    db: Transaction, workspace: WorkspaceRef, run_row: int, run_id: str
+) -> Iterator[Callable[[], MetricDocument]]:
+    """Every document of the run, by name and then in order of arrival; each is built when it is called for."""
+    kept: dict[str, list[sa.Row[Any]]] = {}
+    for row in queries.structured_of(db, workspace.workspace_id, run_row):
+        kept.setdefault(row.name, []).append(row)
+    numbers = {row.key for row in queries.latest_of(db, workspace.workspace_id, [run_row])[run_row]}
+    for name in sorted(numbers | kept.keys()):
+        yield from (partial(_document, row) for row in kept.get(name, []))
+        if name in numbers:
+            history = read_history(db, workspace, run_row, name)
+            parts = range(-(-len(history.at) // POINTS_AT_ONCE))
+            yield from (partial(_scalar, run_id, name, history, part) for part in parts)
 
 
 def scalar_place(metric_id: str) -> tuple[str, str, int] | None:
@@ -132,8 +161,8 @@ def read_scalar(
     db: Transaction, workspace: WorkspaceRef, run_row: int, place: tuple[str, str, int]
 ) -> MetricDocument | None:
     run_id, name, part = place
-    parts = list(_scalars(run_id, name, _values_of(db, workspace, run_row).get(name, [])))
-    return parts[part] if part < len(parts) else None
+    history = read_history(db, workspace, run_row, name)
+    return _scalar(run_id, name, history, part) if part * POINTS_AT_ONCE < len(history.at) else None
 
 
 def find_document(db: Transaction, workspace: WorkspaceRef, metric_id: str) -> tuple[int, MetricDocument] | None:
@@ -142,19 +171,21 @@ def find_document(db: Transaction, workspace: WorkspaceRef, metric_id: str) -> t
     return (row.run_row, _document(row)) if row else None
 
 
-def _values_of(db: Transaction, workspace: WorkspaceRef, run_row: int) -> dict[str, list[Value]]:
-    """Points by name, in order of arrival. Steps are told only where one was given: a client's none is a zero here."""
-    values: dict[str, list[Value]] = {}
-    for columns in read_all(db, workspace, run_row):
-        rows = (column.tolist() for column in (columns.key_index, columns.step, columns.at, columns.value))
-        for index, step, at, value in zip(*rows, strict=True):
-            name = columns.keys[index]
-            values.setdefault(name, []).append(Value(at, step, {name: value}))
-    return {name: _without_steps(each) for name, each in values.items()}
+def _merged(alike: list[MetricDocument], name: str, points: list[Value]) -> MetricDocument:
+    kind = alike[0].metric_type
+    alike = [each for each in alike if each.metric_type == kind]
+    values = [value for each in alike for value in each.values]
+    columns = {column: type_ for each in alike for column, type_ in each.columns.items()}
+    if kind == SCALAR and points:
+        values = sorted([*values, *points], key=lambda value: value.at)
+        columns |= {name: columns.get(name, NUMBER)}
+    return _widened(alike[0]._replace(values=values, columns=columns))
 
 
-def _without_steps(values: list[Value]) -> list[Value]:
-    return values if any(value.step for value in values) else [value._replace(step=None) for value in values]
+def _values(name: str, history: History, places: Iterable[int]) -> list[Value]:
+    """Steps are told only where one was ever given: a client's none is a zero here."""
+    has_steps = any(history.step)
+    return [Value(history.at[at], history.step[at] if has_steps else None, {name: history.value[at]}) for at in places]
 
 
 def _widened(document: MetricDocument) -> MetricDocument:
@@ -169,14 +200,11 @@ def _widened(document: MetricDocument) -> MetricDocument:
     return document._replace(columns=types, values=values)
 
 
-def _scalars(run_id: str, name: str, values: list[Value]) -> Iterator[MetricDocument]:
+def _scalar(run_id: str, name: str, history: History, part: int) -> MetricDocument:
     encoded = base64.urlsafe_b64encode(name.encode()).rstrip(b"=").decode("ascii")
-    for part, start in enumerate(range(0, len(values), POINTS_AT_ONCE)):
-        yield _scalar(f"{run_id}~{encoded}~{part}", name, values[start : start + POINTS_AT_ONCE])
-
-
-def _scalar(metric_id: str, name: str, values: list[Value]) -> MetricDocument:
-    return MetricDocument(metric_id, name, SCALAR, values[0].at, {name: NUMBER}, values, {})
+    first = part * POINTS_AT_ONCE
+    values = _values(name, history, range(first, min(first + POINTS_AT_ONCE, len(history.at))))
+    return MetricDocument(f"{run_id}~{encoded}~{part}", name, SCALAR, values[0].at, {name: NUMBER}, values, {})
 
 
 def _document(row: sa.Row[Any]) -> MetricDocument:

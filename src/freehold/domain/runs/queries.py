@@ -156,3 +156,28 @@ def list_events(db: Transaction, workspace_id: int, run_row: int) -> list[sa.Row
             .order_by(c.row_id)
         )
     )
+
+
+def has_runs(db: Transaction, workspace_id: int, experiment_row: int) -> bool:
+    found = sa.select(_r.row_id).where(_r.workspace_id == workspace_id, _r.experiment_row == experiment_row)
+    return db.execute(found.where(_r.hidden_at.is_(None)).limit(1)).first() is not None
+
+
+def find_by_row(db: Transaction, workspace_id: int, run_row: int) -> sa.Row[Any] | None:
+    return db.execute(select_runs(workspace_id).where(_r.row_id == run_row, _r.deleted_at.is_(None))).first()
+
+
+def roots_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[int, str]:
+    """The run id at the top of each run's line of parents; of a run without parent, its own."""
+    line = (
+        sa.select(_r.row_id.label("start"), _r.parent_row.label("above"), _r.run_id)
+        .where(_r.workspace_id == workspace_id, _r.row_id.in_(run_rows))
+        .cte("line", recursive=True)
+    )
+    line = line.union(
+        sa.select(line.c.start, _r.parent_row, _r.run_id).where(
+            _r.workspace_id == workspace_id, _r.row_id == line.c.above
+        )
+    )
+    tops = sa.select(line.c.start, line.c.run_id).where(line.c.above.is_(None))
+    return {start: run_id for start, run_id in map(tuple, db.execute(tops))}
