@@ -8,7 +8,8 @@ import typer
 from rich.progress import Progress
 
 from freehold.cli.connection import AsJson, Data, settings_of
-from freehold.cli.printing import Failure, console, errors, human_bytes, print_json
+from freehold.cli.failure import Failure
+from freehold.cli.printing import console, errors, human_bytes, print_json
 from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Problem
 

@@ -2,14 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from freehold.cli.printing import Failure
-from freehold.client import Freehold
+from freehold.cli.failure import Failure
 from freehold.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from freehold.client import Freehold
 
 LOCK_FILE = "server.lock"
 
@@ -29,8 +31,10 @@ def settings_of(data: str | None, **flags: Any) -> Settings:
         raise Failure("InvalidSetting", str(fault), 2) from None
 
 
-def connect(data: str | None, url: str | None, token: str | None, workspace: str | None = None) -> Freehold:
+def connect(data: str | None, url: str | None, token: str | None, workspace: str | None = None) -> "Freehold":
     """Raises Failure when no server is known or no token can be had."""
+    from freehold.client import Freehold  # late: a server needs no client
+
     settings = settings_of(data)
     url = url or os.environ.get("FREEHOLD_URL") or serving_url(settings.data_folder)
     token = token or os.environ.get("FREEHOLD_TOKEN") or _local_token(settings)

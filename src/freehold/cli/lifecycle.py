@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
-from freehold.cli.printing import Failure, console, human_bytes, print_json
+from freehold.cli.failure import Failure
+from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 from freehold.client import Freehold, Operation, Plan
 

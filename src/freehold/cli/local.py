@@ -8,7 +8,7 @@ import typer
 
 import freehold
 from freehold.cli.connection import AsJson, Data, settings_of
-from freehold.cli.printing import Failure, console, print_json
+from freehold.cli.failure import Failure
 from freehold.settings import Settings
 
 Flag = typer.Option
@@ -54,6 +54,8 @@ def serve(
 
 def token(data: Data = None, as_json: AsJson = False) -> None:
     """Print a bearer token of the owner, for this machine's server. It holds for an hour."""
+    from freehold.cli.printing import print_json
+
     text = mint_token(settings_of(data))
     if as_json:
         print_json({"access_token": text, "token_type": "Bearer"})
@@ -63,6 +65,8 @@ def token(data: Data = None, as_json: AsJson = False) -> None:
 
 def version(as_json: AsJson = False) -> None:
     """Print the version."""
+    from freehold.cli.printing import console, print_json
+
     if as_json:
         print_json({"version": freehold.__version__})
     else:

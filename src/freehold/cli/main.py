@@ -5,10 +5,8 @@ import warnings
 
 import typer
 
-from freehold.cli import backups, lifecycle, local, watching
-from freehold.cli.demo.flow import demo
-from freehold.cli.printing import Failure, fail
-from freehold.client import FreeholdError
+from freehold.cli import local
+from freehold.cli.failure import Failure
 
 app = typer.Typer(
     name="freehold",
@@ -19,21 +17,39 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 local.register(app)
-lifecycle.register(app)
-watching.register(app)
-backups.register(app)
-app.command()(demo)
 
 
 def main() -> None:
     # joserfc warns that RFC 9864 prefers the name Ed25519 over EdDSA; verifiers out there know the older name.
     warnings.filterwarnings("ignore", message="EdDSA is deprecated")
+    if sys.argv[1:2] != ["serve"]:
+        _add_the_others()
     try:
         app()
-    except FreeholdError as fault:
-        sys.exit(fail(fault.code, str(fault), 3 if fault.code == "ServerUnreachable" else 1))
-    except Failure as fault:
-        sys.exit(fail(fault.code, str(fault), fault.exit_code))
+    except Exception as fault:
+        sys.exit(_tell(fault))
+
+
+def _add_the_others() -> None:
+    """All that a server does without: it starts faster and keeps 15 MB less when client and printing stay out."""
+    from freehold.cli import backups, lifecycle, watching
+    from freehold.cli.demo.flow import demo
+
+    for commands in (lifecycle, watching, backups):
+        commands.register(app)
+    app.command()(demo)
+
+
+def _tell(fault: Exception) -> int:
+    """The exit code. Raises what is no answer of ours."""
+    from freehold.cli.printing import fail
+    from freehold.client import FreeholdError
+
+    if isinstance(fault, Failure):
+        return fail(fault.code, str(fault), fault.exit_code)
+    if isinstance(fault, FreeholdError):
+        return fail(fault.code, str(fault), 3 if fault.code == "ServerUnreachable" else 1)
+    raise fault
 
 
 if __name__ == "__main__":

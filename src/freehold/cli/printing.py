@@ -11,15 +11,6 @@ console = Console()
 errors = Console(stderr=True)
 
 
-class Failure(Exception):
-    """A command cannot go on. The text says what to do next."""
-
-    def __init__(self, code: str, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.code = code
-        self.exit_code = exit_code
-
-
 def fail(code: str, message: str, exit_code: int) -> int:
     errors.print(f"[bold red]{escape(code)}[/]  {escape(message)}")
     return exit_code

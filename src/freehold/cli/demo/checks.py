@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from freehold.cli.printing import Failure
+from freehold.cli.failure import Failure
 
 
 def check_with_bagit(bag: Path) -> None:

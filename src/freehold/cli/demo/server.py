@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from freehold.cli.connection import serving_url
-from freehold.cli.printing import Failure
+from freehold.cli.failure import Failure
 from freehold.settings import Settings
 
 START_SECONDS = 60
