@@ -60,11 +60,11 @@ class Bench(Protocol):
     def report(self, progress: Mapping[str, Any]) -> None: ...
 
 
-def run(bench: Bench, job: Mapping[str, Any]) -> dict[str, Any]:
+def run(bench: Bench, job: Mapping[str, Any], rest: Sequence[RestWriter] = ()) -> dict[str, Any]:
     """The task as the worker knows it, in a process of its own."""
     sys.meta_path.insert(0, _NoPandas())
     pa.set_memory_pool(pa.system_memory_pool())  # gives memory back: mimalloc keeps 15 to 40 MB more
-    return write_bag(bench, job)
+    return write_bag(bench, job, rest)
 
 
 def write_bag(bench: Bench, job: Mapping[str, Any], rest: Sequence[RestWriter] = ()) -> dict[str, Any]:
@@ -212,19 +212,12 @@ class _Export:
             "Bagging-Date": to_iso(self._facts.snapshot_at)[:10],
             "Bag-Software-Agent": f"Freehold {self._job.version}",
             "External-Identifier": self._job.operation_id,
-            "Freehold-Name": self._name(),
             "Freehold-Snapshot": to_iso(self._facts.snapshot_at),
         }
         keys = msgspec.json.encode(self._job.keys, order="sorted")
         seal = self._writer.finish(self._spool.parts(), info, {"certificate-keys.json": keys})
         self._writer.close()
         return seal
-
-    def _name(self) -> str:
-        """`<scope>-<name>-<snapshot>`: the folder that the bag comes out of its `.tar` as."""
-        title = "".join(char if char.isalnum() else "-" for char in self._facts.title)[:60].strip("-")
-        moment = "".join(char for char in to_iso(self._facts.snapshot_at)[:19] if char.isdigit() or char == "T")
-        return f"{self._job.scope.value}-{title or 'unnamed'}-{moment}Z"
 
     def _settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
         """Makes what was written durable, then says so in the journal: never the other way round."""

@@ -48,7 +48,12 @@ def key_set(key: OKPKey) -> dict[str, object]:
 
 
 def sign(folder: Path, key: OKPKey, claims: dict[str, object]) -> None:
-    token = jws.serialize_compact({"alg": "Ed25519", "kid": key.kid}, json.dumps(claims), key, algorithms=["Ed25519"])
+    token = jws.serialize_compact(
+        {"alg": "Ed25519", "kid": key.kid, "typ": "freehold-certificate"},
+        json.dumps(claims),
+        key,
+        algorithms=["Ed25519"],
+    )
     (folder / "certificate.jws").write_text(token)
 
 

@@ -10,7 +10,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-ALGORITHMS = ["EdDSA", "Ed25519"]
+from freehold.kit.problems import Invalid
+from freehold.storage.keys import verify_jws_with
+
 LARGEST = 1 << 24
 
 
@@ -38,7 +40,7 @@ def check_certificate(
     token = _content(certificate).strip()
     if _key_id(token) not in {key.kid for key in key_set.keys}:
         return CertificateState.UNKNOWN_KEY, {}
-    claims = _claims(token, key_set)
+    claims = _claims(token, chosen)
     if claims is None or claims.get("tag_manifest_sha256") != tag_manifest_sha256:
         return CertificateState.WRONG, {}
     return (CertificateState.CONSISTENT if keys is None else CertificateState.VALID), claims
@@ -51,11 +53,10 @@ def _key_id(token: bytes) -> str | None:
         return None
 
 
-def _claims(token: bytes, keys: KeySet) -> dict[str, object] | None:
+def _claims(token: bytes, keys: Mapping[str, object]) -> dict[str, object] | None:
     try:
-        payload = jws.deserialize_compact(token, keys, algorithms=ALGORITHMS).payload
-        claims = json.loads(payload)
-    except (JoseError, ValueError, KeyError, TypeError):
+        claims = json.loads(verify_jws_with(keys, token.decode("ascii")))
+    except (Invalid, ValueError):
         return None
     return claims if isinstance(claims, dict) else None
 

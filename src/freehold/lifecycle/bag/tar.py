@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from freehold.kit.clock import MICROSECONDS, from_iso
 from freehold.lifecycle.bag.writer import CHUNK
 
 TAG_FILES = (
@@ -41,19 +40,6 @@ def iter_tar(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[
             yield from _entry(path, head, size, max(0, start - position))
         position += whole
     yield _END[max(0, start - position) :]
-
-
-def stream_tar(folder: Path) -> Iterator[bytes]:
-    """The archive of a finished bag, named and dated by what its `bag-info.txt` says."""
-    name, moment = _info(folder)
-    return iter_tar(folder, name, moment)
-
-
-def _info(folder: Path) -> tuple[str, int]:
-    lines = (folder / "bag-info.txt").read_text(encoding="utf-8").splitlines()
-    info = dict(line.split(": ", 1) for line in lines if ": " in line)
-    moment = from_iso(info.get("Freehold-Snapshot", "1970-01-01T00:00:00Z"))
-    return info.get("Freehold-Name", folder.name), moment // MICROSECONDS
 
 
 def _entries(folder: Path, name: str, seconds: int) -> Iterator[tuple[Path, bytes, int]]:
