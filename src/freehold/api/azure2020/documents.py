@@ -11,8 +11,9 @@ from freehold.api.azure2020.experiments import experiment_out
 from freehold.api.azure2020.run_shapes import run_out
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.queries import find_workspace_by_key
-from freehold.domain.listing import whole
-from freehold.domain.runs.roots import roots_of
+from freehold.domain.listing.service import roots_of
+from freehold.domain.whole import service as whole
+from freehold.domain.whole.queries import Bounds
 from freehold.lifecycle.selection import Chosen
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
@@ -27,7 +28,7 @@ class Experiments:
 
     def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments`, in order of creation."""
-        for page in whole.experiments(db, _workspace(db, chosen), **_bounds(chosen)):
+        for page in whole.experiments(db, _workspace(db, chosen), _bounds(chosen)):
             yield from map(experiment_out, page)
 
 
@@ -43,7 +44,7 @@ class Runs:
     def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments/{e}/runs`, in order of creation."""
         workspace = _workspace(db, chosen)
-        for page in whole.runs(db, workspace, **_bounds(chosen)):
+        for page in whole.runs(db, workspace, _bounds(chosen)):
             roots = roots_of(db, workspace, page)
             yield from (run_out(run, roots.get(run.row_id, run.run_id)) for run in page)
 
@@ -54,7 +55,7 @@ class Artifacts:
 
     def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]:
         """`GET …/artifact/v2.0{WS}/artifacts/{origin}/{container}`, in order of creation."""
-        for page in whole.artifacts(db, _workspace(db, chosen), **_bounds(chosen)):
+        for page in whole.artifacts(db, _workspace(db, chosen), _bounds(chosen)):
             yield from map(artifact_out, page)
 
 
@@ -67,8 +68,8 @@ def _workspace(db: Transaction, chosen: Chosen) -> WorkspaceRef:
     return found
 
 
-def _bounds(chosen: Chosen) -> dict[str, int | None]:
-    return {
-        "experiment_row": chosen.root_row if chosen.scope is Scope.EXPERIMENT else None,
-        "run_row": chosen.root_row if chosen.scope is Scope.RUN else None,
-    }
+def _bounds(chosen: Chosen) -> Bounds:
+    return (
+        chosen.root_row if chosen.scope is Scope.EXPERIMENT else None,
+        chosen.root_row if chosen.scope is Scope.RUN else None,
+    )

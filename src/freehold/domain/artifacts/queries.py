@@ -11,13 +11,13 @@ from freehold.storage.transaction import Transaction
 
 _a, _o, _b, _g = Artifact.c, StoredObject.c, ArtifactBlock.c, ObjectLedgerEntry.c
 COLUMNS = (*Artifact.table.columns, _o.object_key, _o.size, _o.sha256)
-_JOINED = Artifact.table.outerjoin(StoredObject.table, _a.object_row == _o.row_id)
+JOINED = Artifact.table.outerjoin(StoredObject.table, _a.object_row == _o.row_id)
 
 
 def find(db: Transaction, workspace_id: int, origin: str, container: str, path: str) -> sa.Row[Any] | None:
     found = (
         sa.select(*COLUMNS)
-        .select_from(_JOINED)
+        .select_from(JOINED)
         .where(_a.workspace_id == workspace_id, _a.origin == origin, _a.container == container, _a.path == path)
     )
     return db.execute(found).first()
@@ -29,7 +29,7 @@ def list_below(
     """Artifacts whose path begins with `prefix`, by path, after the path `after`."""
     found = (
         sa.select(*COLUMNS)
-        .select_from(_JOINED)
+        .select_from(JOINED)
         .where(
             _a.workspace_id == workspace_id,
             _a.origin == origin,

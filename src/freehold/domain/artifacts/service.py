@@ -117,7 +117,7 @@ def get_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -
 def find_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> ArtifactView | None:
     _, name = _resolve(db, workspace, checked(name))
     row = queries.find(db, workspace.workspace_id, *name)
-    return _view(row) if row else None
+    return view(row) if row else None
 
 
 def list_artifacts(
@@ -135,7 +135,7 @@ def list_artifacts(
     rows = queries.list_below(
         db, workspace.workspace_id, name.origin, name.container, prefix=prefix, after=after, limit=limit
     )
-    return [_view(row) for row in rows]
+    return [view(row) for row in rows]
 
 
 def delete_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> None:
@@ -170,7 +170,7 @@ def _resolve(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> tu
     return run.row_id, name._replace(container=run.data_container_id)
 
 
-def _view(row: sa.Row[Any]) -> ArtifactView:
+def view(row: sa.Row[Any]) -> ArtifactView:
     return ArtifactView(
         row.row_id,
         ArtifactName(row.origin, row.container, row.path),

@@ -1,0 +1,43 @@
+"""Everything that stands, as views, in order of creation. A page at a time, so that memory stays small."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.artifacts.service import ArtifactView
+from freehold.domain.artifacts.service import view as artifact_view
+from freehold.domain.experiments.service import ExperimentView
+from freehold.domain.experiments.service import views as experiment_views
+from freehold.domain.runs.views import RunView
+from freehold.domain.runs.views import views as run_views
+from freehold.domain.whole import queries
+from freehold.domain.whole.queries import Bounds
+from freehold.storage.transaction import Transaction
+
+PAGE = 500
+Rows = Callable[[Transaction, int, Bounds, int, int], list[sa.Row[Any]]]
+
+
+def experiments(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[ExperimentView]]:
+    for rows in _pages(db, workspace, bounds, queries.list_experiments):
+        yield experiment_views(db, workspace, rows)
+
+
+def runs(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[RunView]]:
+    """Those that MLflow's delete has set aside too."""
+    for rows in _pages(db, workspace, bounds, queries.list_runs):
+        yield run_views(db, workspace, rows)
+
+
+def artifacts(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[ArtifactView]]:
+    for rows in _pages(db, workspace, bounds, queries.list_artifacts):
+        yield [artifact_view(row) for row in rows]
+
+
+def _pages(db: Transaction, workspace: WorkspaceRef, bounds: Bounds, rows_of: Rows) -> Iterator[list[sa.Row[Any]]]:
+    after = 0
+    while rows := rows_of(db, workspace.workspace_id, bounds, after, PAGE):
+        yield rows
+        after = rows[-1].row_id
