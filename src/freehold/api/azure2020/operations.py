@@ -54,7 +54,7 @@ def _status(call: Call, operation: Operation) -> dict[str, Any]:
         "name": operation.operation_id,
         "status": "InProgress" if not operation.is_ended else operation.state.value,
         "startTime": to_iso(operation.created_at),
-        "percentComplete": operation.progress.percent or 0.0,
+        "percentComplete": 100.0 if operation.state is State.SUCCEEDED else operation.progress.percent or 0.0,
     }
     if operation.ended_at is not None:
         document["endTime"] = to_iso(operation.ended_at)
