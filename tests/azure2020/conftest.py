@@ -1,6 +1,7 @@
 """A workspace as the Azure clients address it."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ class Azure:
     """Calls of one person in one workspace; `experiment` is one of their own."""
 
     world: World
+    client: httpx.Client
     person: Person
     workspace: str
     experiment: str
@@ -33,7 +35,8 @@ class Azure:
         return f"/metric/v2.0{self.workspace}/runs/{run}"
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
-        return self.world.request(method, path, self.person, json=body, **more)
+        headers = self.person.headers | more.pop("headers", {})
+        return self.client.request(method, path, json=body, headers=headers, **more)
 
     def ok(self, method: str, path: str, body: Any = None, *, status: int = 200, **more: Any) -> Any:
         """The JSON of an answer that must have this status; None when it is empty."""
@@ -65,9 +68,16 @@ class Azure:
         return [run["runId"] for run in found["value"]]
 
 
+@pytest.fixture(scope="session")
+def client(shared_world: World) -> Iterator[httpx.Client]:
+    """One connection for all calls: a new one for each costs more than the call."""
+    with httpx.Client(base_url=shared_world.url, timeout=60) as made:
+        yield made
+
+
 @pytest.fixture
-def azure(shared_world: World) -> Azure:
+def azure(shared_world: World, client: httpx.Client) -> Azure:
     """Alice in the default workspace, with an experiment of her own."""
-    made = Azure(shared_world, shared_world.alice, shared_world.workspace, f"exp-{next(_NUMBERS)}")
+    made = Azure(shared_world, client, shared_world.alice, shared_world.workspace, f"exp-{next(_NUMBERS)}")
     made.make_experiment()
     return made

@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 
 from freehold.api.azure2020 import arm, artifact, history, metric
@@ -31,8 +32,8 @@ def test_only_the_known_routes_are_anonymous():
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=name_of)
-def test_a_stranger_is_asked_to_sign_in(shared_world: World, route: Route):
-    answer = shared_world.request(route.method, address(route, shared_world), **body_of(route))
+def test_a_stranger_is_asked_to_sign_in(shared_world: World, client: httpx.Client, route: Route):
+    answer = client.request(route.method, address(route, shared_world), **body_of(route))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer ")
     if route.method != "HEAD":
@@ -40,9 +41,9 @@ def test_a_stranger_is_asked_to_sign_in(shared_world: World, route: Route):
 
 
 @pytest.mark.parametrize("route", [r for r in CLOSED if isinstance(r.rule, Within)], ids=name_of)
-def test_charlie_finds_nothing_in_the_workspace(shared_world: World, route: Route):
+def test_charlie_finds_nothing_in_the_workspace(shared_world: World, client: httpx.Client, route: Route):
     where = f"{address(route, shared_world)}?api-version=2020-01-01&path=a"
-    answer = shared_world.request(route.method, where, shared_world.charlie, **body_of(route))
+    answer = client.request(route.method, where, headers=shared_world.charlie.headers, **body_of(route))
     assert answer.status_code == 404
     assert "may not see it" in answer.json()["error"]["message"]
     assert isinstance(answer.json()["error"]["details"], list)

@@ -123,7 +123,7 @@ def test_subscriptions_and_groups_are_told(azure: Azure):
 
 
 def test_bob_may_not_make_a_workspace(azure: Azure):
-    bob = Azure(azure.world, azure.world.bob, azure.workspace, "")
+    bob = Azure(azure.world, azure.client, azure.world.bob, azure.workspace, "")
     answer = put(bob, "bobs")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "AuthorizationFailed")
 
@@ -160,7 +160,7 @@ def test_bob_may_not_delete_the_workspace(azure: Azure):
 
 def test_delete_erases_and_frees_the_name(azure: Azure):
     first = put(azure, "to-delete").json()
-    inside = Azure(azure.world, azure.person, first["id"], "exp")
+    inside = Azure(azure.world, azure.client, azure.person, first["id"], "exp")
     inside.make_experiment()
     inside.put_run("kept-id", tags={"secret": "x"})
     answer = azure.call("DELETE", f"{first['id']}?{VERSION}")
