@@ -7,8 +7,6 @@
 Every step finds what is left to do by looking, so it may be killed anywhere and repeated.
 """
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
@@ -19,17 +17,17 @@ from freehold.domain.forgetting.service import forget
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.problems import Conflict, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, copies, proof
-from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles
-from freehold.lifecycle.plan import ErasePlan, object_column, plan_erasure
+from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, sync_folders
+from freehold.lifecycle.plan import ErasePlan, plan_erasure
 from freehold.lifecycle.reach import Reach, Target
-from freehold.lifecycle.selection import HIDDEN, WORKSPACE, key_of
+from freehold.lifecycle.removal import remove_rows
+from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.lifecycle.targets import find_target, name_target, public_id
 from freehold.operations.model import Operation, Progress
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, again, finished
-from freehold.records.catalogue import Record
 from freehold.records.containers import Workspace
-from freehold.records.rules import LinkKind, Scope
+from freehold.records.rules import Scope
 from freehold.storage.blobs import open_objects
 from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
@@ -190,63 +188,12 @@ def _plan_rows(context: OperationContext) -> Reach:
 def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     """One budget of rows of the first record, children first, that has any left."""
     reach: Reach = context.found
+    also = frozenset(each.table.name for each in reach.records())
     for each in reach.records():
-        number = remove_rows(db, reach, each, ROWS_AT_ONCE)
+        number = remove_rows(db, each, reach.rows(each), ROWS_AT_ONCE, also=also)
         if number:
             return again(None, _add(context, each.table.name, number))
     return finished(_add(context, "", 0))
-
-
-def remove_rows(db: Transaction, reach: Reach, going: type[Record], limit: int) -> int:
-    """Delete up to `limit` rows that go, with what hangs on them by counting or by a shallow link."""
-    key, table = key_of(going.table), going.table
-    counting = [
-        name
-        for name, link in going.links().items()
-        if link.kind is LinkKind.REFCOUNT and link.to in {each.table.name for each in reach.counted()}
-    ]
-    objects = object_column(going)
-    extra = [*(table.c[name] for name in counting), *([objects] if objects is not None else [])]
-    rows: list[Any] = list(db.execute(sa.select(key, *extra).where(reach.rows(going)).limit(limit)))
-    if not rows:
-        return 0
-    keys = [row[0] for row in rows]
-    _unlink(db, reach, going, keys)
-    _delete(db, reach, going, keys)
-    for place, name in enumerate(counting, 1):
-        counted = next(each for each in reach.counted() if each.table.name == going.links()[name].to)
-        _release(db, reach, counted, sorted({row[place] for row in rows if row[place] is not None}))
-    if objects is not None:
-        artifact_queries.doom(db, [row[-1] for row in rows])
-    return len(rows)
-
-
-def _unlink(db: Transaction, reach: Reach, going: type[Record], keys: list[int]) -> None:
-    for pointer in reach.pointers(going):
-        if pointer.kind is LinkKind.SHALLOW:
-            here = pointer.column.in_(keys)
-            db.execute(sa.update(pointer.source.table).where(here).values({pointer.column.name: None}))
-
-
-def _delete(db: Transaction, reach: Reach, going: type[Record], keys: list[int]) -> None:
-    here: sa.ColumnElement[bool] = key_of(going.table).in_(keys)
-    if WORKSPACE in going.table.c:
-        here = sa.and_(here, going.table.c[WORKSPACE] == reach.target.workspace_id)
-    db.execute(sa.delete(going.table).where(here))
-
-
-def _release(db: Transaction, reach: Reach, counted: type[Record], keys: list[int]) -> None:
-    """Of the rows that have lost a referrer, those without another go too, and their objects are doomed."""
-    if not keys:
-        return
-    key = key_of(counted.table)
-    held = [sa.select(p.column).where(p.column.in_(keys)) for p in reach.referrers(counted)]
-    alone = sa.and_(key.in_(keys), *(key.not_in(referrer) for referrer in held))
-    column = object_column(counted)
-    found: list[Any] = list(db.execute(sa.select(key, *([column] if column is not None else [])).where(alone)))
-    _delete(db, reach, counted, [row[0] for row in found])
-    if column is not None:
-        artifact_queries.doom(db, [row[1] for row in found])
 
 
 # ---- objects
@@ -254,7 +201,10 @@ def _release(db: Transaction, reach: Reach, counted: type[Record], keys: list[in
 
 def _remove_objects(context: OperationContext) -> list[str]:
     keys = context.read(lambda db: artifact_queries.ledger_keys(db, older_than=0, limit=OBJECTS_AT_ONCE))
-    open_objects(context.settings).delete(keys)
+    objects = open_objects(context.settings)
+    objects.delete(keys)
+    if objects.folder is not None:
+        sync_folders({(objects.folder / key).parent for key in keys})
     return keys
 
 

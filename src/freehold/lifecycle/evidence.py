@@ -8,7 +8,7 @@ ids, of field values and of slices of packed data and objects, each worth at lea
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from freehold.kit.problems import Problem
-from freehold.lifecycle.plan import object_column
 from freehold.lifecycle.reach import Reach, Target
+from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.lifecycle.targets import public_id
 from freehold.records.catalogue import Record
@@ -157,7 +157,7 @@ class SealedEvidence:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
-        _sync(self._path.parent)
+        sync_folders([self._path.parent])
 
     def load(self) -> Evidence | None:
         """None where nothing was saved. Raises KeyGone, EvidenceBroken."""
@@ -183,9 +183,12 @@ class SealedEvidence:
         return _FORMAT + self._operation_id.encode()
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Make renames and removals in them durable: else a power cut brings a removed file back."""
+    for folder in folders:
+        if folder.is_dir():
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.kit.canonical import canonical_json
 from freehold.lifecycle.reach import Reach, Target
+from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.targets import find_root
 from freehold.records.catalogue import Record, catalogue
@@ -111,11 +112,6 @@ def plan_target(db: Transaction, reach: Reach, root_digest: str) -> ErasePlan:
         [copy for record, covers in reach.copies() for copy in _copies(db, record, covers)],
         retained_records(reach),
     )
-
-
-def object_column(record: type[Record]) -> sa.Column[Any] | None:
-    """The column that holds the key of an object that the row owns."""
-    return next((column for column in record.table.columns if "object_prefix" in column.info), None)
 
 
 def retained_records(reach: Reach) -> list[dict[str, str]]:

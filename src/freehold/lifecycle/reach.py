@@ -84,14 +84,7 @@ class Reach:
         return sa.and_(sa.or_(*going), sa.not_(sa.or_(*staying)))
 
     def referrers(self, record: type[Record]) -> list[Pointer]:
-        return [pointer for pointer in self.pointers(record) if pointer.kind is LinkKind.REFCOUNT]
-
-    def pointers(self, record: type[Record]) -> Iterator[Pointer]:
-        """Every link in the catalogue that leads to the record."""
-        for source in self._records.values():
-            for name, link in source.links().items():
-                if link.to == record.table.name:
-                    yield Pointer(source, source.table.c[name], link.kind)
+        return [pointer for pointer in pointers_to(record) if pointer.kind is LinkKind.REFCOUNT]
 
     def copies(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
         """Records that hold copies, and the condition for those that cover anything that goes."""
@@ -109,7 +102,7 @@ class Reach:
     def restricting(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
         """Rows that stay and refuse that what they refer to goes."""
         for record in self._reached.values():
-            for pointer in self.pointers(record):
+            for pointer in pointers_to(record):
                 if pointer.kind is LinkKind.RESTRICT:
                     refers = pointer.column.in_(sa.select(key_of(record.table)).where(self.rows(record)))
                     goes = pointer.source.table.name in self._reached
@@ -160,7 +153,7 @@ class Reach:
         return sa.or_(sa.false(), *above)
 
     def _refuse_dangling(self, record: type[Record]) -> None:
-        for pointer in self.pointers(record):
+        for pointer in pointers_to(record):
             if pointer.kind in _POINTS_ON and pointer.source.table.name not in self._reached:
                 place = f"{pointer.source.table.name}.{pointer.column.name}"
                 raise CatalogueError(
@@ -171,3 +164,11 @@ class Reach:
 
 def _deep(record: type[Record]) -> Iterator[Link]:
     return (link for link in record.links().values() if link.kind is LinkKind.DEEP)
+
+
+def pointers_to(record: type[Record]) -> Iterator[Pointer]:
+    """Every link in the catalogue that leads to the record."""
+    for source in catalogue().values():
+        for name, link in source.links().items():
+            if link.to == record.table.name:
+                yield Pointer(source, source.table.c[name], link.kind)

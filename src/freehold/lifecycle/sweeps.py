@@ -11,6 +11,7 @@ from freehold.domain.artifacts.transfer import reap
 from freehold.domain.metrics import compaction, queries
 from freehold.kit.clock import Clock
 from freehold.lifecycle.kept import remove_expired_bags
+from freehold.lifecycle.retention import remove_aged
 from freehold.records.catalogue import Record
 from freehold.records.lifecycle import ExportLease, ForgottenId
 from freehold.records.operations import IdempotencyKey
@@ -50,6 +51,7 @@ class Sweeper:
         """All sweeps once, in the caller's thread."""
         self._try(lambda: compact(self._database))
         self._try(lambda: self._database.write_now(remove_expired))
+        self._try(lambda: remove_all_aged(self._database))
         self._try(lambda: self._database.write_now(remove_released))
         self._try(lambda: remove_expired_bags(self._database, self._settings))
         self._try(lambda: reap(self._database, self._objects, self._clock))
@@ -78,6 +80,12 @@ def remove_expired(db: Transaction) -> None:
     """Rows whose `expires_at` has passed, where their record's retention says so."""
     for record in EXPIRING:
         db.execute(sa.delete(record.table).where(record.c.expires_at <= db.now()))
+
+
+def remove_all_aged(database: Database) -> None:
+    """Rows older than their record's retention says, in short transactions."""
+    while database.write_now(remove_aged):
+        pass
 
 
 def remove_released(db: Transaction) -> None:

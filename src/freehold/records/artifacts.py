@@ -76,7 +76,7 @@ class ArtifactBlock(
         Withheld(because="an upload that was never finished is not content"),
         Removed(),
         Writes.GROWING,
-        Retention("seven days after it was uploaded"),
+        Retention("seven days after it was uploaded", days=7, since="created_at"),
     ),
 ):
     """A block of an upload in parts (Azure `comp=block`), until its block list arrives."""

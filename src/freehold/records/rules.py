@@ -96,9 +96,12 @@ class Writes(StrEnum):
 
 @dataclass(frozen=True)
 class Retention:
-    """How long rows are kept where nobody erases them."""
+    """How long rows are kept where nobody erases them. `days` after the moment in the column `since` they go by
+    themselves; without them `text` says what ends their time."""
 
     text: str
+    days: int | None = None
+    since: str = ""
 
 
 KEPT_UNTIL_ERASED = Retention("kept until it is erased")

@@ -22,7 +22,7 @@ class TelemetryRecord(
         Rows(WORKSPACE_ONLY),
         Removed(),
         Writes.APPEND_ONLY,
-        Retention("90 days"),
+        Retention("90 days", days=90, since="happened_at"),
     ),
 ):
     """One interaction of one member: which kind, when. No argument, no name."""

@@ -1,0 +1,73 @@
+"""Deleting rows by what the catalogue's links say; names no table. Used by erasure and by retention.
+
+With a row go: links to it that are shallow (set to null), and what it referred to by counting, if nobody else
+does. Objects that lose their row are doomed in the same transaction; their bytes follow.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.domain.artifacts import queries as artifact_queries
+from freehold.lifecycle.reach import pointers_to
+from freehold.lifecycle.selection import key_of
+from freehold.records.catalogue import Record, catalogue
+from freehold.records.rules import LinkKind
+from freehold.storage.transaction import Transaction
+
+
+def remove_rows(
+    db: Transaction,
+    going: type[Record],
+    condition: sa.ColumnElement[bool],
+    limit: int,
+    *,
+    also: frozenset[str] = frozenset(),
+) -> int:
+    """Delete up to `limit` rows that meet the condition; how many. Tables of `also` go anyhow: nothing is counted
+    there."""
+    counting = [name for name, link in going.links().items() if _is_counted(link, also)]
+    objects = object_column(going)
+    columns = [*(going.table.c[name] for name in counting), *([objects] if objects is not None else [])]
+    rows: list[Any] = list(db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)))
+    if not rows:
+        return 0
+    keys = [row[0] for row in rows]
+    _unlink(db, going, keys)
+    _delete(db, going, keys)
+    for place, name in enumerate(counting, 1):
+        released = {row[place] for row in rows if row[place] is not None}
+        _release(db, catalogue()[going.links()[name].to], sorted(released))
+    if objects is not None:
+        artifact_queries.doom(db, [row[-1] for row in rows])
+    return len(rows)
+
+
+def object_column(record: type[Record]) -> sa.Column[Any] | None:
+    """The column that holds the key of an object that the row owns."""
+    return next((column for column in record.table.columns if "object_prefix" in column.info), None)
+
+
+def _is_counted(link: Any, also: frozenset[str]) -> bool:
+    return link.kind is LinkKind.REFCOUNT and link.to not in also
+
+
+def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> None:
+    for pointer in pointers_to(going):
+        if pointer.kind is LinkKind.SHALLOW:
+            here = pointer.column.in_(keys)
+            db.execute(sa.update(pointer.source.table).where(here).values({pointer.column.name: None}))
+
+
+def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
+    db.execute(sa.delete(going.table).where(key_of(going.table).in_(keys)))
+
+
+def _release(db: Transaction, counted: type[Record], keys: list[int]) -> None:
+    """Of the rows that have lost a referrer, those without another go too, and their objects are doomed."""
+    if not keys:
+        return
+    key = key_of(counted.table)
+    referrers = [pointer.column for pointer in pointers_to(counted) if pointer.kind is LinkKind.REFCOUNT]
+    alone = sa.and_(key.in_(keys), *(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers))
+    remove_rows(db, counted, alone, len(keys))
