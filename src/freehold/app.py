@@ -32,6 +32,7 @@ from freehold.domain.forgetting.service import reconcile
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.logs import set_up_logs
+from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
 from freehold.lifecycle.replay import erase_returned
@@ -107,6 +108,7 @@ def only_server(settings: Settings) -> Iterator[TextIOWrapper]:
 
 def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM, then finish the requests under way. Raises DataFolderBusy, OSError."""
+    return_freed_memory()
     set_up_logs(settings.log_level, SystemClock())
     with (
         only_server(settings) as lock,
@@ -177,6 +179,7 @@ async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, 
     services.ready |= {"database": True, "objects": True}
     engine.start()
     sweeper.start()
+    freeze_what_is_loaded()
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})
     try:
         await asyncio.gather(
