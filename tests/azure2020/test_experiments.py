@@ -15,6 +15,7 @@ def test_an_experiment_is_made_once(azure: Azure):
     assert first["archivedTime"] is None
     by_id = azure.ok("GET", f"{azure.history}/experimentids/{first['experimentId']}")
     assert by_id["name"] == f"{azure.experiment}-new"
+    assert azure.ok("GET", f"{azure.history}/experiments/{first['experimentId']}") == by_id
 
 
 def test_tags_are_merged_and_removed(azure: Azure):

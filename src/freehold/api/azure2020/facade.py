@@ -60,9 +60,13 @@ def run_route(method: str, tail: str, action: Action) -> Callable[[Endpoint], En
 
 
 def find_experiment(db: Transaction, call: Call) -> ExperimentView | None:
-    """The experiment that the address names; None if it names none. Raises NotFound."""
+    """The experiment that the address names; None if it names none. Raises NotFound.
+
+    A name wins; MLflow's plugin for Azure puts what it holds where the name belongs, which may be the id.
+    """
     if "experiment" in call.params:
-        return experiments.get_experiment_by_name(db, call.workspace, call.params["experiment"])
+        named = experiments.find_experiment_by_name(db, call.workspace, call.params["experiment"])
+        return named or experiments.get_experiment(db, call.workspace, call.params["experiment"])
     if "experiment_id" in call.params:
         return experiments.get_experiment(db, call.workspace, call.params["experiment_id"])
     return None
