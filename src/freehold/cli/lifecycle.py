@@ -38,8 +38,7 @@ def export(
 ) -> None:
     """Take a workspace, an experiment or a run out as a bag, verify it, and drop the server's copy."""
     _check_root(scope, id)
-    if to.exists():
-        raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
+    _check_target(to)
     with connect(data, url, token, workspace) as server:
         operation = watch(server, server.export(scope, id), quiet=as_json)
         size = write_bag(server, operation, to)
@@ -62,8 +61,7 @@ def verify(
     """Check a bag without trusting it: every digest, nothing missing, nothing more, the signature. Needs no server."""
     if not bag.exists():
         raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder or a .tar file.", 2)
-    key_set = msgspec.json.decode(keys.read_bytes(), type=dict[str, Any]) if keys else None
-    report = verify_or_fail(bag, key_set)
+    report = verify_or_fail(bag, _read_keys(keys) if keys else None)
     if as_json:
         print_json(report)
     else:
@@ -86,6 +84,8 @@ def erase(
 ) -> None:
     """Erase a workspace, an experiment or a run for good, and have it proved gone. Prints the plan and asks first."""
     _check_root(scope, id)
+    if as_json and not (yes or dry_run):
+        raise Failure("WrongArguments", "With --json nobody is asked: add --yes to erase, or --dry-run to see.", 2)
     with connect(data, url, token, workspace) as server:
         plan = server.plan_erasure(scope, id)
         if dry_run or not as_json:
@@ -108,6 +108,22 @@ def _check_root(scope: str, id: str | None) -> None:
     if (scope == "workspace") != (id is None):
         wanted = "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id"
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
+
+
+def _check_target(to: Path) -> None:
+    """Before the server begins to work."""
+    if to.exists():
+        raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
+    if not to.absolute().parent.is_dir():
+        raise Failure("NoSuchFolder", f"There is no folder {to.absolute().parent}. Make it, or choose another --to.", 2)
+
+
+def _read_keys(path: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
+        message = f"{path} holds no JWK set. GET /freehold/v1/certificates/keys of the server that signed gives one."
+        raise Failure("InvalidKeys", message, 2) from None
 
 
 def write_bag(server: Freehold, operation: Operation, to: Path) -> int:

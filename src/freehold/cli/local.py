@@ -49,7 +49,8 @@ def serve(
     except DataFolderBusy as fault:
         raise Failure("DataFolderBusy", str(fault)) from None
     except OSError as fault:
-        raise Failure("CannotServe", fault.strerror or str(fault)) from None
+        place = f"{fault.filename}: " if fault.filename else ""
+        raise Failure("CannotServe", f"{place}{fault.strerror or fault}") from None
 
 
 def token(data: Data = None, as_json: AsJson = False) -> None:

@@ -1,0 +1,180 @@
+"""The commands: exit codes, messages that say what to do next, and JSON for machines."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.lifecycle.bag.verify import verify_bag
+from tests.system.load import STORE
+from tests.system.surfaces import make_run
+from tests.world import World
+
+pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+DONE, FAILED, WRONG, UNREACHABLE = 0, 1, 2, 3
+NOWHERE = "http://127.0.0.1:9"  # the port of `discard`: nobody listens
+
+
+def freehold(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "freehold.cli.main", *map(str, arguments)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FREEHOLD_")}
+    wide = {"COLUMNS": "400", "NO_COLOR": "1", "TERM": "dumb"}
+    return subprocess.run(
+        command, env=clean | wide | environment, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+    )
+
+
+def parsed(ended: "subprocess.CompletedProcess[str]") -> Any:
+    assert ended.returncode == DONE, ended.stderr
+    return json.loads(ended.stdout)
+
+
+@pytest.fixture(scope="module")
+def data(shared_world: World) -> tuple[str, str]:
+    return ("--data", str(shared_world.folder))
+
+
+@pytest.fixture(scope="module")
+def run_id(shared_world: World) -> str:
+    run_id = make_run(shared_world, "cli")
+    shared_world.mlflow("POST", "runs/log-metric", {"run_id": run_id, "key": "m", "value": 1, "timestamp": 1})
+    path = f"{STORE}/1/{run_id}/artifacts/file"
+    assert shared_world.request("PUT", path, shared_world.alice, content=b"content").status_code == 200
+    return run_id
+
+
+def test_version_is_told() -> None:
+    assert parsed(freehold("version", "--json")).keys() == {"version"}
+    assert freehold("version").stdout.startswith("Freehold ")
+
+
+def test_help_lists_the_commands_and_the_exit_codes() -> None:
+    ended = freehold("--help")
+    assert ended.returncode == DONE
+    for word in ("serve", "token", "export", "verify", "erase", "operations", "backup", "restore", "Exit codes"):
+        assert word in ended.stdout, word
+
+
+def test_token_opens_the_server(shared_world: World, data: tuple[str, str]) -> None:
+    token = parsed(freehold("token", *data, "--json"))["access_token"]
+    answer = shared_world.get("/freehold/v1/operations", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    assert freehold("token", *data).stdout.strip().count(".") == 2
+
+
+@pytest.mark.parametrize("name", ["bag.tar", "bag"])
+def test_export_comes_home_verified(data: tuple[str, str], run_id: str, tmp_path: Path, name: str) -> None:
+    to = tmp_path / name
+    told = parsed(freehold("export", "run", run_id, "--to", to, *data, "--json"))
+    assert verify_bag(to).ok
+    assert told["verified"]["files"] == parsed(freehold("verify", to, "--json"))["files"]
+    (operation,) = parsed(freehold("operations", told["operation"], *data, "--json"))
+    assert (operation["kind"], operation["state"]) == ("export", "Succeeded")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_spoilt_bag_does_not_hold(data: tuple[str, str], run_id: str, tmp_path: Path) -> None:
+    to = tmp_path / "bag"
+    assert freehold("export", "run", run_id, "--to", to, *data).returncode == DONE
+    next((to / "data" / "artifacts").rglob("file")).write_bytes(b"forged!")
+    ended = freehold("verify", to)
+    assert ended.returncode == FAILED
+    assert "BagDoesNotHold" in ended.stderr
+    assert "artifacts" in ended.stderr
+
+
+def test_erasure_is_planned_then_done(shared_world: World, data: tuple[str, str]) -> None:
+    run_id = make_run(shared_world, "cli")
+    plan = parsed(freehold("erase", "run", run_id, "--dry-run", *data, "--json"))
+    assert {"record": "runs", "count": 1, "bytes": 0} in plan["steps"]
+    asked = freehold("erase", "run", run_id, *data)
+    assert asked.returncode == FAILED
+    assert shared_world.mlflow("GET", "runs/get", {"run_id": run_id})["run"]["info"]["run_id"] == run_id
+    told = parsed(freehold("erase", "run", run_id, "--yes", *data, "--json"))
+    assert told["certificate"]["statement"]["level"] == "verified"
+    query = {"run_id": run_id}
+    assert shared_world.get("/api/2.0/mlflow/runs/get", shared_world.alice, params=query).status_code == 404
+
+
+def test_operations_are_listed(data: tuple[str, str]) -> None:
+    assert isinstance(parsed(freehold("operations", *data, "--json")), list)
+    assert "operation" in freehold("operations", *data).stdout
+
+
+def test_backup_is_made_beside_the_running_server(data: tuple[str, str], tmp_path: Path) -> None:
+    told = parsed(freehold("backup", tmp_path / "backup", *data, "--json"))
+    assert told["objects"] >= 0
+    assert not list((tmp_path / "backup").rglob("*.pem"))
+
+
+USED_WRONGLY: list[tuple[list[str], int, str]] = [
+    (["nothing"], WRONG, "No such command"),
+    (["serve", "--http-port", "99999"], WRONG, "http_port"),
+    (["serve", "--log-level", "loud"], WRONG, "log_level"),
+    (["serve", "--data", "{file}"], FAILED, "{file}"),
+    (["token", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
+    (["token", "more"], WRONG, "unexpected extra argument"),
+    (["export", "workspace", "--data", "{empty}", "--to", "{new}"], UNREACHABLE, "freehold serve"),
+    (["export", "run", "{unknown}", "--to", "{new}"], FAILED, "NotFound"),
+    (["export", "run", "{run}", "--to", "{file}"], WRONG, "there already"),
+    (["export", "run", "{run}", "--to", "{empty}/no/such/folder/bag.tar"], WRONG, "no folder"),
+    (["verify", "{empty}/nothing"], WRONG, "nothing at"),
+    (["verify", "{empty}"], FAILED, "does not hold"),
+    (["verify", "{file}", "--keys", "{file}"], WRONG, "JWK set"),
+    (["erase", "run", "{run}", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
+    (["erase", "run", "{unknown}", "--yes"], FAILED, "NotFound"),
+    (["erase", "run", "{run}", "--json"], WRONG, "--yes"),
+    (["operations", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
+    (["operations", "{unknown}"], FAILED, "OperationNotFound"),
+    (["operations", "--url", NOWHERE], UNREACHABLE, "freehold serve"),
+    (["backup", "{empty}/backup", "--data", "{empty}/nothing"], FAILED, "{empty}/nothing"),
+    (["backup", "{folder}"], FAILED, "{folder}"),
+    (["backup"], WRONG, "Missing argument"),
+    (["restore", "{empty}/nothing", "--data", "{new}"], WRONG, "--keys"),
+    (["restore", "{empty}/nothing", "--data", "{new}", "--keys", "{keys}"], FAILED, "{empty}/nothing"),
+    (["restore", "{folder}"], FAILED, "{folder}"),
+]
+MORE: list[tuple[list[str], int, str]] = [
+    (["token", "--data", "{file}"], UNREACHABLE, "--data"),
+    (["export", "galaxy"], WRONG, "workspace"),
+    (["export", "run", "--to", "{new}"], WRONG, "id"),
+    (["verify", "{file}"], FAILED, "does not hold"),
+    (["verify", "{file}", "--keys", "{empty}/nothing"], WRONG, "JWK set"),
+    (["erase", "workspace", "{run}"], WRONG, "--workspace"),
+    (["operations", "--token", "garbage"], FAILED, "token"),
+    (["operations", "--url", "no address"], UNREACHABLE, "freehold serve"),
+]
+CASES = [pytest.param(*case, id=" ".join(case[0])) for case in USED_WRONGLY] + [
+    pytest.param(*case, id=" ".join(case[0]), marks=pytest.mark.exhaustive) for case in MORE
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), CASES)
+def test_wrong_use_is_told_clearly(
+    shared_world: World, run_id: str, tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
+    places = lay_out(tmp_path) | {"run": run_id, "keys": str(shared_world.settings().key_folder)}
+    given = [argument.format(**places) for argument in arguments]
+    before = listing(tmp_path)
+    environment = {} if "--data" in given else {"FREEHOLD_DATA": str(shared_world.folder)}
+    ended = freehold(*given, **environment)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr[-2_000:]
+    assert words.format(**places) in " ".join(ended.stderr.split())
+    assert listing(tmp_path) == before, "a refused command left something behind"
+
+
+def lay_out(folder: Path) -> dict[str, str]:
+    (folder / "empty").mkdir()
+    (folder / "folder").mkdir()
+    (folder / "folder" / "kept").write_text("kept")
+    (folder / "file").write_text("a file")
+    names = {name: str(folder / name) for name in ("empty", "folder", "file", "new")}
+    return names | {"unknown": "01990000-0000-7000-8000-000000000000"}
+
+
+def listing(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
