@@ -34,7 +34,8 @@ class Run(Record, table="runs", rules=_CONTENT):
     """`deleted_at`: MLflow's delete, restorable. `hidden_at`: an erasure has begun and the run reads as 404.
 
     `author_alias` is the name that the client wrote for its user (`mlflow.user`), interned as an alias of the
-    member; the alias goes with the last run that bears it. `details` holds what only the Azure façade reads: run definition, error, warnings, lineage.
+    member; the alias goes with the last run that bears it. `details` holds what only the Azure façade reads: run
+    definition, error, warnings, lineage.
     """
 
     row_id = key()
