@@ -88,3 +88,26 @@ def test_stranger_finds_nothing_to_erase(shared_world: World) -> None:
     assert world.post(ERASURES, body, world.charlie).status_code == 404
     assert world.post(ERASURES, body, world.bob).status_code == 403
     assert world.get(f"/api/2.0/mlflow/runs/get?run_id={run_id}", world.alice).status_code == 200
+
+
+def test_exports_under_way_and_finished_ones_are_withdrawn(served: World) -> None:
+    """A bag of the workspace holds the run too: one is ready when the erasure begins, one is being written."""
+    world, mark = served, "Wombat-6a0d2c1b7e8f4a55"
+    experiment_id = world.mlflow("POST", "experiments/create", {"name": "exported"})["experiment_id"]
+    run_id = _log_run(world, experiment_id, mark)
+    ready = _finish(world, world.post("/freehold/v1/exports", {"scope": "workspace"}, world.alice))
+    bag = f"/freehold/v1/exports/{ready['id']}/bag"
+    assert ready["state"] == "Succeeded"
+    assert list((world.folder / "exports").iterdir())
+    under_way = world.post("/freehold/v1/exports", {"scope": "workspace"}, world.alice)
+    answer = world.post(ERASURES, {"scope": "run", "id": run_id}, world.alice)
+    assert world.get(bag, world.alice).status_code == 404
+    assert _finish(world, answer)["state"] == "Succeeded"
+    stopped = _finish(world, under_way)
+    assert stopped["state"] in ("Canceled", "Failed", "Succeeded")
+    assert traces(world.folder, [run_id, *_marks(mark)]) == {}
+    assert world.get(bag, world.alice).status_code == 404
+    kept = {path.name for path in (world.folder / "exports").iterdir()}
+    assert kept <= {stopped["id"]}
+    again = _finish(world, world.post("/freehold/v1/exports", {"scope": "workspace"}, world.alice))
+    assert again["state"] == "Succeeded"
