@@ -6,7 +6,7 @@ from starlette.responses import Response
 from freehold.api.entry import Call
 from freehold.api.mlflow import shapes, words
 from freehold.api.mlflow.door import max_results, named, open_token, route, run_id_of, seal_token
-from freehold.api.mlflow.printing import history_out
+from freehold.api.mlflow.printing import history_answer, history_out
 from freehold.api.replies import JSON
 from freehold.domain.access.actor import Action
 from freehold.domain.metrics.history import Place, read_page, sample
@@ -34,7 +34,7 @@ async def get_history(call: Call) -> Response:
         after = Place(*place) if place else None
         page = read_page(db, call.workspace, run.row_id, key, after=after, limit=limit)
         token = seal_token(call, page.next_place, asked)
-        return msgspec.json.encode(shapes.HistoryAnswer(list(history_out(key, page.points)), token))
+        return history_answer(key, page.blocks, token)
 
     return Response(await call.services.database.read(read), media_type=JSON)
 

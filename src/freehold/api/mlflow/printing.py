@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from freehold.api.mlflow import words
 from freehold.api.mlflow.shapes import (
     ExperimentOut,
@@ -72,6 +74,18 @@ def history_out(key: str, history: History) -> Iterable[MetricOut]:
         MetricOut(key, value, at, step)
         for value, at, step in zip(spell_all(history.value), moments, history.step, strict=True)
     )
+
+
+def history_answer(key: str, blocks: Iterable[History], token: str | None) -> bytes:
+    """{"metrics": [MetricOut …], "next_page_token": …}; what is empty is left out.
+
+    Printed block by block, so that the points of a long history never stand as objects together.
+    """
+    printed = b",".join(msgspec.json.encode(list(history_out(key, block)))[1:-1] for block in blocks)
+    if not printed:
+        return b"{}"
+    tail = b"" if token is None else b',"next_page_token":' + msgspec.json.encode(token)
+    return b'{"metrics":[' + printed + b"]" + tail + b"}"
 
 
 def _latest_out(row: Any) -> MetricOut:

@@ -220,11 +220,6 @@ class RunsAnswer(msgspec.Struct, omit_defaults=True):
     next_page_token: str | None = None
 
 
-class HistoryAnswer(msgspec.Struct, omit_defaults=True):
-    metrics: list[MetricOut] = []
-    next_page_token: str | None = None
-
-
 class BulkHistoryAnswer(msgspec.Struct):
     metrics: list[MetricWithRunOut]
 

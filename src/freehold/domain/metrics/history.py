@@ -1,5 +1,6 @@
 """The points of one metric, sorted as MLflow does (by time, then step, then value), in pages or thinned out."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from freehold.domain.access.actor import WorkspaceRef
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+IN_BLOCK = 4_096
+"""Points that are turned into Python's numbers at once: as columns a long history is small, as objects it is not."""
+
+
 class Place(NamedTuple):
     """Where a page ended: time and step of its last point, and how many points of that moment were given."""
 
@@ -22,9 +27,9 @@ class Place(NamedTuple):
 
 
 class HistoryPage(NamedTuple):
-    """`next_place`: where the next page begins, if points follow."""
+    """`blocks`: the points, some thousand at a time. `next_place`: where the next page begins, if any follow."""
 
-    points: History
+    blocks: Iterator[History]
     next_place: Place | None
 
 
@@ -39,8 +44,8 @@ def read_page(
     step, at, value = step[order], at[order], value[order]
     start = _position(at, step, after) if after else 0
     end = min(start + limit, len(at))
-    points = History(step[start:end].tolist(), at[start:end].tolist(), value[start:end].tolist())
-    return HistoryPage(points, _place_before(at, step, end) if end < len(at) else None)
+    blocks = _blocks(step[start:end], at[start:end], value[start:end])
+    return HistoryPage(blocks, _place_before(at, step, end) if end < len(at) else None)
 
 
 def sample(
@@ -84,6 +89,12 @@ def _of_key(segment: MetricColumns, key: str) -> "tuple[NDArray[np.int64], NDArr
         return segment.step, segment.at, segment.value
     chosen = segment.key_index == segment.keys.index(key)
     return segment.step[chosen], segment.at[chosen], segment.value[chosen]
+
+
+def _blocks(step: "NDArray[np.int64]", at: "NDArray[np.int64]", value: "NDArray[np.float64]") -> Iterator[History]:
+    for start in range(0, len(at), IN_BLOCK):
+        end = start + IN_BLOCK
+        yield History(step[start:end].tolist(), at[start:end].tolist(), value[start:end].tolist())
 
 
 def _position(at: "NDArray[np.int64]", step: "NDArray[np.int64]", after: Place) -> int:
