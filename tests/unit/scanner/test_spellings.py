@@ -111,9 +111,7 @@ def test_dull_needle_is_found_too() -> None:
     gaps=st.lists(st.integers(0, 700_000), min_size=1, max_size=4),
     cut=st.integers(1, 400_000),
 )
-def test_every_occurrence_is_found_however_the_stream_is_cut(
-    needles: list[bytes], gaps: list[int], cut: int
-) -> None:
+def test_every_occurrence_is_found_however_the_stream_is_cut(needles: list[bytes], gaps: list[int], cut: int) -> None:
     stream = b"".join(b"\x7f" * gap + needles[at % len(needles)] for at, gap in enumerate(gaps))
     pieces = [stream[at : at + cut] for at in range(0, len(stream), cut)]
     findings = Scanner(needles).scan_pieces("s", pieces)

@@ -73,9 +73,7 @@ class Scanner:
         self.first_control = len(needles)
         self.decoded_limit = decoded_limit
 
-    def scan_files(
-        self, paths: Iterable[Path], *, on_progress: Callable[[int], None] | None = None
-    ) -> Findings:
+    def scan_files(self, paths: Iterable[Path], *, on_progress: Callable[[int], None] | None = None) -> Findings:
         """Every file in turn; one that vanished holds nothing. `on_progress` hears the bytes so far."""
         findings = Findings()
         for path in paths:
