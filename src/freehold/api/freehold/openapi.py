@@ -11,6 +11,7 @@ import freehold
 from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1
 from freehold.api.freehold.facade import freehold as facade
+from freehold.api.freehold.once import LONGEST_KEY
 from freehold.api.replies import reply
 from freehold.api.routing import Anonymous, Route
 from freehold.kit.problems import Problem
@@ -55,7 +56,8 @@ def _operation(route: Route, names: dict[type, Any]) -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"\{(\w+)", route.path)
-        ],
+        ]
+        + ([_IDEMPOTENCY_KEY] if route.body else []),
         "responses": {str(status): _answer(status, answer, names) for status, answer in sorted(answers.items())}
         | {"default": {"description": "A problem", "content": problem}},
     }
@@ -79,6 +81,13 @@ def _operation_id(route: Route) -> str:
 
 
 _ANSWERS = {200: "Done", 202: "Accepted: follow the operation", 204: "Done, nothing to say"}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same body within 24 hours is answered by the first request's operation.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
 _PROBLEM: dict[str, Any] = {
     "title": Problem.__name__,
     "type": "object",
