@@ -45,19 +45,24 @@ console = Console()
 def main() -> int:
     arguments = _arguments()
     chosen = arguments.only or list(NAMES)
-    print(_machine(), flush=True)
+    machine = _machine()
+    console.print(machine, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="freehold-bench-", dir=arguments.folder))
     results: list[Measured] = []
     try:
         for measured in _measure(Bench(folder, arguments.quick), chosen, arguments.no_peers):
             results.append(measured)
             _print_line(measured)
-    finally:
+    finally:  # what was measured before a fault is worth telling, too
         shutil.rmtree(folder, ignore_errors=True)
-    _print_table(results)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(f"{_machine()}\n\n{as_markdown(results)}\n")
+        _report(results, arguments.markdown, machine)
     return 1 if any(each.is_met is False for each in results) else 0
+
+
+def _report(results: list[Measured], markdown: str | None, machine: str) -> None:
+    _print_table(results)
+    if markdown:
+        Path(markdown).write_text(f"{machine}\n\n{as_markdown(results)}\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -75,6 +80,8 @@ def _measure(bench: Bench, chosen: list[str], without_peers: bool) -> Iterator[M
     if "start" in chosen:
         yield from measure_starts(bench)
     with _running(freehold(bench.folder / "freehold")) as server:
+        server.stop()  # started again, as a server is on every day but its first
+        server.start()
         for name, measure in (BOTH | OURS).items():
             if name in chosen:
                 yield from measure(bench, server)
@@ -123,7 +130,7 @@ def _processor() -> str:
 
 def _print_line(measured: Measured) -> None:
     value = f"[bold]{spell(measured.median)}[/] {measured.figure.unit} {spell_verdict(measured)}"
-    console.print(f"  {measured.server}: {measured.figure.what}: {value}", highlight=False)
+    console.print(f"  {measured.server}: {measured.figure.what}: {value}", highlight=False, soft_wrap=True)
 
 
 def _print_table(results: list[Measured]) -> None:

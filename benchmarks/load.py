@@ -145,7 +145,7 @@ def _percentiles(latencies: list[float]) -> dict[str, float]:
     return {f"p{each}": ordered[len(ordered) * each // 100] * 1_000 for each in (50, 99)}
 
 
-def _request(job: Job, method: str, path: str, body: bytes, content_type: str = "application/json") -> bytes:
+def request_bytes(job: Job, method: str, path: str, body: bytes, content_type: str = "application/json") -> bytes:
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{job.port}\r\nContent-Type: {content_type}\r\n"
         f"Authorization: Bearer {job.token}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -157,7 +157,7 @@ def _metrics(job: Job, run_id: str) -> Iterator[bytes]:
     """One point a request; only step and value change, and their width does not, so that the head stays."""
     body = b'{"run_id":"%s","key":"loss","value":0.%08d,"timestamp":%013d,"step":%9d}'
     sample = body % (run_id.encode(), 0, 0, 0)
-    head = _request(job, "POST", f"{API}/runs/log-metric", sample).removesuffix(sample)
+    head = request_bytes(job, "POST", f"{API}/runs/log-metric", sample).removesuffix(sample)
     now = time.time_ns() // 1_000_000
     for step in itertools.count(1):
         yield head + body % (run_id.encode(), step * 7919 % 100_000_000, now + step, step)
@@ -179,7 +179,7 @@ def _batch(job: Job, run_id: str, number: int) -> bytes:
         for key in range(job.keys)
     ]
     body = json.dumps({"run_id": run_id, "metrics": metrics}, separators=(",", ":")).encode()
-    return _request(job, "POST", f"{API}/runs/log-batch", body)
+    return request_bytes(job, "POST", f"{API}/runs/log-batch", body)
 
 
 def _runs(job: Job, experiment_id: str) -> Iterator[bytes]:
@@ -196,7 +196,7 @@ def _runs(job: Job, experiment_id: str) -> Iterator[bytes]:
             "start_time": time.time_ns() // 1_000_000,
             "tags": tags,
         }
-        yield _request(job, "POST", f"{API}/runs/create", json.dumps(body).encode())
+        yield request_bytes(job, "POST", f"{API}/runs/create", json.dumps(body).encode())
 
 
 def _files(job: Job, prefix: str) -> Iterator[bytes]:
@@ -205,7 +205,7 @@ def _files(job: Job, prefix: str) -> Iterator[bytes]:
     for number in range(job.requests // len(job.targets)):
         body = b"%016d" % number + content[16:]
         path = f"/api/2.0/mlflow-artifacts/artifacts/{prefix}/file-{number:05d}.bin"
-        yield _request(job, "PUT", path, body, "application/octet-stream")
+        yield request_bytes(job, "PUT", path, body, "application/octet-stream")
 
 
 MAKERS: dict[str, Callable[[Job, str], Iterator[bytes]]] = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-LONGEST_START = 90.0
+LONGEST_START = 300.0
 LOOK_EVERY = 0.002
 
 

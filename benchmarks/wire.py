@@ -11,7 +11,7 @@ import psutil
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Measured
-from benchmarks.load import Connection, Job, _request
+from benchmarks.load import Connection, Job, request_bytes
 from benchmarks.servers import Server, ServerFault
 
 SEGMENTS = Figure("wire", "TCP segments of a small answer", "segments", 1, more_is_better=False)
@@ -29,7 +29,7 @@ def measure_wire(bench: Bench, server: Server) -> list[Measured]:
     run_id = server.new_runs(server.new_experiment(f"wire-{time.time_ns()}"), 1)[0]
     job = Job("metric", server.port, server.token, [run_id])
     body = b'{"run_id":"%s","key":"loss","value":0.5,"timestamp":1700000000000,"step":1}' % run_id.encode()
-    request = _request(job, "POST", "/api/2.0/mlflow/runs/log-metric", body)
+    request = request_bytes(job, "POST", "/api/2.0/mlflow/runs/log-metric", body)
     connection = Connection(server.port, iter([request] * REQUESTS))
     before = _segments(connection.socket)
     times = []
