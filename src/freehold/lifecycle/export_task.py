@@ -5,7 +5,9 @@ Killed anywhere, it goes on at the last finished part; only the snapshot is take
 
 import errno
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import groupby, islice
@@ -19,7 +21,7 @@ import sqlalchemy as sa
 
 from freehold.kit.clock import to_iso
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
-from freehold.lifecycle.bag.writer import BagWriter, Seal, pieces_of
+from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Seal, pieces_of
 from freehold.lifecycle.contents import write_contents
 from freehold.lifecycle.points import (
     CODECS,
@@ -45,6 +47,7 @@ from freehold.storage.metrics import MetricColumns
 from freehold.storage.transaction import Transaction
 
 T = TypeVar("T")
+COPIERS = 2
 FILES_AT_ONCE = 1_000
 BYTES_AT_ONCE = 64 << 20
 PACKED_AT_ONCE = 400
@@ -108,6 +111,7 @@ class _Export:
         self._selection = Selection(job.chosen)
         self._spool = Spool(bench.settings.data_folder, job.operation_id)
         self._facts = Facts()
+        self._buffers = threading.local()
         self._points_done = self._files_done = 0
 
     def run(self, rest: Sequence[RestWriter]) -> dict[str, Any]:
@@ -134,27 +138,32 @@ class _Export:
     def _copy_objects(self, name: str) -> None:
         """Groups of files, each made durable at once: a sync for each file would cost more than its bytes."""
         rows = _rows_of(self._spool.folder / f"objects-{name}.parquet")
-        for number, group in enumerate(_groups(rows)):
-            self._files_done += len(group)
-            if (f"objects-{name}", number) in self._done:
-                continue
-            for row in group:
-                self._copy(row["key"], row["path"], row["sha256"])
-            self._settle(f"objects-{name}", number)
+        with ThreadPoolExecutor(COPIERS, thread_name_prefix="freehold-copy") as copiers:
+            for number, group in enumerate(_groups(rows)):
+                self._files_done += len(group)
+                if (f"objects-{name}", number) in self._done:
+                    continue
+                for _ in copiers.map(self._copy, group):
+                    pass  # what a copy raises is raised here
+                self._settle(f"objects-{name}", number)
 
-    def _copy(self, key: str, path: str, digest: str) -> None:
+    def _copy(self, row: dict[str, Any]) -> None:
         try:
-            part = self._writer.write(f"data/{path}", self._pieces(key))
+            part = self._writer.write(f"data/{row['path']}", self._pieces(row["key"]))
         except NotFound as fault:
             raise superseded() from fault
-        if part.sha256 != digest:
+        if part.sha256 != row["sha256"]:
             message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
             raise DamagedObject("ObjectDamaged", message)
 
     def _pieces(self, key: str) -> Iterable[bytes | memoryview]:
         """Of a local store the file itself: one buffer for all pieces is twice as fast as a copy of each."""
         folder = self._objects.folder
-        return self._objects.read(key) if folder is None else pieces_of(folder / key)
+        if folder is None:
+            return self._objects.read(key)
+        if not hasattr(self._buffers, "own"):
+            self._buffers.own = memoryview(bytearray(CHUNK))
+        return pieces_of(folder / key, self._buffers.own)
 
     def _write_points(self) -> None:
         """Parts of a fixed number of points, so that what is in which part depends on the points alone."""

@@ -50,6 +50,11 @@ def finish(child: "subprocess.Popen[bytes]") -> dict[str, Any]:
     return result
 
 
+def export_by_worker(house: House, operation_id: str) -> Path:
+    finish(start(house, operation_id))
+    return Spool(house.settings.data_folder, operation_id).bag
+
+
 def kill_after(child: "subprocess.Popen[bytes]", lines: int) -> bool:
     """kill -9 when the worker has said so many lines; False when it had ended before."""
     assert child.stdout is not None
@@ -83,7 +88,7 @@ def test_two_exports_of_one_state_have_the_same_bytes(house: House) -> None:
 def test_a_killed_export_goes_on_at_its_last_finished_part(sqlite_house: House) -> None:
     house = sqlite_house
     add_many(house)
-    whole = export(house, "whole")
+    whole = export_by_worker(house, "whole")
     spool = Spool(house.settings.data_folder, "killed")
     kills = 0
     while kill_after(start(house, "killed"), 1):
@@ -99,7 +104,7 @@ def test_a_killed_export_goes_on_at_its_last_finished_part(sqlite_house: House) 
 def test_changes_after_the_snapshot_do_not_show(sqlite_house: House) -> None:
     house = sqlite_house
     run_ids = fill(house)
-    before = export(house, "before")
+    before = export_by_worker(house, "before")
     assert kill_after(start(house, "cut"), 1)
     add_run(house, add_experiment(house, "late"), "late")
     add_file(house, run_ids["one"], "late.txt", b"late")
@@ -111,7 +116,7 @@ def test_changes_after_the_snapshot_do_not_show(sqlite_house: House) -> None:
 def test_kills_at_any_moment_leave_the_same_bag(sqlite_house: House) -> None:
     house = sqlite_house
     add_many(house)
-    whole = export(house, "whole")
+    whole = export_by_worker(house, "whole")
     chance = random.Random(5)
     for number in range(20):
         spool = Spool(house.settings.data_folder, f"killed-{number}")
@@ -128,7 +133,7 @@ def test_kills_at_any_moment_leave_the_same_bag(sqlite_house: House) -> None:
 def test_a_torn_journal_line_is_done_again(sqlite_house: House) -> None:
     house = sqlite_house
     fill(house)
-    whole = export(house, "whole")
+    whole = export_by_worker(house, "whole")
     spool = Spool(house.settings.data_folder, "torn")
     assert kill_after(start(house, "torn"), 2)
     with (spool.folder / "journal.jsonl").open("r+b") as journal:

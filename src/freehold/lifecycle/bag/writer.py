@@ -5,6 +5,7 @@ last one durable (fsync, rename, fsync of the folders) and returns them; only th
 What a crash leaves under temporary names is dropped when the writer is opened again.
 """
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +76,8 @@ class PartFile:
 
 
 class BagWriter:
-    """Fills one bag folder. One writer at a time; any number of them one after the other.
+    """Fills one bag folder. One writer at a time; any number of them one after the other. Several threads may
+    write parts; one of them settles, when the others have written theirs.
 
     Raises ValueError for a path outside the bag, OSError when the disk refuses.
     """
@@ -83,7 +85,8 @@ class BagWriter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._temporary = folder / UNFINISHED
-        self._pending: list[Part] = []
+        self._pending: list[tuple[Path, Part]] = []
+        self._numbers = itertools.count()
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(parents=True)
 
@@ -92,19 +95,19 @@ class BagWriter:
         with self.open_part(path) as file:
             for piece in pieces:
                 file.write(piece)
-        return self._pending[-1]
+        return Part(path, file.meter.hexdigest, file.meter.size)
 
     @contextmanager
     def open_part(self, path: str) -> Iterator[PartFile]:
         check_inside(path)
-        place = self._place(len(self._pending))
+        place = self._temporary / f"{next(self._numbers):08d}"
         descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             file = PartFile(descriptor)
             yield file
         finally:
             os.close(descriptor)
-        self._pending.append(Part(path, file.meter.hexdigest, file.meter.size))
+        self._pending.append((place, Part(path, file.meter.hexdigest, file.meter.size)))
 
     def settle(self) -> list[Part]:
         """Makes all parts written since the last call durable under their own names, and returns them.
@@ -112,15 +115,15 @@ class BagWriter:
         Together, since a file system commits a thousand syncs one after the other in hardly more than one.
         """
         touched: set[Path] = set()
-        for number in range(len(self._pending)):
-            _sync(self._place(number))
-        for number, part in enumerate(self._pending):
+        for place, _ in self._pending:
+            _sync(place)
+        for place, part in self._pending:
             target = self.folder / part.path
             touched.update(_make_folders(target.parent, self.folder))
-            os.replace(self._place(number), target)
+            os.replace(place, target)
         for folder in touched:
             _sync(folder)
-        settled, self._pending = self._pending, []
+        settled, self._pending = [part for _, part in self._pending], []
         return settled
 
     def finish(
@@ -157,9 +160,6 @@ class BagWriter:
     def close(self) -> None:
         shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def _place(self, number: int) -> Path:
-        return self._temporary / f"{number:08d}"
-
 
 class _Payload:
     """Counts what the manifest lists."""
@@ -187,9 +187,9 @@ def check_inside(path: str) -> None:
         raise ValueError("a part's path must be plain and relative")
 
 
-def pieces_of(file: Path, chunk: int = CHUNK) -> Iterator[memoryview]:
-    """The bytes of a file. Each piece is valid until the next is asked for: one buffer serves them all."""
-    buffer = memoryview(bytearray(chunk))
+def pieces_of(file: Path, buffer: memoryview) -> Iterator[memoryview]:
+    """The bytes of a file. Each piece is valid until the next is asked for: one buffer serves them all, and all
+    files of a caller: a fresh one for each would cost more than reading a small file."""
     with file.open("rb", buffering=0) as stream:
         while count := stream.readinto(buffer):
             yield buffer[:count]
