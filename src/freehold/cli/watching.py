@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
 def operations(
     operation: Annotated[str | None, typer.Argument(help="Id of one operation; all if left out.")] = None,
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the operation.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Go on with a failed erasure.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the operation has ended.")] = False,
     data: Data = None,
     url: Url = None,
@@ -33,7 +34,8 @@ def operations(
         if operation is None:
             found = server.operations()
         else:
-            found = [server.cancel(operation) if cancel else server.operation(operation)]
+            ask = server.cancel if cancel else server.retry if retry else server.operation
+            found = [ask(operation)]
             if wait:
                 found = [watch(server, found[0], quiet=as_json)]
     if as_json:

@@ -93,6 +93,10 @@ class Freehold:
     def cancel(self, operation_id: str) -> Operation:
         return self._read(self._send("POST", f"/freehold/v1/operations/{operation_id}/cancel"), Operation)
 
+    def retry(self, operation_id: str) -> Operation:
+        """Go on with a failed erasure, once what stood in its way is mended."""
+        return self._read(self._send("POST", f"/freehold/v1/operations/{operation_id}/retry"), Operation)
+
     def wait(self, operation: Operation, on_change: Callable[[Operation], None] | None = None) -> Operation:
         """Poll until the operation has ended. Raises FreeholdError when it failed or was cancelled."""
         pause = 0.05

@@ -110,6 +110,21 @@ def cancel_operation(db: Transaction, operation_id: str) -> Operation:
     return get_operation(db, operation_id)
 
 
+def retry_operation(db: Transaction, operations: Operations, operation_id: str) -> Operation:
+    """Go on with a failed operation at the step where it failed. Raises NotFound, Conflict.
+
+    Only for kinds that keep what they had when they fail: those that cannot be cancelled, such as an erasure.
+    """
+    operation = get_operation(db, operation_id)
+    if operation.options.get(CAN_CANCEL, True):
+        message = "What this operation had made was cleaned up when it failed. Ask for it anew."
+        raise Conflict("OperationCannotBeRetried", message)
+    if not queries.reopen(db, operation_id):
+        raise Conflict("OperationNotFailed", "Only a failed operation can be tried again; this one has not failed.")
+    db.after_commit(lambda: operations.start_soon(operation_id))
+    return get_operation(db, operation_id)
+
+
 def fail_operation(db: Transaction, operation_id: str, code: str, message: str) -> bool:
     """End an unfinished operation as failed. `message` must hold no name and no content. False: it had ended."""
     ended = {"state": State.FAILED, "ended_at": db.now(), "error_code": code, "error_message": message}

@@ -10,7 +10,7 @@ from freehold.api.routing import SignedIn
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.watch import may_see, require_to_steer, see_operation
 from freehold.operations.model import Operation
-from freehold.operations.service import cancel_operation, list_operations
+from freehold.operations.service import cancel_operation, list_operations, retry_operation
 from freehold.storage.transaction import Transaction
 
 LARGEST_PAGE = 100
@@ -48,6 +48,18 @@ async def cancel(call: Call) -> Response:
     def steer(db: Transaction) -> Operation:
         require_to_steer(db, call.actor, see_operation(db, call.actor, operation_id))
         return cancel_operation(db, operation_id)
+
+    return reply(operation_out(await call.services.database.write(steer)))
+
+
+@freehold.route("POST", f"{V1}/operations/{{operation}}/retry", SignedIn(), answer=OperationOut)
+async def retry(call: Call) -> Response:
+    """Go on with a failed erasure at the step where it failed, once what stood in its way is mended."""
+    operation_id, engine = call.params["operation"], call.services.engine
+
+    def steer(db: Transaction) -> Operation:
+        require_to_steer(db, call.actor, see_operation(db, call.actor, operation_id))
+        return retry_operation(db, engine, operation_id)
 
     return reply(operation_out(await call.services.database.write(steer)))
 
