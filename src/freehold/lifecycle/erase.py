@@ -19,9 +19,9 @@ from freehold.kit.problems import Conflict, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, sync_folders
 from freehold.lifecycle.plan import ErasePlan, plan_erasure
-from freehold.lifecycle.reach import Reach, Target
+from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
-from freehold.lifecycle.selection import HIDDEN, key_of
+from freehold.lifecycle.selection import HIDDEN, Target, key_of
 from freehold.lifecycle.targets import find_target, name_target, public_id
 from freehold.operations.model import Operation, Progress
 from freehold.operations.service import Operations, request_operation

@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from freehold.kit.problems import Problem
-from freehold.lifecycle.reach import Reach, Target
+from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
-from freehold.lifecycle.selection import HIDDEN, key_of
+from freehold.lifecycle.selection import HIDDEN, Target, key_of
 from freehold.lifecycle.targets import public_id
 from freehold.records.catalogue import Record
 from freehold.records.rules import Scope

@@ -16,7 +16,7 @@ from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS, to_iso
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
-from freehold.lifecycle.reach import Target
+from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import ExportJob, Spool, superseded
 from freehold.lifecycle.targets import find_root, find_target, name_target
 from freehold.operations.model import Operation, Progress

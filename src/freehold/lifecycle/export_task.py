@@ -4,7 +4,6 @@ Killed anywhere, it goes on at the last finished part; only the snapshot is take
 """
 
 import errno
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +64,6 @@ class Bench(Protocol):
 
 def run(bench: Bench, job: Mapping[str, Any], rest: Sequence[RestWriter] = ()) -> dict[str, Any]:
     """The task as the worker knows it, in a process of its own."""
-    sys.meta_path.insert(0, _NoPandas())
     pa.set_memory_pool(pa.system_memory_pool())  # gives memory back: mimalloc keeps 15 to 40 MB more
     return write_bag(bench, job, rest)
 
@@ -85,14 +83,6 @@ def write_bag(bench: Bench, job: Mapping[str, Any], rest: Sequence[RestWriter] =
             raise
         message = "The disk is full: the export stopped. Free some space; it goes on where it was."
         raise InsufficientStorage("InsufficientStorage", message) from fault
-
-
-class _NoPandas:
-    """pyarrow imports pandas at its first array, wherever it is installed: a second and 45 MB for nothing."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
 
 
 class DamagedObject(Problem):

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.kit.canonical import canonical_json
-from freehold.lifecycle.reach import Reach, Target
+from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
-from freehold.lifecycle.selection import key_of
+from freehold.lifecycle.selection import Target, key_of
 from freehold.lifecycle.targets import find_root
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind, Retained, Scope

@@ -11,20 +11,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from freehold.lifecycle.selection import HIDDEN, WORKSPACE, key_of
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
 from freehold.records.catalogue import Record, catalogue, metadata
 from freehold.records.rules import CatalogueError, Link, LinkKind, Scope
 
 _POINTS_ON = {LinkKind.DECORRELATE, LinkKind.RETAIN, LinkKind.REFCOUNT}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is erased: `root_row` is the integer key of the experiment or run; of the workspace, its own key."""
-
-    scope: Scope
-    workspace_id: int
-    root_row: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ WORKSPACE = "workspace_id"
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What is exported: `root_row` is the integer key of the experiment or run; of the workspace, its own key."""
+class Target:
+    """What is exported or erased. `root_row` is the integer key of the experiment, run or workspace."""
 
     scope: Scope
     workspace_id: int
@@ -30,7 +30,7 @@ class Chosen:
 class Selection:
     """The records of one scope, and the condition that picks their rows."""
 
-    def __init__(self, chosen: Chosen) -> None:
+    def __init__(self, chosen: Target) -> None:
         self.chosen = chosen
         self._records = catalogue()
         self._root = self._records[f"{chosen.scope.value}s"]
@@ -70,7 +70,7 @@ class Selection:
         if not self._may_be_hidden(record):
             return sa.true()
         workspace = self.chosen.workspace_id
-        whole = Selection(Chosen(Scope.WORKSPACE, workspace, workspace))
+        whole = Selection(Target(Scope.WORKSPACE, workspace, workspace))
         return key_of(alias).in_(_keys(key_of(record.table), whole.rows(record)))
 
     def _terms(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
@@ -102,7 +102,7 @@ class Selection:
         return bool(column.nullable) and self.chosen.scope is Scope.WORKSPACE
 
     def _referred(self, record: type[Record]) -> sa.ColumnElement[bool]:
-        """Chosen rows refer to it. Rows of its own kind do not count, or one run would bring its parent."""
+        """Target rows refer to it. Rows of its own kind do not count, or one run would bring its parent."""
         referrers = [
             key_of(record.table).in_(_keys(column, self.rows(source), column.is_not(None)))
             for source in self.exported()

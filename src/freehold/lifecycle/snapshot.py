@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
-from freehold.lifecycle.selection import Chosen, Selection, deep_owners, key_of, public_key
+from freehold.lifecycle.selection import Selection, Target, deep_owners, key_of, public_key
 from freehold.lifecycle.spool import Spool, superseded
 from freehold.lifecycle.tables import (
     ROWS_AT_ONCE,
@@ -45,7 +45,7 @@ class RestWriter(Protocol):
     name: str
     withheld: Mapping[str, str]
 
-    def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]: ...
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]: ...
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class Facts:
 
 
 def take_snapshot(
-    db: Transaction, chosen: Chosen, spool: Spool, writer: BagWriter, rest: Sequence[RestWriter]
+    db: Transaction, chosen: Target, spool: Spool, writer: BagWriter, rest: Sequence[RestWriter]
 ) -> Facts:
     """Fills the bag's tables and `rest/`, and the spool's lists. Raises Conflict when there is nothing to export."""
     return _Snapshot(db, chosen, spool, writer).take(rest)
@@ -95,7 +95,7 @@ def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
 
 
 class _Snapshot:
-    def __init__(self, db: Transaction, chosen: Chosen, spool: Spool, writer: BagWriter) -> None:
+    def __init__(self, db: Transaction, chosen: Target, spool: Spool, writer: BagWriter) -> None:
         self._db = db
         self._selection = Selection(chosen)
         self._folder = spool.folder

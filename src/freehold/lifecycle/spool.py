@@ -17,7 +17,7 @@ import msgspec
 
 from freehold.kit.problems import Conflict
 from freehold.lifecycle.bag.writer import Part
-from freehold.lifecycle.selection import Chosen
+from freehold.lifecycle.selection import Target
 from freehold.records.rules import Scope
 
 FORMAT = 1
@@ -34,8 +34,8 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, Any]
 
     @property
-    def chosen(self) -> Chosen:
-        return Chosen(self.scope, self.workspace_id, self.root_row)
+    def chosen(self) -> Target:
+        return Target(self.scope, self.workspace_id, self.root_row)
 
 
 @dataclass(frozen=True, slots=True)

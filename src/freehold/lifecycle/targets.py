@@ -6,8 +6,7 @@ The row is itself erased with the thing; from then on nothing can tell what the 
 import sqlalchemy as sa
 
 from freehold.kit.problems import NotFound
-from freehold.lifecycle.reach import Target
-from freehold.lifecycle.selection import HIDDEN, WORKSPACE, key_of
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.operations import OperationTarget
 from freehold.records.rules import Scope

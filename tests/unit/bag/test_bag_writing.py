@@ -116,7 +116,7 @@ def test_the_tar_can_be_sent_from_any_byte(tmp_path: Path) -> None:
 def test_pieces_of_a_file_make_the_file(tmp_path: Path) -> None:
     content = random.Random(1).randbytes(100_001)
     (tmp_path / "a").write_bytes(content)
-    assert b"".join(bytes(piece) for piece in pieces_of(tmp_path / "a", 4096)) == content
+    assert b"".join(bytes(piece) for piece in pieces_of(tmp_path / "a", memoryview(bytearray(4096)))) == content
 
 
 @given(st.lists(st.binary(max_size=8).filter(lambda line: b"\n" not in line)))

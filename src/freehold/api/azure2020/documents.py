@@ -14,7 +14,7 @@ from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.listing.service import roots_of
 from freehold.domain.whole import service as whole
 from freehold.domain.whole.queries import Bounds
-from freehold.lifecycle.selection import Chosen
+from freehold.lifecycle.selection import Target
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -26,7 +26,7 @@ class Experiments:
     name = "experiments"
     withheld: Mapping[str, str] = {}
 
-    def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments`, in order of creation."""
         for page in whole.experiments(db, _workspace(db, chosen), _bounds(chosen)):
             yield from map(experiment_out, page)
@@ -41,7 +41,7 @@ class Runs:
         "tokenExpiryTimeUtc": _VOLATILE,
     }
 
-    def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments/{e}/runs`, in order of creation."""
         workspace = _workspace(db, chosen)
         for page in whole.runs(db, workspace, _bounds(chosen)):
@@ -53,7 +53,7 @@ class Artifacts:
     name = "artifacts"
     withheld: Mapping[str, str] = {}
 
-    def documents(self, db: Transaction, chosen: Chosen) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/artifact/v2.0{WS}/artifacts/{origin}/{container}`, in order of creation."""
         for page in whole.artifacts(db, _workspace(db, chosen), _bounds(chosen)):
             yield from map(artifact_out, page)
@@ -62,13 +62,13 @@ class Artifacts:
 WRITERS = (Experiments(), Runs(), Artifacts())
 
 
-def _workspace(db: Transaction, chosen: Chosen) -> WorkspaceRef:
+def _workspace(db: Transaction, chosen: Target) -> WorkspaceRef:
     found = find_workspace_by_key(db, chosen.workspace_id)
     assert found is not None, "the snapshot holds the workspace that it is taken of"
     return found
 
 
-def _bounds(chosen: Chosen) -> Bounds:
+def _bounds(chosen: Target) -> Bounds:
     return (
         chosen.root_row if chosen.scope is Scope.EXPERIMENT else None,
         chosen.root_row if chosen.scope is Scope.RUN else None,

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.records.artifacts import Artifact, ArtifactBlock, ObjectLedgerEntry, StoredObject
+from freehold.records.lifecycle import ExportLease
 from freehold.records.runs import Run
 from freehold.storage.portable import begins_with, upsert
 from freehold.storage.transaction import Transaction
@@ -78,9 +79,15 @@ def doom_unfinished(db: Transaction) -> None:
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
-def ledger_keys(db: Transaction, *, older_than: int, limit: int) -> list[str]:
-    """Keys that nothing owns: doomed ones, and uploads begun before `older_than` that never ended."""
-    stale = sa.or_(_g.doomed_at.is_not(None), _g.created_at < older_than)
+def ledger_keys(db: Transaction, *, older_than: int, limit: int, spare_leased: bool = False) -> list[str]:
+    """Keys that nothing owns: doomed ones, and uploads begun before `older_than` that never ended.
+
+    `spare_leased`: not those that were doomed since an export began that still reads what it listed then.
+    """
+    lease = ExportLease.c
+    leased = sa.select(lease.row_id).where(lease.expires_at > db.now(), lease.snapshot_at <= _g.doomed_at)
+    doomed = sa.and_(_g.doomed_at.is_not(None), ~leased.exists()) if spare_leased else _g.doomed_at.is_not(None)
+    stale = sa.or_(doomed, _g.created_at < older_than)
     return list(db.execute(sa.select(_g.object_key).where(stale).order_by(_g.row_id).limit(limit)).scalars())
 
 

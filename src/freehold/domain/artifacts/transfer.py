@@ -60,7 +60,11 @@ def reap(database: Database, objects: ObjectStore, clock: Clock) -> int:
     """Remove the bytes of objects that no row owns: doomed ones and uploads that never ended. How many."""
     older_than = clock.now() - UPLOAD_HOURS * 3_600 * MICROSECONDS
     removed = 0
-    while keys := database.read_now(lambda db: queries.ledger_keys(db, older_than=older_than, limit=REAPED_AT_ONCE)):
+
+    def look(db: Transaction) -> list[str]:
+        return queries.ledger_keys(db, older_than=older_than, limit=REAPED_AT_ONCE, spare_leased=True)
+
+    while keys := database.read_now(look):
         reapable = keys
         objects.delete(reapable)
         database.write_now(lambda db, gone=reapable: queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value

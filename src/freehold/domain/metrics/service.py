@@ -1,6 +1,5 @@
 """Logging and reading metrics. A batch is prepared off the writer's thread and appended in the group commit."""
 
-from collections.abc import Hashable
 from typing import NamedTuple
 
 from freehold.domain.access.actor import WorkspaceRef
