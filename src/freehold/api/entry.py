@@ -20,6 +20,7 @@ from freehold.kit.problems import Invalid, MethodNotAllowed, NotFound, Problem, 
 ACCESS_SECONDS = 1.0
 """How long a resolved workspace and the actor's rights in it are reused before they are read again."""
 LARGEST_CACHE = 10_000
+ANY = -1
 T = TypeVar("T")
 
 
@@ -101,7 +102,7 @@ class Entrance:
     def __init__(self, services: Services, facades: Iterable[Facade]) -> None:
         self._services = services
         self._fixed: dict[str, dict[str, Route]] = {}
-        self._patterns: dict[str, list[Route]] = {}
+        self._patterns: dict[tuple[str, int], list[Route]] = {}
         self.routes = [route for facade in facades for route in facade.routes]
         self._access: dict[tuple[int, WorkspaceName | None], tuple[float, WorkspaceRef, frozenset[Action]]] = {}
         for route in self.routes:
@@ -150,15 +151,18 @@ class Entrance:
         return NotFound("EndpointNotFound", "There is nothing at this address. See /openapi.json for what there is.")
 
     def _candidates(self, path: str) -> list[Route]:
+        """Routes by first part and number of parts, then those whose tail may hold any number of parts."""
         head = path.split("/", 2)[1].lower()
-        return self._patterns.get(head, []) + self._patterns.get("", [])
+        keys = ((head, path.count("/")), ("", path.count("/")), (head, ANY), ("", ANY))
+        return [route for key in keys for route in self._patterns.get(key, ())]
 
     def _add(self, route: Route) -> None:
         if route.pattern is None:
             self._fixed.setdefault(route.path, {})[route.method] = route
             return
         head = route.path.split("/", 2)[1].lower()
-        self._patterns.setdefault("" if "{" in head else head, []).append(route)
+        parts = ANY if ":path}" in route.path else route.path.count("/")
+        self._patterns.setdefault(("" if "{" in head else head, parts), []).append(route)
 
     async def _let_in(self, call: Call) -> None:
         rule = call.route.rule
