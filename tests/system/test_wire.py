@@ -46,9 +46,8 @@ def connection(request: pytest.FixtureRequest, shared_world: World) -> Iterator[
 
 
 def ask(world: World) -> bytes:
-    path = "/api/2.0/mlflow/experiments/search?max_results=1"
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
-    return f"{head}Authorization: Bearer {world.alice.token}\r\n\r\n{{}}".encode()
+    head = "GET /api/2.0/mlflow/experiments/get?experiment_id=0 HTTP/1.1\r\nHost: x\r\n"
+    return f"{head}Authorization: Bearer {world.alice.token}\r\n\r\n".encode()
 
 
 def is_whole(answer: bytes) -> bool:
