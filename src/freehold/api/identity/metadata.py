@@ -49,7 +49,7 @@ def _cloud(call: Call) -> dict[str, Any]:
         "activeDirectoryDataLake": base,
         "microsoftGraphResourceId": f"{base}/",
         "suffixes": {
-            "storage": host,
+            "storage": f"sas@{host}",
             "keyVaultDns": host,
             "acrLoginServer": host,
             "sqlServerHostname": host,

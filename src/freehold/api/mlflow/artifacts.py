@@ -47,7 +47,7 @@ async def list_artifacts(call: Call) -> Response:
     def read(db: Transaction) -> tuple[str, Listing]:
         run = get_run(db, call.workspace, run_id)
         listing = folders.list_folder(db, call.workspace, RUN_ORIGIN, run_id, folder, after=place or "", limit=PAGE)
-        return artifact_uri(run.experiment_id, run_id), listing
+        return artifact_uri(call, run.experiment_id, run_id), listing
 
     root, listing = await call.services.database.read(read)
     files = [_file_out(entry, f"{folder}/" if folder else "") for entry in listing.entries]

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from freehold.api.addresses import own_base
+from freehold.api.entry import Call
 from freehold.api.mlflow import words
 from freehold.api.mlflow.shapes import (
     ExperimentOut,
@@ -21,6 +23,7 @@ from freehold.domain.metrics.service import History
 from freehold.domain.runs.rules import NAME_TAG
 from freehold.domain.runs.views import RunView
 
+AZURE_PLUGIN = "azureml-mlflow/"
 STORE = "mlflow-artifacts:"
 """Clients resolve this scheme against their tracking address: api/mlflow/store.py answers."""
 
@@ -37,14 +40,14 @@ def experiment_out(experiment: ExperimentView) -> ExperimentOut:
     )
 
 
-def run_out(run: RunView, latest: Sequence[Any], *, set_aside: bool) -> RunOut:
+def run_out(call: Call, run: RunView, latest: Sequence[Any], *, set_aside: bool) -> RunOut:
     """`latest`: rows (key, value, step, logged_at). `set_aside`: by itself or with its experiment."""
     tags = run.tags | {NAME_TAG: run.name} if run.name else run.tags
     data = RunDataOut([_latest_out(row) for row in latest], tags_out(run.parameters), tags_out(tags))
-    return RunOut(run_info_out(run, set_aside=set_aside), data)
+    return RunOut(run_info_out(call, run, set_aside=set_aside), data)
 
 
-def run_info_out(run: RunView, *, set_aside: bool) -> RunInfoOut:
+def run_info_out(call: Call, run: RunView, *, set_aside: bool) -> RunInfoOut:
     started_at = run.created_at if run.started_at is None else run.started_at
     return RunInfoOut(
         run.run_id,
@@ -54,13 +57,17 @@ def run_info_out(run: RunView, *, set_aside: bool) -> RunInfoOut:
         run.alias or (run.author.name if run.author else ""),
         words.mlflow_status(run.status),
         words.to_milliseconds(started_at),
-        artifact_uri(run.experiment_id, run.run_id),
+        artifact_uri(call, run.experiment_id, run.run_id),
         words.stage(set_aside),
         None if run.ended_at is None else words.to_milliseconds(run.ended_at),
     )
 
 
-def artifact_uri(experiment_id: str, run_id: str) -> str:
+def artifact_uri(call: Call, experiment_id: str, run_id: str) -> str:
+    """Azure ML's plugin for MLflow reads the workspace and the run out of this address (azure-sdk-wire.md 5.11)."""
+    if "workspace" in call.params and AZURE_PLUGIN in call.request.headers.get("user-agent", ""):
+        host = own_base(call).partition("://")[2]
+        return f"azureml://{host}/mlflow/v2.0{call.workspace.path}/experiments/{experiment_id}/runs/{run_id}/artifacts"
     return f"{STORE}/{experiment_id}/{run_id}/artifacts"
 
 

@@ -76,7 +76,7 @@ async def create_run(call: Call) -> Response:
         user,
         "RUNNING",
         words.to_milliseconds(started_at),
-        artifact_uri(in_experiment, run_id),
+        artifact_uri(call, in_experiment, run_id),
         words.stage(False),
     )
     data = shapes.RunDataOut(tags=tags_out(tags | {NAME_TAG: name}))
@@ -92,7 +92,7 @@ async def get_run(call: Call) -> Response:
         run = service.get_run(db, call.workspace, run_id)
         latest = latest_of(db, call.workspace.workspace_id, [run.row_id])[run.row_id]
         experiment = experiment_by_id(db, call.workspace, run.experiment_id)
-        return run_out(run, latest, set_aside=(run.deleted_at or experiment.archived_at) is not None)
+        return run_out(call, run, latest, set_aside=(run.deleted_at or experiment.archived_at) is not None)
 
     return reply(shapes.RunAnswer(await call.services.database.read(read)))
 
@@ -106,7 +106,7 @@ async def update_run(call: Call) -> Response:
 
     def change(db: Transaction) -> shapes.RunInfoOut:
         service.change_run(db, call.workspace, run_id, fields)
-        return run_info_out(service.get_run(db, call.workspace, run_id), set_aside=False)
+        return run_info_out(call, service.get_run(db, call.workspace, run_id), set_aside=False)
 
     return reply(shapes.RunInfoAnswer(await call.services.database.write(change)))
 
@@ -131,6 +131,7 @@ async def search(call: Call) -> Response:
         found = search_runs(db, call.workspace, ids, question)
         runs = [
             run_out(
+                call,
                 run,
                 found.latest[run.row_id],
                 set_aside=run.deleted_at is not None or run.experiment_id in found.archived_experiments,
