@@ -51,6 +51,7 @@ from freehold.storage.migrations import migrate
 log = logging.getLogger("freehold.app")
 STOP_SECONDS = 10
 LOOK_SECONDS = 0.1
+LISTENING_SECONDS = 0.01
 LOCK_FILE = "server.lock"
 
 
@@ -177,13 +178,11 @@ async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, 
     _stop_on_signals(listeners)
     _announce(lock, plain, secure)
     services.ready |= {"database": True, "objects": True}
-    engine.start()
-    sweeper.start()
-    freeze_what_is_loaded()
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})
     try:
         await asyncio.gather(
-            *(listener.serve([sock]) for listener, sock in zip(listeners, (plain, secure), strict=True))
+            *(listener.serve([sock]) for listener, sock in zip(listeners, (plain, secure), strict=True)),
+            _begin_work(listeners, engine, sweeper),
         )
     finally:
         services.ready |= {"database": False}
@@ -191,6 +190,15 @@ async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, 
         await asyncio.to_thread(sweeper.stop)
         await asyncio.to_thread(services.database.close)
         log.info("stopped")
+
+
+async def _begin_work(listeners: "list[Listener]", engine: OperationEngine, sweeper: Sweeper) -> None:
+    """After the listeners are up: loading the engine takes half a second of the interpreter, which they need first."""
+    while not all(listener.started or listener.should_exit for listener in listeners):
+        await asyncio.sleep(LISTENING_SECONDS)
+    engine.start()
+    sweeper.start()
+    freeze_what_is_loaded()
 
 
 class Listener(uvicorn.Server):

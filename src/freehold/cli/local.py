@@ -9,6 +9,7 @@ import typer
 import freehold
 from freehold.cli.connection import AsJson, Data, settings_of
 from freehold.cli.failure import Failure
+from freehold.kit.memory import start_without_collecting
 from freehold.settings import Settings
 
 Flag = typer.Option
@@ -31,6 +32,7 @@ def serve(
     log_level: Annotated[str | None, Flag(help="debug, info, warning or error (info).")] = None,
 ) -> None:
     """Run the server. Each setting can also come from FREEHOLD_… or from freehold.toml in the data folder."""
+    start_without_collecting()
     from freehold.app import DataFolderBusy
     from freehold.app import serve as run
 

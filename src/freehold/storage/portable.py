@@ -4,15 +4,18 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 BUSY_MILLISECONDS = 30_000
 _PRAGMAS = (
@@ -49,9 +52,17 @@ def postgres_engine(url: str, pool_size: int) -> sa.Engine:
     return sa.create_engine(parsed, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True)
 
 
-def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+def upsert(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
     """An INSERT with on_conflict_do_update / on_conflict_do_nothing, which both databases spell alike."""
-    return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
+    return _insert_of(connection)(table)
+
+
+def _insert_of(connection: sa.Connection) -> "Callable[[sa.Table], sqlite.Insert | postgresql.Insert]":
+    if not is_postgres(connection):
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql  # late: on SQLite a start need not wait for it
+
+    return postgresql.insert
 
 
 def matches(
@@ -90,6 +101,8 @@ def json_text(connection: sa.Connection, column: sa.ColumnElement[Any], *path: s
     """The value at `path` in a column of JSON text: a string itself, an array or object as JSON, else null."""
     whole: sa.ColumnElement[Any] = sa.type_coerce(column, sa.Text())
     if is_postgres(connection):
+        from sqlalchemy.dialects import postgresql
+
         return sa.func.json_extract_path_text(sa.cast(whole, postgresql.JSON()), *path)
     steps = "".join(f'."{step}"' for step in path)
     return sa.func.json_extract(whole, f"${steps}", type_=sa.Text())
@@ -142,8 +155,8 @@ class Prepared:
     def _for(self, connection: sa.Connection) -> "_Compiled":
         found = self._compiled.get(connection.dialect.name)
         if found is None:
-            insert = postgresql.insert if is_postgres(connection) else sqlite.insert
-            found = self._compiled[connection.dialect.name] = _Compiled(self._build(insert), connection.dialect)
+            statement = self._build(_insert_of(connection))
+            found = self._compiled[connection.dialect.name] = _Compiled(statement, connection.dialect)
         return found
 
 
