@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
 from freehold.lifecycle.replay import erase_returned
+from freehold.lifecycle.rewrap import rewrap_all
 from freehold.lifecycle.sweeps import Sweeper
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Operation
@@ -107,8 +108,11 @@ def only_server(settings: Settings) -> Iterator[TextIOWrapper]:
         lock.truncate(0)
 
 
-def serve(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM, then finish the requests under way. Raises DataFolderBusy, OSError."""
+def serve(settings: Settings, tell: Callable[[str, str], None] = lambda plain, secure: None) -> None:
+    """Run until SIGINT or SIGTERM, then finish the requests under way. Raises DataFolderBusy, OSError.
+
+    `tell` is given both addresses once they are served.
+    """
     return_freed_memory()
     set_up_logs(settings.log_level, SystemClock())
     with (
@@ -116,7 +120,7 @@ def serve(settings: Settings) -> None:
         bind(settings.host, settings.http_port) as plain,
         bind(settings.host, settings.https_port) as secure,
     ):
-        uvloop.run(_serve(settings, lock, plain, secure))
+        uvloop.run(_serve(settings, lock, plain, secure, tell))
 
 
 @contextlib.contextmanager
@@ -153,6 +157,28 @@ def restore(settings: Settings, backup: Path) -> list[Operation]:
             services.database.close()
 
 
+def rotate_keys(settings: Settings, *, destroy_old: bool) -> int:
+    """New keys for tokens, certificates, pages, URLs and the envelope; how many sealed values were rewrapped.
+
+    What old keys signed keeps verifying: certificates for ever, tokens and URLs until they expire. `destroy_old`:
+    old envelope keys too, so that no older backup can show what it sealed. Raises DataFolderBusy while a server runs.
+    """
+    with only_server(settings):
+        services = build_services(settings)
+        keys = services.keys
+        try:
+            old = keys.envelope.key_ids()
+            for ring in (keys.tokens, keys.certificates, keys.page_tokens, keys.object_urls, keys.envelope):
+                ring.rotate()
+            keys.rewrap_secrets()
+            rewrapped = services.database.write_now(rewrap_all)
+            for key_id in old if destroy_old else ():
+                keys.envelope.destroy(key_id)
+            return rewrapped
+        finally:
+            services.database.close()
+
+
 def _ended(services: Services, operation_id: str) -> Operation:
     while True:
         operation = services.database.read_now(lambda db: get_operation(db, operation_id))
@@ -168,7 +194,13 @@ def _engine(services: Services) -> OperationEngine:
     return engine
 
 
-async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, secure: socket.socket) -> None:
+async def _serve(
+    settings: Settings,
+    lock: TextIOWrapper,
+    plain: socket.socket,
+    secure: socket.socket,
+    tell: Callable[[str, str], None],
+) -> None:
     services = build_services(settings)
     host = settings.public_host or settings.host
     services.public_url = f"https://{host}:{secure.getsockname()[1]}"
@@ -177,6 +209,7 @@ async def _serve(settings: Settings, lock: TextIOWrapper, plain: socket.socket, 
     sweeper = Sweeper(services.database, services.objects, services.clock, settings)
     _stop_on_signals(listeners)
     _announce(lock, plain, secure)
+    tell(_url("http", plain), _url("https", secure))
     services.ready |= {"database": True, "objects": True}
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})
     try:

@@ -19,6 +19,7 @@ Keys = Annotated[str | None, typer.Option("--keys", help="Folder of the keys, if
 def register(app: typer.Typer) -> None:
     app.command()(backup)
     app.command()(restore)
+    app.command()(rotate_keys)
 
 
 def backup(
@@ -69,3 +70,30 @@ def restore(
         console.print(f"[green]✓[/] restored into {settings.data_folder} · erased again: {len(erased)}")
     if failed:
         raise Failure("NotErasedAgain", f"{len(failed)} erasures did not end well: see `freehold operations`.")
+
+
+def rotate_keys(
+    destroy_old: Annotated[
+        bool, typer.Option("--destroy-old", help="Destroy old envelope keys: older backups then show no names.")
+    ] = False,
+    data: Data = None,
+    keys: Keys = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make new keys while the server is stopped. What the old ones signed keeps verifying."""
+    from freehold.app import DataFolderBusy
+    from freehold.app import rotate_keys as rotate
+
+    settings = settings_of(data, keys=keys)
+    if not settings.key_folder.is_dir():
+        raise Failure("NoKeys", f"There are no keys in {settings.key_folder}. Name their folder with --keys.", 2)
+    try:
+        rewrapped = rotate(settings, destroy_old=destroy_old)
+    except DataFolderBusy as fault:
+        raise Failure("DataFolderBusy", str(fault)) from None
+    except Problem as fault:
+        raise Failure(fault.code, fault.message) from None
+    if as_json:
+        print_json({"rewrapped": rewrapped})
+    else:
+        console.print(f"[green]✓[/] new keys in {settings.key_folder} · {rewrapped} sealed values rewrapped")

@@ -1,6 +1,8 @@
 """Commands on this machine's data folder: serve, token, version."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -47,12 +49,26 @@ def serve(
         log_level=log_level,
     )
     try:
-        run(settings)
+        run(settings, _tell(settings))
     except DataFolderBusy as fault:
         raise Failure("DataFolderBusy", str(fault)) from None
     except OSError as fault:
         place = f"{fault.filename}: " if fault.filename else ""
         raise Failure("CannotServe", f"{place}{fault.strerror or fault}") from None
+
+
+def _tell(settings: Settings) -> Callable[[str, str], None]:
+    def tell(plain: str, secure: str) -> None:
+        folder = settings.data_folder
+        typer.echo(f"Freehold {freehold.__version__} serves {folder}")
+        typer.echo(f"  {plain}   MLflow, Freehold's own API")
+        typer.echo(
+            f"  {secure}   the same for clients that insist on TLS; CA: {settings.key_folder / 'tls' / 'ca.pem'}"
+        )
+        typer.echo(f"  a way in: freehold token --data {folder}   (stop with Ctrl-C)")
+        sys.stdout.flush()
+
+    return tell
 
 
 def token(data: Data = None, as_json: AsJson = False) -> None:

@@ -135,6 +135,11 @@ def blob(rule: ColumnRule, *, null: bool = False) -> Column[bytes]:
     return Column(LargeBinary(), nullable=null, info={"rule": rule})
 
 
+def sealed(rule: ColumnRule) -> Column[bytes]:
+    """Bytes under an envelope key (storage/keys/envelope.py): rewrapped when that key is rotated."""
+    return Column(LargeBinary(), nullable=False, info={"rule": rule, "sealed": True})
+
+
 def object_key(rule: ColumnRule, *, prefix: str) -> Column[str]:
     """The key of an object in the object store that this row owns; it lies below `prefix`."""
     return Column(Text(), nullable=False, info={"rule": rule, "object_prefix": prefix})

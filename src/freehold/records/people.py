@@ -5,17 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Index, UniqueConstraint
 
 from freehold.records.catalogue import Record
-from freehold.records.columns import (
-    blob,
-    key,
-    link,
-    moment,
-    personal,
-    plain,
-    secret,
-    text,
-    workspace,
-)
+from freehold.records.columns import key, link, moment, personal, plain, sealed, secret, text, workspace
 from freehold.records.rules import (
     EVERYWHERE,
     KEPT_UNTIL_ERASED,
@@ -47,7 +37,7 @@ class Person(
     kind = text(plain())
     object_id = text(personal(of="row"))
     tenant_id = text(plain())
-    profile = blob(personal(of="row"))
+    profile = sealed(personal(of="row"))
     created_at = moment()
 
     @classmethod

@@ -9,6 +9,7 @@ from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.directory.service import PROFILE_CONTEXT
 from freehold.domain.runs import queries
 from freehold.records.runs import RunParameter, RunProperty, RunTag
+from freehold.storage.keys import KeyGone
 from freehold.storage.transaction import Transaction
 
 USER_TAG = "mlflow.user"
@@ -103,6 +104,13 @@ def _author(db: Transaction, row: sa.Row[Any]) -> Author | None:
         return None
     if row.creator_object_id is None:
         return Author(None, None, row.creator_member_id, row.creator_member_id)
-    profile = msgspec.json.decode(db.keys.envelope.open_(row.creator_profile, PROFILE_CONTEXT), type=dict[str, str])
-    name = profile.get("display_name", "")
-    return Author(row.creator_object_id, row.creator_tenant_id, name, row.creator_member_id)
+    return Author(row.creator_object_id, row.creator_tenant_id, _name(db, row.creator_profile), row.creator_member_id)
+
+
+def _name(db: Transaction, profile: bytes) -> str:
+    """Empty where the profile came with a backup that is older than the destruction of its envelope key."""
+    try:
+        opened = db.keys.envelope.open_(profile, PROFILE_CONTEXT)
+    except KeyGone:
+        return ""
+    return msgspec.json.decode(opened, type=dict[str, str]).get("display_name", "")
