@@ -211,11 +211,12 @@ async def _serve(
     _announce(lock, plain, secure)
     tell(_url("http", plain), _url("https", secure))
     services.ready |= {"database": True, "objects": True}
+    sweeper.start()
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})
     try:
         await asyncio.gather(
             *(listener.serve([sock]) for listener, sock in zip(listeners, (plain, secure), strict=True)),
-            _begin_work(listeners, engine, sweeper),
+            _begin_work(listeners, engine),
         )
     finally:
         services.ready |= {"database": False}
@@ -225,12 +226,11 @@ async def _serve(
         log.info("stopped")
 
 
-async def _begin_work(listeners: "list[Listener]", engine: OperationEngine, sweeper: Sweeper) -> None:
+async def _begin_work(listeners: "list[Listener]", engine: OperationEngine) -> None:
     """After the listeners are up: loading the engine takes half a second of the interpreter, which they need first."""
     while not all(listener.started or listener.should_exit for listener in listeners):
         await asyncio.sleep(LISTENING_SECONDS)
     engine.start()
-    sweeper.start()
     freeze_what_is_loaded()
 
 

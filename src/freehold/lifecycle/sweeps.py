@@ -1,4 +1,4 @@
-"""What a server does by itself in quiet moments: compact metrics, remove what has expired, reap orphaned bytes."""
+"""What a server does by itself in quiet moments: compact metrics, remove what has expired, reap orphans, trim."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ from freehold.domain.artifacts.queries import doom_unfinished
 from freehold.domain.artifacts.transfer import reap
 from freehold.domain.metrics import compaction, queries
 from freehold.kit.clock import Clock
+from freehold.kit.memory import trim
 from freehold.lifecycle.kept import remove_expired_bags
 from freehold.lifecycle.retention import remove_aged
 from freehold.records.catalogue import Record
@@ -55,6 +56,7 @@ class Sweeper:
         self._try(lambda: self._database.write_now(remove_released))
         self._try(lambda: remove_expired_bags(self._database, self._settings))
         self._try(lambda: reap(self._database, self._objects, self._clock))
+        self._try(trim)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._settings.sweep_seconds):
