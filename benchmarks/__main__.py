@@ -85,7 +85,7 @@ def _measure(bench: Bench, chosen: list[str], without_peers: bool) -> Iterator[M
         for name, measure in (BOTH | OURS).items():
             if name in chosen:
                 yield from measure(bench, server)
-        yield from measure_memory(server)
+        yield from measure_memory(bench, server)
     for workers in () if without_peers or not {"start", *BOTH} & set(chosen) else (1, 4):
         with _running(mlflow(bench.folder / f"mlflow-{workers}", workers)) as peer:
             for name, measure in BOTH.items():

@@ -27,7 +27,7 @@ def _erase_once(server: Server, points: int, files: int) -> float:
     generate(Job("batch", *address, runs, requests=points // IN_BATCH, keys=KEYS, points=IN_BATCH))
     prefixes = [f"{experiment}/{run_id}/artifacts" for run_id in runs]
     generate(Job("files", *address, prefixes, requests=files, size=SIZE))
-    seconds, result = run_operation(server, "erasures", {"scope": "experiment", "id": experiment})
-    if result["level"] != "verified":
-        raise ServerFault(f"the erasure reached {result['level']!r}, which is not 'verified'")
-    return seconds
+    ended = run_operation(server, "erasures", {"scope": "experiment", "id": experiment})
+    if ended.result["level"] != "verified":
+        raise ServerFault(f"the erasure reached {ended.result['level']!r}, which is not 'verified'")
+    return ended.seconds

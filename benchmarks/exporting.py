@@ -4,20 +4,26 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bench import CONNECTIONS, Bench
 from benchmarks.figures import Figure, Measured
 from benchmarks.load import Job, generate
-from benchmarks.operations import run_operation
-from benchmarks.processes import Watch, watching
+from benchmarks.operations import Ended, run_operation
+from benchmarks.processes import watching
 from benchmarks.servers import Server, ServerFault
 
 WORKER = "freehold.worker"
 MEBIBYTE = 1 << 20
 PIECE = MEBIBYTE
 POINTS = Figure("export-points", "export of 10 million metric points", "points/s", 3_000_000)
-FILES = Figure("export-artifacts", "export of 1 GiB of artifacts, of the speed of a plain loop", "of its speed", 0.8)
+COPYING = Figure(
+    "export-artifacts", "export of 1 GiB of artifacts: while it copies, beside a plain loop", "of its speed", 0.8
+)
+FILES = Figure(
+    "export-of-artifacts", "the same, the whole operation with the start of its process", "of the loop's speed", 0.8
+)
 LOOP = Figure("plain-loop", "the plain loop: read, SHA-256, write, make durable", "MiB/s")
 UNSYNCED = Figure("plain-loop-unsynced", "the plain loop without making durable", "MiB/s")
 MEMORY = Figure("export-memory", "highest RSS of the exporting process", "MB", 256, more_is_better=False)
@@ -29,83 +35,91 @@ def measure_points(bench: Bench, server: Server) -> list[Measured]:
     """16 runs, 10 metrics each, logged over HTTP. The time is the operation's, from request to done."""
     total = bench.size(10_000_000, 320_000)
     experiment = server.new_experiment(f"points-{time.time_ns()}")
-    _log_points(server, experiment, total)
-    seconds, memory = _export(bench, server, experiment, "metric_points", total)
-    note = f"{total:,} points in {min(seconds):.2f} to {max(seconds):.2f} s, start of the process included"
-    rates = [total / each for each in seconds]
+    runs = server.new_runs(experiment, CONNECTIONS)
+    job = Job("batch", server.port, server.token, runs, requests=total // IN_BATCH, keys=KEYS, points=IN_BATCH)
+    generate(job)
+    exports = [_export(server, experiment, "metric_points", total) for _ in range(bench.repeats)]
+    rates = [total / each.ended.seconds for each in exports]
     return [
-        Measured(POINTS, server.name, rates, note),
-        Measured(MEMORY, server.name, memory, f"{total:,} points"),
+        Measured(POINTS, server.name, rates, f"{total:,} points, start of the process included"),
+        Measured(MEMORY, server.name, [each.memory for each in exports], f"{total:,} points"),
     ]
 
 
 def measure_artifacts(bench: Bench, server: Server) -> list[Measured]:
     """64 files of 16 MiB. The plain loop copies the very files that the server keeps, on the same disk."""
-    count = bench.size(64, 4)
+    count = bench.size(64, 8)
     experiment = server.new_experiment(f"artifacts-{time.time_ns()}")
-    run_id = server.new_runs(experiment, 1)[0]
+    originals = _upload(server, experiment, count)
+    loops, unsynced, exports = [], [], []
+    for _ in range(bench.repeats):
+        unsynced.append(_speed(originals, bench.folder / "copies", _nothing))
+        loops.append(_speed(originals, bench.folder / "copies", os.fsync))
+        exports.append(_export(server, experiment, "files", count))
+    copying = [_copying_speed(each.ended, count) / loop for each, loop in zip(exports, loops, strict=True)]
+    whole = [count * FILE / MEBIBYTE / each.ended.seconds / loop for each, loop in zip(exports, loops, strict=True)]
+    size = f"{count * FILE // MEBIBYTE:,} MiB"
+    return [
+        Measured(COPYING, server.name, copying, f"{size}; from the first group of files to the end"),
+        Measured(FILES, server.name, whole, f"{size}; {min(each.ended.seconds for each in exports):.2f} s at best"),
+        Measured(LOOP, "this machine", loops),
+        Measured(UNSYNCED, "this machine", unsynced),
+        Measured(MEMORY, server.name, [each.memory for each in exports], f"{size} of artifacts"),
+    ]
+
+
+@dataclass(frozen=True)
+class _Export:
+    """`memory`: highest RSS of its process in MB."""
+
+    ended: Ended
+    memory: float
+
+
+def _export(server: Server, experiment: str, what: str, expected: int) -> _Export:
+    with watching(server.pid, WORKER) as watch:
+        ended = run_operation(server, "exports", {"scope": "experiment", "id": experiment})
+    found = ended.result["counts"][what]
+    if found < expected:
+        raise ServerFault(f"the export has {found} {what} instead of {expected}")
+    server.fetch("DELETE", f"/freehold/v1/exports/{ended.operation_id}/bag", expect=(204,))
+    if not watch.seen:
+        raise ServerFault("no exporting process was seen")
+    return _Export(ended, watch.highest)
+
+
+def _copying_speed(ended: Ended, files: int) -> float:
+    """MiB/s between the first progress with files and the end, digests, syncs and journal included."""
+    at, done = ended.steps[1]
+    return (files - done) * FILE / MEBIBYTE / (ended.seconds - at)
+
+
+def _upload(server: Server, experiment: str, count: int) -> list[Path]:
+    """The files that the server keeps of them."""
+    prefix = f"{experiment}/{server.new_runs(experiment, 1)[0]}/artifacts"
     before = _kept_files(server)
-    prefix = f"{experiment}/{run_id}/artifacts"
     generate(Job("files", server.port, server.token, [prefix], requests=count, size=FILE))
     originals = sorted(_kept_files(server) - before)
     if len(originals) != count:
         raise ServerFault(f"the server keeps {len(originals)} new files instead of {count}")
-    ratios, loops, unsynced, memory = [], [], [], []
-    for _ in range(bench.repeats):
-        unsynced.append(_copy_all(originals, bench.folder / "copies", _nothing))
-        loops.append(_copy_all(originals, bench.folder / "copies", os.fsync))
-        seconds, high = _export_once(bench, server, experiment, "files", count)
-        ratios.append(loops[-1] / seconds)
-        memory.append(high)
-    size = count * FILE / MEBIBYTE
-    speed = size * max(ratios) / min(loops)
-    note = f"{size:,.0f} MiB, up to {speed:,.0f} MiB/s, start of the process included"
-    return [
-        Measured(FILES, server.name, ratios, note),
-        Measured(LOOP, "this machine", [size / each for each in loops]),
-        Measured(UNSYNCED, "this machine", [size / each for each in unsynced]),
-        Measured(MEMORY, server.name, memory, f"{size:,.0f} MiB of artifacts"),
-    ]
-
-
-def _log_points(server: Server, experiment: str, total: int) -> None:
-    runs = server.new_runs(experiment, CONNECTIONS)
-    job = Job("batch", server.port, server.token, runs, requests=total // IN_BATCH, keys=KEYS, points=IN_BATCH)
-    generate(job)
-
-
-def _export(bench: Bench, server: Server, experiment: str, what: str, expected: int) -> tuple[list[float], list[float]]:
-    pairs = [_export_once(bench, server, experiment, what, expected) for _ in range(bench.repeats)]
-    return [seconds for seconds, _ in pairs], [high for _, high in pairs]
-
-
-def _export_once(bench: Bench, server: Server, experiment: str, what: str, expected: int) -> tuple[float, float]:
-    watch: Watch
-    with watching(server.pid, WORKER) as watch:
-        seconds, result = run_operation(server, "exports", {"scope": "experiment", "id": experiment})
-    found = result["counts"][what]
-    if found < expected:
-        raise ServerFault(f"the export has {found} {what} instead of {expected}")
-    server.fetch("DELETE", f"/freehold/v1/exports/{result['operation_id']}/bag", expect=(204,))
-    if not watch.seen:
-        raise ServerFault("no exporting process was seen")
-    return seconds, watch.highest
+    return originals
 
 
 def _kept_files(server: Server) -> set[Path]:
     return {path for path in (server.folder / "data" / "store").rglob("*") if path.is_file()}
 
 
-def _copy_all(originals: list[Path], to: Path, settle: Callable[[int], None]) -> float:
-    """Seconds for all files, one after the other; the copies are removed afterwards."""
+def _speed(originals: list[Path], to: Path, settle: Callable[[int], None]) -> float:
+    """MiB/s of copying all files, one after the other; the copies are removed afterwards."""
     to.mkdir(exist_ok=True)
     began = time.perf_counter()
     for number, original in enumerate(originals):
         _copy(original, to / str(number), settle)
     seconds = time.perf_counter() - began
+    size = sum(copy.stat().st_size for copy in to.iterdir())
     for copy in to.iterdir():
         copy.unlink()
-    return seconds
+    return size / MEBIBYTE / seconds
 
 
 def _copy(original: Path, copy: Path, settle: Callable[[int], None]) -> None:
