@@ -11,7 +11,7 @@ from alembic import command
 
 import freehold.records  # noqa: F401  # fills the catalogue
 from freehold.storage import migrations
-from freehold.storage.migrations import _config, migrate
+from freehold.storage.migrations import _config, upgrade
 from freehold.storage.portable import sqlite_engine
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
@@ -25,8 +25,8 @@ def _next_number() -> str:
 def main(message: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = sqlite_engine(Path(folder) / "freehold.db")
-        migrate(engine)
         with engine.connect() as connection:
+            upgrade(connection)
             command.revision(_config(connection), message, autogenerate=True, rev_id=_next_number())
 
 

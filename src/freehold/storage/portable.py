@@ -1,7 +1,8 @@
 """The only file that asks which database it is."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,22 @@ def sqlite_engine(path: Path, driver: str = "sqlite3") -> sa.Engine:
 def postgres_engine(url: str, pool_size: int) -> sa.Engine:
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     return sa.create_engine(parsed, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True)
+
+
+@contextmanager
+def all_or_nothing(connection: sa.Connection) -> Iterator[None]:
+    """A transaction around changes of the schema, which both databases can undo."""
+    if is_postgres(connection):
+        with connection.begin():
+            yield
+        return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
 
 
 def upsert(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+import freehold.records  # noqa: F401  # fills the catalogue's metadata
+from freehold.records.catalogue import metadata
+from freehold.storage.portable import all_or_nothing
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -14,12 +18,17 @@ _VERSION_TABLE = sa.table("alembic_version", sa.column("version_num"))
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Bring the database to the newest schema. Does nothing when it is there already."""
+    """Bring the database to the newest schema, all of it or nothing. Does nothing when it is there already."""
     with engine.connect() as connection:
-        if _revision(connection) != newest_revision():
-            _upgrade(connection)
-        if connection.in_transaction():
-            connection.commit()
+        has_tables = bool(sa.inspect(connection).get_table_names())
+        revision = _revision(connection) if has_tables else None
+    if revision == newest_revision():
+        return
+    with engine.connect() as connection, all_or_nothing(connection):
+        if has_tables:
+            upgrade(connection)
+        else:
+            _create(connection)
 
 
 def newest_revision() -> str:
@@ -33,7 +42,21 @@ def _revision(connection: sa.Connection) -> str | None:
     return connection.execute(sa.select(_VERSION_TABLE.c.version_num)).scalar()
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _create(connection: sa.Connection) -> None:
+    """An empty database gets the catalogue's tables as they are: the same that the migrations make, tests say."""
+    metadata.create_all(connection, checkfirst=False)
+    version = sa.Table(
+        _VERSION_TABLE.name,
+        sa.MetaData(),
+        sa.Column("version_num", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+    )
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=newest_revision()))
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Run the migrations that are missing, in the caller's transaction."""
     from alembic import command  # late: a server whose database is new enough never needs it (10 MB, 0.3 s)
 
     command.upgrade(_config(connection), "head")
