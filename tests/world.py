@@ -81,9 +81,9 @@ class World:
         """Start the server and wait until it is ready."""
         command = [sys.executable, "-m", "freehold.cli.main", "serve", "--data", str(self.folder)]
         command += ["--http-port", "0", "--https-port", "0", *arguments]
-        with (self.folder / "server.log").open("ab") as log:
+        with (self.folder / "server.log").open("ab") as log, (self.folder / "server.out").open("ab") as out:
             self.process = subprocess.Popen(
-                command, env=os.environ | self.environment | environment, stdout=log, stderr=log
+                command, env=os.environ | self.environment | environment, stdout=out, stderr=log
             )
         self._wait_until_ready()
         return self
