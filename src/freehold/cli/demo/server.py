@@ -29,7 +29,9 @@ def running_server(folder: Path) -> Iterator[tuple[str, float]]:
     (folder / "logs").mkdir()
     began = time.monotonic()
     with (folder / "logs" / "server.jsonl").open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        )
     try:
         yield _wait(process, folder), time.monotonic() - began
     finally:
