@@ -7,9 +7,10 @@ import msgspec
 import typer
 from rich.progress import Progress
 
-from freehold.cli.connection import AsJson, Data, settings_of
+from freehold.cli.connection import AsJson, Data
 from freehold.cli.failure import Failure
 from freehold.cli.printing import console, errors, human_bytes, print_json
+from freehold.cli.serving import settings_of
 from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Problem
 

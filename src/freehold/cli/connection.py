@@ -8,7 +8,8 @@ import msgspec
 import typer
 
 from freehold.cli.failure import Failure
-from freehold.settings import Settings, load_settings
+from freehold.cli.serving import settings_of
+from freehold.settings import Settings
 
 if TYPE_CHECKING:
     from freehold.client import Freehold
@@ -22,13 +23,6 @@ Workspace = Annotated[
     str | None, typer.Option("--workspace", help="ARM path of a workspace; the default one if left out.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-
-def settings_of(data: str | None, **flags: Any) -> Settings:
-    try:
-        return load_settings({"data": data, **flags}, os.environ)
-    except (ValueError, msgspec.ValidationError) as fault:
-        raise Failure("InvalidSetting", str(fault), 2) from None
 
 
 def connect(data: str | None, url: str | None, token: str | None, workspace: str | None = None) -> "Freehold":

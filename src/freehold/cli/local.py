@@ -1,17 +1,15 @@
 """Commands on this machine's data folder: serve, token, version."""
 
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import freehold
-from freehold.cli.connection import AsJson, Data, settings_of
+from freehold.cli.connection import AsJson, Data
 from freehold.cli.failure import Failure
-from freehold.kit.memory import start_without_collecting
+from freehold.cli.serving import run_server, settings_of
 from freehold.settings import Settings
 
 Flag = typer.Option
@@ -34,41 +32,9 @@ def serve(
     log_level: Annotated[str | None, Flag(help="debug, info, warning or error (info).")] = None,
 ) -> None:
     """Run the server. Each setting can also come from FREEHOLD_… or from freehold.toml in the data folder."""
-    start_without_collecting()
-    from freehold.app import DataFolderBusy
-    from freehold.app import serve as run
-
-    settings = settings_of(
-        data,
-        host=host,
-        http_port=http_port,
-        https_port=https_port,
-        database=database,
-        objects=objects,
-        keys=keys,
-        log_level=log_level,
-    )
-    try:
-        run(settings, _tell(settings))
-    except DataFolderBusy as fault:
-        raise Failure("DataFolderBusy", str(fault)) from None
-    except OSError as fault:
-        place = f"{fault.filename}: " if fault.filename else ""
-        raise Failure("CannotServe", f"{place}{fault.strerror or fault}") from None
-
-
-def _tell(settings: Settings) -> Callable[[str, str], None]:
-    def tell(plain: str, secure: str) -> None:
-        folder = settings.data_folder
-        typer.echo(f"Freehold {freehold.__version__} serves {folder}")
-        typer.echo(f"  {plain}   MLflow, Freehold's own API")
-        typer.echo(
-            f"  {secure}   the same for clients that insist on TLS; CA: {settings.key_folder / 'tls' / 'ca.pem'}"
-        )
-        typer.echo(f"  a way in: freehold token --data {folder}   (stop with Ctrl-C)")
-        sys.stdout.flush()
-
-    return tell
+    flags = {"host": host, "http_port": http_port, "https_port": https_port, "database": database}
+    flags |= {"objects": objects, "keys": keys, "log_level": log_level}
+    run_server(settings_of(data, **flags))
 
 
 def token(data: Data = None, as_json: AsJson = False) -> None:

@@ -3,41 +3,27 @@
 import sys
 import warnings
 
-import typer
-
-from freehold.cli import local
 from freehold.cli.failure import Failure
-
-app = typer.Typer(
-    name="freehold",
-    help="A machine-learning workspace that you own outright: log, export whole, erase for good, prove it.\n\n"
-    "Exit codes: 0 done · 1 failed or not verified · 2 used wrongly · 3 no server answers.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-local.register(app)
+from freehold.cli.serving import plain_flags, run_server, settings_of
 
 
 def main() -> None:
     # joserfc warns that RFC 9864 prefers the name Ed25519 over EdDSA; verifiers out there know the older name.
     warnings.filterwarnings("ignore", message="EdDSA is deprecated")
-    if sys.argv[1:2] != ["serve"]:
-        _add_the_others()
     try:
-        app()
+        _run(sys.argv[1:])
     except Exception as fault:
         sys.exit(_tell(fault))
 
 
-def _add_the_others() -> None:
-    """All that a server does without: it starts faster and keeps 15 MB less when client and printing stay out."""
-    from freehold.cli import backups, lifecycle, watching
-    from freehold.cli.demo.flow import demo
+def _run(arguments: list[str]) -> None:
+    flags = plain_flags(arguments)
+    if flags is not None:
+        run_server(settings_of(**flags))
+    else:
+        from freehold.cli.commands import app  # late: a server does without it, see serving.py
 
-    for commands in (lifecycle, watching, backups):
-        commands.register(app)
-    app.command()(demo)
+        app()
 
 
 def _tell(fault: Exception) -> int:
