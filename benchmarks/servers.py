@@ -30,6 +30,7 @@ class Server:
     command: list[str]
     port: int
     health: str
+    is_peer: bool = False
     token: str = ""
     started_in: float = 0.0
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
@@ -123,7 +124,9 @@ def mlflow(folder: Path, workers: int) -> Server:
     port = _free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", str(workers)]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
-    return Server(f"MLflow, {workers} worker{'s' if workers > 1 else ''}", folder, command, port, "/health")
+    return Server(
+        f"MLflow, {workers} worker{'s' if workers > 1 else ''}", folder, command, port, "/health", is_peer=True
+    )
 
 
 def _free_port() -> int:

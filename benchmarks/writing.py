@@ -1,6 +1,7 @@
 """What a training run does all day: create a run, log a metric, log a batch. 16 keep-alive connections."""
 
 import time
+from dataclasses import replace
 
 from benchmarks.bench import CONNECTIONS, Bench
 from benchmarks.figures import Figure, Measured
@@ -34,15 +35,15 @@ def _outcomes(bench: Bench, server: Server, kind: str) -> list[Outcome]:
     is_making_runs = kind == "runs"
     targets = [experiment] * CONNECTIONS if is_making_runs else server.new_runs(experiment, CONNECTIONS)
     job = Job(kind, server.port, server.token, targets, WARM_SECONDS, points=POINTS)
-    generate(job)
-    return [
-        generate(Job(kind, server.port, server.token, targets, bench.seconds, points=POINTS))
-        for _ in range(bench.repeats)
-    ]
+    generate(job, may_fail=server.is_peer)
+    job = replace(job, seconds=bench.seconds)
+    return [generate(job, may_fail=server.is_peer) for _ in range(bench.repeats)]
 
 
 def _measured(figure: Figure, server: Server, outcomes: list[Outcome], each: int) -> Measured:
     p50, p99 = (max(outcome.latency[name] for outcome in outcomes) for name in ("p50", "p99"))
     share = max(outcome.own_share for outcome in outcomes)
     note = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms; load generator {share:.0%} of a core"
+    if failures := sum(outcome.failures for outcome in outcomes):
+        note += f"; {failures} of {sum(outcome.requests for outcome in outcomes)} requests failed and do not count"
     return Measured(figure, server.name, [outcome.rate * each for outcome in outcomes], note)
