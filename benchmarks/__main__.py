@@ -20,6 +20,7 @@ from benchmarks.bench import Bench
 from benchmarks.erasing import measure_erasure
 from benchmarks.exporting import measure_artifacts, measure_points
 from benchmarks.figures import Measured, as_markdown, spell, spell_target, spell_verdict
+from benchmarks.floor import measure_floor
 from benchmarks.reading import measure_history
 from benchmarks.servers import Server, freehold, mlflow
 from benchmarks.starting import measure_memory, measure_peer, measure_starts
@@ -38,7 +39,7 @@ OURS: dict[str, Callable[[Bench, Server], list[Measured]]] = {
     "export-artifacts": measure_artifacts,
     "erasure": measure_erasure,
 }
-NAMES = ("start", *BOTH, *OURS)
+NAMES = ("floor", "start", *BOTH, *OURS)
 console = Console()
 
 
@@ -77,6 +78,8 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(bench: Bench, chosen: list[str], without_peers: bool) -> Iterator[Measured]:
     """One server at a time: two would share the cores."""
+    if "floor" in chosen:
+        yield from measure_floor(bench)
     if "start" in chosen:
         yield from measure_starts(bench)
     with _running(freehold(bench.folder / "freehold")) as server:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 MEGABYTE = 1_000_000
-EVERY_SECONDS = 0.01
+EVERY_SECONDS = 0.05
 
 
 def resident(pid: int) -> float:
@@ -49,14 +49,24 @@ def watching(pid: int, word: str) -> Iterator[Watch]:
 
 
 def _look(pid: int, word: str, watch: Watch, stop: threading.Event) -> None:
-    server = psutil.Process(pid)
-    known: set[int] = set()
+    """Looks at all processes only until the one is found: that costs a good part of a core."""
+    found: psutil.Process | None = None
     while not stop.wait(EVERY_SECONDS):
-        for child in server.children(recursive=True):
-            try:
-                if word in child.cmdline():
-                    known.add(child.pid)
-                    watch.highest = max(watch.highest, highest(child.pid))
-            except (psutil.Error, OSError, IndexError):
-                pass  # it ended while we looked; its highest was seen a moment ago
-    watch.seen = len(known)
+        found = found or _descendant(pid, word)
+        if found is None:
+            continue
+        watch.seen = 1
+        try:
+            watch.highest = max(watch.highest, highest(found.pid))
+        except (OSError, IndexError):
+            return  # it has ended; its highest was seen a moment ago
+
+
+def _descendant(pid: int, word: str) -> psutil.Process | None:
+    for child in psutil.Process(pid).children(recursive=True):
+        try:
+            if word in child.cmdline():
+                return child
+        except psutil.Error:
+            continue
+    return None

@@ -119,6 +119,12 @@ def freehold(folder: Path) -> Freehold:
     return Freehold("Freehold", folder, command, port, "/readyz")
 
 
+def bare(folder: Path) -> Server:
+    port = _free_port()
+    command = [sys.executable, str(Path(__file__).parent / "bare_server.py"), str(port)]
+    return Server("this machine", folder, command, port, "/")
+
+
 def mlflow(folder: Path, workers: int) -> Server:
     """As its users start it, on SQLite (whose default is a rollback journal with durable commits)."""
     port = _free_port()

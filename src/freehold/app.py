@@ -16,7 +16,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from freehold.api.azure2020 import arm, artifact, history, metric
+from freehold.api.azure2020.nouns import arm, artifact, history, metric
 from freehold.api.blobs import blobs
 from freehold.api.entry import Entrance
 from freehold.api.freehold import freehold

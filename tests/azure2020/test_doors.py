@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from freehold.api.azure2020 import arm, artifact, history, metric
+from freehold.api.azure2020.nouns import arm, artifact, history, metric
 from freehold.api.routing import Anonymous, Route, SignedIn, Within
 from tests.world import World
 

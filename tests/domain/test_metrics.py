@@ -88,6 +88,36 @@ def test_small_requests_of_one_run_share_a_segment(sqlite_house: House) -> None:
     assert history.step == list(range(200))
 
 
+def test_a_missing_run_never_fails_what_waits_with_it(sqlite_house: House) -> None:
+    house = sqlite_house
+
+    def make(db: Transaction) -> list[str]:
+        experiment = create_experiment(db, house.alice, house.workspace, "e")
+        return [runs.create_run(db, house.alice, house.workspace, experiment) for _ in range(40)]
+
+    run_ids = house.database.write_now(make)
+    gone = ["nowhere", *run_ids, "nowhere either"]
+
+    async def together() -> list[object]:
+        batch = prepare([Point("x", 1, 1, 0.5)])
+        keys = [(house.workspace.workspace_id, run_id) for run_id in gone]
+        return await asyncio.gather(
+            *(house.database.append(METRICS, key, batch) for key in keys), return_exceptions=True
+        )
+
+    results = asyncio.run(together())
+    assert [type(each).__name__ for each in results] == ["NotFound", *["NoneType"] * 40, "NotFound"]
+    for run_id in run_ids:
+        run_row = house.database.read_now(lambda db, run_id=run_id: runs.open_run(db, house.workspace, run_id))
+        assert latest(house, run_row) == {"x": (0.5, 1)}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 31, 32, 33, 100])
+def test_any_number_of_metrics_keeps_its_latest_values(house: House, run: tuple[str, int], count: int) -> None:
+    log(house, run[0], [Point(f"m{number}", number, number, number / 2) for number in range(count)])
+    assert latest(house, run[1]) == {f"m{number}": (number / 2, number) for number in range(count)}
+
+
 def test_compaction_changes_nothing_that_is_read(house: House, run: tuple[str, int]) -> None:
     for number in range(compaction.CROWDED + 5):
         log(house, run[0], [Point(key, number, number, number / 7) for key in ("b", "a", "ü")])

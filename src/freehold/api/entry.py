@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -69,8 +69,9 @@ class Call:
         declared = self.request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
-        pieces, size = [], 0
-        async for piece in self.stream():
+        pieces, size, is_more = [], 0, True
+        while is_more:  # as `stream`, without a generator: every small request passes here
+            piece, is_more = await self._receive()
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
@@ -79,12 +80,17 @@ class Call:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Invalid when the client stops in the middle."""
-        try:
-            async for piece in self.request.stream():
-                if piece:
-                    yield piece
-        except ClientDisconnect:
-            raise Invalid("IncompleteBody", "The body ended before its declared length. Nothing was kept.") from None
+        is_more = True
+        while is_more:
+            piece, is_more = await self._receive()
+            if piece:
+                yield piece
+
+    async def _receive(self) -> tuple[bytes, bool]:
+        message = await self.request.receive()
+        if message["type"] == "http.disconnect":
+            raise Invalid("IncompleteBody", "The body ended before its declared length. Nothing was kept.")
+        return message["body"], message["more_body"]
 
 
 def decode(body: bytes, shape: type[T]) -> T:

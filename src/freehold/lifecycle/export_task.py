@@ -48,7 +48,7 @@ from freehold.storage.transaction import Transaction
 T = TypeVar("T")
 COPIERS = 2
 FILES_AT_ONCE = 1_000
-BYTES_AT_ONCE = 64 << 20
+BYTES_AT_ONCE = 128 << 20
 PACKED_AT_ONCE = 400
 POINTS_AT_ONCE = 1 << 17
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from freehold.kit.memory import trim
 from freehold.kit.problems import Problem
 from freehold.operations import queries, service
 from freehold.operations.faults import die_if_planted
@@ -89,6 +90,8 @@ class Runner:
             context.found = step.work(context)
         is_last = self._database.write_now(lambda db: _commit(db, kind, step, context))
         die_if_planted(kind.name, step.name, "after")
+        if is_last:
+            trim()
         return not is_last
 
     def _find_step(self, operation: Operation) -> tuple[Kind, Step]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from freehold.kit.clock import Clock
 from freehold.kit.ids import IdSource
-from freehold.kit.problems import InsufficientStorage
+from freehold.kit.problems import InsufficientStorage, Unavailable
 from freehold.settings import Settings
 from freehold.storage.portable import (
     is_disk_full,
@@ -82,18 +82,19 @@ class SqliteDatabase:
         self._local = threading.local()
         self._connections: list[sa.Connection] = []
         self._gate = ReaderGate()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
 
     async def write(self, command: Callable[[Transaction], T]) -> T:
-        future = asyncio.get_running_loop().create_future()
-        self._writer.submit(Command(command, _AwaitedBy(future)))
-        result: T = await future
+        waits = _AwaitedBy()
+        self._gather(waits, Command(command, waits))
+        result: T = await waits.future
         return result
 
     async def append(self, stream: Stream[Any, Any], key: Hashable, payload: Any) -> None:
-        """Write `payload` to `stream`; small payloads of one key that wait together are written together."""
-        future = asyncio.get_running_loop().create_future()
-        self._writer.submit(Command(None, _AwaitedBy(future), stream, key, payload))
-        await future
+        """Write `payload` to `stream`; payloads that wait together are written together."""
+        waits = _AwaitedBy()
+        self._gather(waits, Command(None, waits, stream, key, payload))
+        await waits.future
 
     async def read(self, query: Callable[[Transaction], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
@@ -101,7 +102,7 @@ class SqliteDatabase:
     def write_now(self, command: Callable[[Transaction], T]) -> T:
         """As `write`, from a thread that may wait. Never from the event loop or from inside a command."""
         future: Future[T] = Future()
-        self._writer.submit(Command(command, _WaitedBy(future)))
+        self._writer.submit([Command(command, _WaitedBy(future))])
         return future.result()
 
     def read_now(self, query: Callable[[Transaction], T]) -> T:
@@ -119,7 +120,7 @@ class SqliteDatabase:
         """Run `call(raw sqlite3 connection)` on the writer's thread, outside a transaction, no reader inside."""
         with self._gate.closed():
             future: Future[T] = Future()
-            self._writer.submit(Exclusive(call, future))
+            self._writer.submit([Exclusive(call, future)])
             return future.result()
 
     def close(self) -> None:
@@ -128,6 +129,23 @@ class SqliteDatabase:
         for connection in self._connections:
             connection.close()
         self.engine.dispose()
+
+    def _gather(self, waits: "_AwaitedBy", command: Command) -> None:
+        """What comes in one turn of the event loop is handed over at once, so that the writer is woken once."""
+        gathered = self._gathered.get(waits.loop)
+        if gathered is None:
+            gathered = self._gathered[waits.loop] = []
+            waits.loop.call_soon(self._hand_over, waits.loop)
+        gathered.append(command)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        commands = self._gathered.pop(loop)
+        try:
+            self._writer.submit(commands)
+        except Unavailable as fault:
+            for command in commands:
+                command.fault = fault
+            _settle_all(commands)
 
     def _transaction(self, connection: sa.Connection) -> Transaction:
         return Transaction(connection, *self._sources)
@@ -157,7 +175,7 @@ class PostgresDatabase:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, query)
 
     async def append(self, stream: Stream[Any, Any], key: Hashable, payload: Any) -> None:
-        await self.write(lambda db: stream.apply(db, key, [payload]))
+        await self.write(lambda db: stream.apply(db, {key: [payload]}))
 
     def write_now(self, command: Callable[[Transaction], T]) -> T:
         """A transaction, run again when PostgreSQL asks for it (deadlock, serialisation)."""
@@ -232,9 +250,9 @@ class _AwaitedBy:
 
     __slots__ = ("future", "loop")
 
-    def __init__(self, future: "asyncio.Future[Any]") -> None:
-        self.future = future
-        self.loop = future.get_loop()
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
 
     def __call__(self, command: Command) -> None:
         if self.future.done():  # its client went away

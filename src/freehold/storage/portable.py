@@ -1,7 +1,7 @@
 """The only file that asks which database it is."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
 BUSY_MILLISECONDS = 30_000
+LARGEST_FORM = 32
+"""Rows of one statement: a segment's payload is small, and SQLite takes many more parameters than this needs."""
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -165,16 +167,79 @@ class Prepared:
         compiled = self._for(connection)
         _raw(connection).execute(compiled.sql, compiled.arrange(params))
 
-    def many(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-        compiled = self._for(connection)
-        _raw(connection).cursor().executemany(compiled.sql, [compiled.arrange(row) for row in rows])
-
     def _for(self, connection: sa.Connection) -> "_Compiled":
         found = self._compiled.get(connection.dialect.name)
         if found is None:
             statement = self._build(_insert_of(connection))
             found = self._compiled[connection.dialect.name] = _Compiled(statement, connection.dialect)
         return found
+
+
+class PreparedRows:
+    """As `Prepared`, for many rows in few statements: every statement costs the thread its turn in the interpreter.
+
+    `build` makes the statement for so many rows, each with the parameters `names`, spelt `name_0`, `name_1` …
+    (`numbered`). A row is a tuple in the order of `names`. Rows go in powers of two, so few forms are ever compiled.
+    """
+
+    def __init__(self, names: Sequence[str], build: Callable[[Callable[[sa.Table], Any], int], Any]) -> None:
+        self._names = names
+        self._build = build
+        self._forms: dict[tuple[str, int], _CompiledRows] = {}
+
+    def run(self, connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> None:
+        for form, values in self._parts(connection, rows):
+            _raw(connection).execute(form.sql, values)
+
+    def all(self, connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+        found: list[Sequence[Any]] = []
+        for form, values in self._parts(connection, rows):
+            found.extend(_raw(connection).execute(form.sql, values).fetchall())
+        return found
+
+    def _parts(self, connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> Iterator[tuple["_CompiledRows", Any]]:
+        at = 0
+        while at < len(rows):
+            size = min(LARGEST_FORM, 1 << (len(rows) - at).bit_length() - 1)
+            form = self._form(connection, size)
+            yield form, form.arrange(rows[at : at + size])
+            at += size
+
+    def _form(self, connection: sa.Connection, size: int) -> "_CompiledRows":
+        key = (connection.dialect.name, size)
+        form = self._forms.get(key)
+        if form is None:
+            statement = self._build(_insert_of(connection), size)
+            form = self._forms[key] = _CompiledRows(statement, connection.dialect, self._names, size)
+        return form
+
+
+def numbered(names: Iterable[str], size: int) -> list[dict[str, Any]]:
+    """The values of a `PreparedRows` insert: `name` is bound as `name_0`, `name_1` …"""
+    return [{name: sa.bindparam(f"{name}_{number}") for name in names} for number in range(size)]
+
+
+class _CompiledRows:
+    """`_order`: where in the joined rows each parameter of the statement stands, and what its type makes of it."""
+
+    __slots__ = ("_is_positional", "_order", "_processed", "sql")
+
+    def __init__(self, statement: Any, dialect: Dialect, names: Sequence[str], size: int) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._is_positional: bool = compiled.positional
+        place = {f"{name}_{row}": row * len(names) + at for row in range(size) for at, name in enumerate(names)}
+        self._order = {name: place[name] for name in compiled.positiontup or compiled.binds}
+        processors = {name: compiled.binds[name].type.bind_processor(dialect) for name in self._order}
+        self._processed = [(place[name], process) for name, process in processors.items() if process is not None]
+
+    def arrange(self, rows: Sequence[Sequence[Any]]) -> Any:
+        values = [value for row in rows for value in row]
+        for at, process in self._processed:
+            values[at] = process(values[at])
+        if self._is_positional:
+            return [values[at] for at in self._order.values()]
+        return {name: values[at] for name, at in self._order.items()}
 
 
 class _Compiled:

@@ -3,7 +3,7 @@
 import logging
 import queue
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -17,21 +17,21 @@ from freehold.storage.transaction import Transaction
 log = logging.getLogger("freehold.storage")
 LARGEST_GROUP = 512
 T = TypeVar("T")
-Key = TypeVar("Key", contravariant=True)
+Key = TypeVar("Key")
 Payload = TypeVar("Payload")
 
 
 class Stream(Protocol[Key, Payload]):
-    """A kind of append whose small payloads for one key are written together."""
+    """A kind of append whose payloads that wait together are written together."""
 
-    def apply(self, db: Transaction, key: Key, payloads: list[Payload]) -> None:
-        """Write all payloads of the key. Raises for all of them; each is then tried alone."""
+    def apply(self, db: Transaction, batches: dict[Key, list[Payload]]) -> None:
+        """Write all payloads of all keys. Raises for all of them; each is then tried alone."""
         ...
 
 
 @dataclass(slots=True)
 class Command:
-    """A call on the writer's thread. `stream` set: the call may be joined with others of its key."""
+    """A call on the writer's thread. `stream` set: the call may be joined with others of its stream."""
 
     call: Callable[[Transaction], Any] | None
     settle: Callable[["Command"], None]
@@ -63,15 +63,16 @@ class GroupWriter:
         self._engine = engine
         self._transaction = transaction
         self._settle_many = settle_many
-        self._queue: queue.SimpleQueue[Command | Exclusive[Any] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[Command | Exclusive[Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="freehold-writer", daemon=True)
         self._open = True
         self._thread.start()
 
-    def submit(self, command: "Command | Exclusive[Any]") -> None:
+    def submit(self, commands: "Sequence[Command | Exclusive[Any]]") -> None:
+        """Commands that came together, so that the thread is woken once for all of them."""
         if not self._open:
             raise Unavailable("ServerStopping", "The server is stopping. Try again in a moment.")
-        self._queue.put(command)
+        self._queue.put(commands)
 
     def close(self) -> None:
         """Finish what is queued, then stop."""
@@ -83,8 +84,8 @@ class GroupWriter:
     def _run(self) -> None:
         with self._engine.connect() as connection:
             raw = connection.connection.driver_connection
-            while (item := self._queue.get()) is not None:
-                group = [item]
+            while (items := self._queue.get()) is not None:
+                group = list(items)
                 stopping = self._drain_into(group)
                 self._serve(connection, raw, group)
                 if stopping:
@@ -93,12 +94,12 @@ class GroupWriter:
     def _drain_into(self, group: list[Command | Exclusive[Any]]) -> bool:
         while len(group) < LARGEST_GROUP:
             try:
-                item = self._queue.get_nowait()
+                items = self._queue.get_nowait()
             except queue.Empty:
                 return False
-            if item is None:
+            if items is None:
                 return True
-            group.append(item)
+            group.extend(items)
         return False
 
     def _serve(self, connection: sa.Connection, raw: Any, group: list[Command | Exclusive[Any]]) -> None:
@@ -179,13 +180,13 @@ class GroupWriter:
 
 
 def _joined(commands: list[Command]) -> Iterable[list[Command]]:
-    """Commands in their order; appends to one key of a stream as one, after the others."""
-    joined: dict[tuple[int, Hashable], list[Command]] = {}
+    """Commands in their order; appends to one stream as one, after the others."""
+    joined: dict[int, list[Command]] = {}
     for command in commands:
         if command.stream is None:
             yield [command]
         else:
-            joined.setdefault((id(command.stream), command.key), []).append(command)
+            joined.setdefault(id(command.stream), []).append(command)
     yield from joined.values()
 
 
@@ -201,7 +202,10 @@ def follow(actions: list[Callable[[], None]]) -> None:
 def _call(db: Transaction, members: list[Command]) -> None:
     first = members[0]
     if first.stream is not None:
-        first.stream.apply(db, first.key, [member.payload for member in members])
+        batches: dict[Hashable, list[Any]] = {}
+        for member in members:
+            batches.setdefault(member.key, []).append(member.payload)
+        first.stream.apply(db, batches)
     elif first.call is not None:
         first.result = first.call(db)
 

@@ -14,13 +14,8 @@ from freehold.api.azure2020.artifact_answers import (
     answer_prefix,
     answer_registration,
 )
-from freehold.api.azure2020.artifact_shapes import (
-    DATASTORE,
-    ArtifactIn,
-    PathsIn,
-    artifact_out,
-    content_out,
-)
+from freehold.api.azure2020.artifact_links import content_out
+from freehold.api.azure2020.artifact_shapes import DATASTORE, ArtifactIn, PathsIn, artifact_out
 from freehold.api.azure2020.facade import ARTIFACTS, artifact
 from freehold.api.azure2020.reading import read_json
 from freehold.api.entry import Call

@@ -1,6 +1,6 @@
 """Service discovery: where the data plane of a workspace is. It is one server, so all of it is here.
 
-The clients keep the answer for ever in their home folder, by this address. Source: azure-sdk-wire.md 1.5.
+The clients keep the answer for ever in their home folder, by this address. Source: azureml-core 1.61.0.
 """
 
 from starlette.responses import Response

@@ -1,13 +1,11 @@
 """Experiments of the run history."""
 
-from typing import Any
-
-import msgspec
 from starlette.responses import Response
 
 from freehold.api.addresses import own_base
+from freehold.api.azure2020.experiment_shapes import ExperimentChange, ExperimentIn, TagsIn, experiment_out
 from freehold.api.azure2020.facade import HISTORY, experiment_route, get_experiment, history_route
-from freehold.api.azure2020.reading import Paged, QueryIn, Wire, paged_by_body, paged_by_query, read_json
+from freehold.api.azure2020.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
 from freehold.api.entry import Call
 from freehold.api.longrunning import RETRY_SECONDS, look, settle
 from freehold.api.paging import give_token
@@ -16,7 +14,6 @@ from freehold.domain.access.actor import Action
 from freehold.domain.experiments import service as experiments
 from freehold.domain.experiments.service import ExperimentView
 from freehold.domain.listing import service as listing
-from freehold.kit.clock import to_iso
 from freehold.kit.problems import Conflict, Invalid, Problem
 from freehold.lifecycle.erase import request_erasure
 from freehold.operations.model import Operation, State
@@ -24,20 +21,6 @@ from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 _VIEWS = {"": False, "activeonly": False, "default": False, "archivedonly": True, "all": None}
-
-
-class ExperimentIn(Wire):
-    description: str | None = None
-    tags: dict[str, str] | None = None
-
-
-class ExperimentChange(ExperimentIn):
-    name: str | None = None
-    archive: bool | None = None
-
-
-class TagsIn(Wire):
-    tags: list[str] = msgspec.field(default_factory=list)
 
 
 @history_route("GET", "/experiments", Action.READ)
@@ -154,17 +137,3 @@ def _archived(view: str | None) -> bool | None:
     if word not in _VIEWS:
         raise Invalid("InvalidViewType", "viewType is ActiveOnly, ArchivedOnly or All.", target="viewType")
     return _VIEWS[word]
-
-
-def experiment_out(found: ExperimentView) -> dict[str, Any]:
-    """ExperimentDto."""
-    return {
-        "experimentId": found.experiment_id,
-        "name": found.name,
-        "description": found.description,
-        "createdUtc": to_iso(found.created_at),
-        "tags": found.tags,
-        "archivedTime": to_iso(found.archived_at) if found.archived_at is not None else None,
-        "retainForLifetimeOfWorkspace": False,
-        "artifactLocation": None,
-    }

@@ -1,11 +1,11 @@
-"""Metrics on the wire, in both generations. Fields: azure-sdk-wire.md 5.3 and Appendix B."""
+"""Metrics on the wire, in both generations. Fields: azureml-core 1.61.0, MetricV2Dto and RunMetricDto."""
 
 import math
 from typing import Any
 
 import msgspec
 
-from freehold.api.azure2020.reading import Wire, read_moment
+from freehold.api.azure2020.wire import Wire, read_moment
 from freehold.api.entry import Call
 from freehold.domain.listing.metrics import RunMetric
 from freehold.domain.metrics.documents import (

@@ -5,17 +5,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from freehold.api.azure2020.wire import Wire
 from freehold.api.entry import Call
 from freehold.api.paging import page_size, take_token
 from freehold.domain.listing.service import Question
-from freehold.kit.clock import from_iso
 from freehold.kit.problems import Invalid
 
 T = TypeVar("T")
-
-
-class Wire(msgspec.Struct, rename="camel", kw_only=True):
-    """A body: camelCase names, unknown ones ignored, everything may be left out."""
 
 
 class QueryIn(Wire):
@@ -44,16 +40,6 @@ async def read_json(call: Call, shape: type[T]) -> T:
         raise Invalid("InvalidBody", f"The body does not fit: {fault}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _lenient(raw, shape)
-
-
-def read_moment(name: str, text: str | None) -> int | None:
-    """Microseconds of an ISO 8601 time. Raises Invalid."""
-    if not text:
-        return None
-    try:
-        return from_iso(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
-    except (ValueError, OverflowError):
-        raise Invalid("InvalidTime", f"{name} is a time such as 2026-01-31T10:00:00Z.", target=name) from None
 
 
 def paged_by_query(call: Call) -> Paged:

@@ -1,10 +1,10 @@
-"""Runs on the wire: CreateRunDto in, RunDto and RunDetailsDto out. Fields: azure-sdk-wire.md 5.2 and Appendix B."""
+"""Runs on the wire: CreateRunDto in, RunDto and RunDetailsDto out. Fields: azureml-core 1.61.0, its REST models."""
 
 from typing import Any
 
 import msgspec
 
-from freehold.api.azure2020.reading import Wire, read_moment
+from freehold.api.azure2020.wire import Wire, read_moment
 from freehold.domain.artifacts.rules import check_container
 from freehold.domain.runs.upsert import RunChanges
 from freehold.domain.runs.views import RunView

@@ -1,6 +1,6 @@
 """ARM's cloud metadata: the document that points azureml-core and az at this server.
 
-Source: azure-sdk-wire.md 1.1 (fields that the SDK reads, seen on the wire). `resourceManager` carries no
+Source: azureml-core 1.61.0 (the fields that it reads, seen on the wire). `resourceManager` carries no
 slash at its end, for the compute client joins with one; `suffixes` must be there.
 """
 

@@ -1,7 +1,7 @@
 """The tenant in a path, and the URL base under which the client reached us.
 
 Beside the tenant's id a few words mean it too. `adfs` and `dstsv2/{tenant}` are what MSAL accepts on a host
-that Microsoft does not list (azure-sdk-wire.md 2); this server has one tenant, so `common` and
+that Microsoft does not list (msal as azureml-core 1.61.0 uses it); this server has one tenant, so `common` and
 `organizations` can mean no other.
 """
 

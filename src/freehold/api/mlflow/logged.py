@@ -9,7 +9,7 @@ from freehold.api.entry import Call
 from freehold.api.mlflow import shapes, words
 from freehold.api.mlflow.door import EMPTY, named, read_body, route
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
-from freehold.domain.metrics.service import METRICS, MetricBatch, prepare, prepare_columns
+from freehold.domain.metrics.service import METRICS, MetricBatch, add_batch, prepare, prepare_columns
 from freehold.domain.runs import service
 from freehold.domain.runs.rules import NAME_TAG
 from freehold.kit.problems import Invalid, NotFound
@@ -50,7 +50,7 @@ async def log_batch(call: Call) -> Response:
                 service.log_parameters(db, call.workspace, run_id, params)
             _set_tags(db, call.actor, call.workspace, run_id, tags)
             if metrics:
-                METRICS.apply(db, (call.workspace.workspace_id, run_id), [metrics])
+                add_batch(db, call.workspace, run_id, metrics)
 
         await call.services.database.write(log)
     elif metrics:

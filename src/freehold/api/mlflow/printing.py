@@ -64,7 +64,7 @@ def run_info_out(call: Call, run: RunView, *, set_aside: bool) -> RunInfoOut:
 
 
 def artifact_uri(call: Call, experiment_id: str, run_id: str) -> str:
-    """Azure ML's plugin for MLflow reads the workspace and the run out of this address (azure-sdk-wire.md 5.11)."""
+    """Azure ML's plugin for MLflow reads the workspace and the run out of this address (azureml-mlflow 1.62.0)."""
     if "workspace" in call.params and AZURE_PLUGIN in call.request.headers.get("user-agent", ""):
         host = own_base(call).partition("://")[2]
         return f"azureml://{host}/mlflow/v2.0{call.workspace.path}/experiments/{experiment_id}/runs/{run_id}/artifacts"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.metrics import queries
-from freehold.domain.metrics.service import METRICS, History, prepare, read_history
+from freehold.domain.metrics.service import History, log_metrics, read_history
 from freehold.domain.runs.rules import check_key
 from freehold.domain.runs.service import open_run
 from freehold.storage.metrics import Point
@@ -80,8 +80,7 @@ def is_number(value: Any) -> bool:
 def log_documents(db: Transaction, workspace: WorkspaceRef, run_id: str, logged: Logged) -> None:
     """A document whose id stands already is a retry and is not logged twice. Raises NotFound, Conflict, Invalid."""
     run_row = open_run(db, workspace, run_id)
-    if logged.points:
-        METRICS.apply(db, (workspace.workspace_id, run_id), [prepare(logged.points)])
+    log_metrics(db, workspace, run_id, logged.points)
     for each in logged.documents:
         check_key("metric", each.name)
         standing = queries.find_structured(db, workspace.workspace_id, each.metric_id)

@@ -1,31 +1,39 @@
 """Rows of segments, chunks and latest values."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from freehold.records.lifecycle import ExportLease
 from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, StructuredMetric
-from freehold.storage.portable import Prepared
+from freehold.storage.portable import PreparedRows, numbered
 from freehold.storage.transaction import Transaction
 
 _s, _k, _l = MetricSegment.c, MetricChunk.c, LatestMetric.c
-
-_add_segment = Prepared(
-    lambda insert: insert(MetricSegment.table).values(
-        workspace_id=sa.bindparam("workspace_id"),
-        run_row=sa.bindparam("run_row"),
-        count=sa.bindparam("count"),
-        payload=sa.bindparam("payload"),
-    )
-)
+_SEGMENT = ("workspace_id", "run_row", "count", "payload")
 
 
-def _raise_latest(insert: Any) -> Any:
+class NewSegment(NamedTuple):
+    workspace_id: int
+    run_row: int
+    points: int
+    payload: bytes
+
+
+class NewestValue(NamedTuple):
+    """`value` None is NaN (records.columns.Double). At most one for each run and key of a call."""
+
+    workspace_id: int
+    run_row: int
+    key: str
+    value: float | None
+    step: int
+    logged_at: int
+
+
+def _raise_latest(insert: Any, size: int) -> Any:
     """Keeps the greater of two: higher step, then later time, then higher value; NaN (null) is the lowest."""
-    new = insert(LatestMetric.table).values(
-        {name: sa.bindparam(name) for name in ("workspace_id", "run_row", "key", "value", "step", "logged_at")}
-    )
+    new = insert(LatestMetric.table).values(numbered(NewestValue._fields, size))
     old, offered = LatestMetric.table.c, new.excluded
     same_moment = sa.and_(offered.step == old.step, offered.logged_at == old.logged_at)
     is_newer = sa.or_(
@@ -40,29 +48,19 @@ def _raise_latest(insert: Any) -> Any:
     )
 
 
-_put_latest = Prepared(_raise_latest)
+_add_segments = PreparedRows(
+    _SEGMENT,
+    lambda insert, size: insert(MetricSegment.table).values(numbered(_SEGMENT, size)),
+)
+_put_latest = PreparedRows(NewestValue._fields, _raise_latest)
 
 
-def add_segment(db: Transaction, workspace_id: int, run_row: int, count: int, payload: bytes) -> None:
-    _add_segment.run(
-        db.connection,
-        {"workspace_id": workspace_id, "run_row": run_row, "count": count, "payload": payload},
-    )
+def add_segments(db: Transaction, segments: list[NewSegment]) -> None:
+    _add_segments.run(db.connection, segments)
 
 
-def put_latest(db: Transaction, workspace_id: int, run_row: int, latest: dict[str, tuple[int, int, float]]) -> None:
-    rows = [
-        {
-            "workspace_id": workspace_id,
-            "run_row": run_row,
-            "key": key,
-            "value": value if value == value else None,  # NaN is stored as null (records.columns.Double)
-            "step": step,
-            "logged_at": at,
-        }
-        for key, (step, at, value) in latest.items()
-    ]
-    _put_latest.many(db.connection, rows)
+def put_latest(db: Transaction, values: list[NewestValue]) -> None:
+    _put_latest.run(db.connection, values)
 
 
 def latest_of(db: Transaction, workspace_id: int, run_rows: list[int]) -> dict[int, list[sa.Row[Any]]]:

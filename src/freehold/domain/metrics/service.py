@@ -1,5 +1,6 @@
 """Logging and reading metrics. A batch is prepared off the writer's thread and appended in the group commit."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from freehold.domain.access.actor import WorkspaceRef
@@ -80,17 +81,16 @@ class MetricStream:
     Raises NotFound, or Conflict when the run is set aside as deleted.
     """
 
-    def apply(self, db: Transaction, key: RunKey, payloads: list[MetricBatch]) -> None:
-        workspace_id, run_id = key
-        run_row = _open(db, workspace_id, run_id)
-        small = [point for batch in payloads if batch.payload is None for point in batch.points]
-        if small:
-            queries.add_segment(db, workspace_id, run_row, len(small), encode_points(small))
-        for batch in payloads:
-            if batch.payload is not None:
-                queries.add_segment(db, workspace_id, run_row, batch.size, batch.payload)
-        latest = payloads[0].latest if len(payloads) == 1 else _merged(payloads)
-        queries.put_latest(db, workspace_id, run_row, latest)
+    def apply(self, db: Transaction, batches: dict[RunKey, list[MetricBatch]]) -> None:
+        standing = run_queries.find_all_writable(db, list(batches))
+        segments: list[queries.NewSegment] = []
+        newest: list[queries.NewestValue] = []
+        for key, payloads in batches.items():
+            workspace_id, run_row = key[0], _writable(standing.get(key))
+            segments.extend(_segments(workspace_id, run_row, payloads))
+            newest.extend(_newest(workspace_id, run_row, payloads))
+        queries.add_segments(db, segments)
+        queries.put_latest(db, newest)
 
 
 METRICS = MetricStream()
@@ -99,7 +99,26 @@ METRICS = MetricStream()
 def log_metrics(db: Transaction, workspace: WorkspaceRef, run_id: str, points: list[Point]) -> None:
     """As the stream, inside a transaction that does more than logging metrics."""
     if points:
-        METRICS.apply(db, (workspace.workspace_id, run_id), [prepare(points)])
+        add_batch(db, workspace, run_id, prepare(points))
+
+
+def add_batch(db: Transaction, workspace: WorkspaceRef, run_id: str, batch: MetricBatch) -> None:
+    METRICS.apply(db, {(workspace.workspace_id, run_id): [batch]})
+
+
+def _segments(workspace_id: int, run_row: int, payloads: list[MetricBatch]) -> Iterator[queries.NewSegment]:
+    small = [point for batch in payloads if batch.payload is None for point in batch.points]
+    if small:
+        yield queries.NewSegment(workspace_id, run_row, len(small), encode_points(small))
+    for batch in payloads:
+        if batch.payload is not None:
+            yield queries.NewSegment(workspace_id, run_row, batch.size, batch.payload)
+
+
+def _newest(workspace_id: int, run_row: int, payloads: list[MetricBatch]) -> Iterator[queries.NewestValue]:
+    latest = payloads[0].latest if len(payloads) == 1 else _merged(payloads)
+    for key, (step, at, value) in latest.items():
+        yield queries.NewestValue(workspace_id, run_row, key, value if value == value else None, step, at)
 
 
 class History(NamedTuple):
@@ -139,8 +158,7 @@ def _merged(payloads: list[MetricBatch]) -> Latest:
     return latest_of([Point(key, *newest) for batch in payloads for key, newest in batch.latest.items()])
 
 
-def _open(db: Transaction, workspace_id: int, run_id: str) -> int:
-    found = run_queries.find_writable(db, workspace_id, run_id)
+def _writable(found: tuple[int, int | None] | None) -> int:
     if found is None:
         raise NotFound("RunNotFound", "There is no run with this id in the workspace.")
     if found[1] is not None:

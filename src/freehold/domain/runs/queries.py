@@ -1,6 +1,7 @@
 """Rows of runs and of what hangs on them."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from freehold.records.containers import Workspace
 from freehold.records.experiments import Experiment
 from freehold.records.people import Member, MemberAlias, Person
 from freehold.records.runs import Run, RunEvent, RunParameter, RunProperty, RunTag
-from freehold.storage.portable import Prepared
+from freehold.storage.portable import Prepared, PreparedRows, numbered
 from freehold.storage.transaction import Transaction
 
 _r = Run.c
@@ -38,14 +39,22 @@ COLUMNS = (
     MemberAlias.c.alias.label("author"),
 )
 
-_writable = Prepared(
-    lambda _: (
-        sa.select(_r.row_id, _r.deleted_at)
+
+# allow-workspace: because one call serves all that waits for a commit; each run is named with its own
+def _select_writable(_: Any, size: int) -> Any:
+    asked = (
+        sa.and_(_r.workspace_id == sa.bindparam(f"workspace_id_{n}"), _r.run_id == sa.bindparam(f"run_id_{n}"))
+        for n in range(size)
+    )
+    return (
+        sa.select(_r.workspace_id, _r.run_id, _r.row_id, _r.deleted_at)
         .join(Experiment.table, _r.experiment_row == Experiment.c.row_id)
         .join(Workspace.table, _r.workspace_id == Workspace.c.workspace_id)
-        .where(_r.workspace_id == sa.bindparam("workspace_id"), _r.run_id == sa.bindparam("run_id"), STANDING)
+        .where(sa.or_(*asked), STANDING)
     )
-)
+
+
+_writable = PreparedRows(("workspace_id", "run_id"), _select_writable)
 
 
 _NOTHING: dict[str, Any] = {column.name: None for column in Run.table.columns if column.name != "row_id"}
@@ -54,15 +63,18 @@ _add = Prepared(
 )
 
 
-def _upsert_entry(insert: Any, table: sa.Table) -> Any:
-    new = insert(table).values({name: sa.bindparam(name) for name in ("workspace_id", "run_row", "key", "value")})
+_ENTRY = ("workspace_id", "run_row", "key", "value")
+
+
+def _upsert_entries(insert: Any, size: int, table: sa.Table) -> Any:
+    new = insert(table).values(numbered(_ENTRY, size))
     return new.on_conflict_do_update(
         index_elements=["run_row", "key", "workspace_id"], set_={"value": new.excluded.value}
     )
 
 
-_put_entry = {
-    record: Prepared(lambda insert, table=record.table: _upsert_entry(insert, table))  # type: ignore[misc]  # binds the table
+_put_entries = {
+    record: PreparedRows(_ENTRY, partial(_upsert_entries, table=record.table))
     for record in (RunTag, RunParameter, RunProperty)
 }
 
@@ -77,9 +89,13 @@ def find(db: Transaction, workspace_id: int, run_id: str) -> sa.Row[Any] | None:
 
 
 def find_writable(db: Transaction, workspace_id: int, run_id: str) -> tuple[int, int | None] | None:
-    """Row and MLflow deletion time of a standing run: one prepared look-up, for the hot path."""
-    row = _writable.one(db.connection, {"workspace_id": workspace_id, "run_id": run_id})
-    return (row[0], row[1]) if row else None
+    """Row and MLflow deletion time of a standing run."""
+    return find_all_writable(db, [(workspace_id, run_id)]).get((workspace_id, run_id))
+
+
+def find_all_writable(db: Transaction, runs: list[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, int | None]]:
+    """As `find_writable`, by (workspace_id, run_id): prepared, for the hot path."""
+    return {(row[0], row[1]): (row[2], row[3]) for row in _writable.all(db.connection, runs)}
 
 
 def is_id_taken(db: Transaction, workspace_id: int, run_id: str) -> bool:
@@ -109,11 +125,8 @@ def put_entries(
 ) -> None:
     """Set string entries of a run; an entry that stands takes the new value."""
     if entries:
-        rows = [
-            {"workspace_id": workspace_id, "run_row": run_row, "key": key, "value": value}
-            for key, value in entries.items()
-        ]
-        _put_entry[table].many(db.connection, rows)
+        rows = [(workspace_id, run_row, key, value) for key, value in entries.items()]
+        _put_entries[table].run(db.connection, rows)
 
 
 def entries_of(

@@ -18,6 +18,8 @@ from freehold.lifecycle.bag.sorting import LineSorter, sorted_lines
 
 CHUNK = 1 << 20
 UNFINISHED = ".unfinished"
+SYNCED_ALONE = 4 << 20
+"""A part of this size is synced by the thread that wrote it, while others write; small ones together by `settle`."""
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 
@@ -105,6 +107,8 @@ class BagWriter:
         try:
             file = PartFile(descriptor)
             yield file
+            if file.meter.size >= SYNCED_ALONE:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         self._pending.append((place, Part(path, file.meter.hexdigest, file.meter.size)))
