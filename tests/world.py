@@ -27,6 +27,7 @@ from freehold.domain.access.bootstrap import (
 )
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.issuer import TokenIssuer
+from freehold.domain.access.kinds import FACTS, Kind
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.records.containers import ResourceGroup, Subscription, Workspace
@@ -205,9 +206,11 @@ def _add_charlie(db: Transaction) -> Actor:
     assert group_key is not None
     workspace = {
         "resource_group_row": group_key[0],
+        "kind": Kind.WORKSPACE,
         "public_id": db.new_id(),
         "name": ELSEWHERE,
-        "name_folded": ELSEWHERE,
+        "arm_path": FACTS[Kind.WORKSPACE].arm_path([ELSEWHERE]),
+        "arm_path_folded": FACTS[Kind.WORKSPACE].arm_path([ELSEWHERE]).casefold(),
         "location": "local",
         "friendly_name": "",
         "description": "",

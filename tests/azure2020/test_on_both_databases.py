@@ -8,6 +8,7 @@ import pytest
 from freehold.domain.access import rules
 from freehold.domain.access.actor import Action, WorkspaceName
 from freehold.domain.access.directory import service as directory
+from freehold.domain.access.kinds import Kind
 from freehold.domain.artifacts.blocks import append_content, commit_blocks, list_blocks, stage_block
 from freehold.domain.artifacts.service import ArtifactName, get_artifact
 from freehold.domain.artifacts.transfer import reap
@@ -125,7 +126,7 @@ def test_an_append_that_another_overtook_is_refused(house: House, experiment: Ex
 
 def test_workspaces_are_seen_by_role_at_any_height(house: House):
     home = house.workspace
-    name = WorkspaceName(home.subscription_id, home.resource_group.upper(), "second")
+    name = WorkspaceName(home.subscription_id, home.resource_group.upper(), ("second",))
 
     def use(db: Transaction) -> None:
         made, is_new = workspaces.put_workspace(db, house.alice, name, Wanted(tags={"a": "b"}))
@@ -136,15 +137,15 @@ def test_workspaces_are_seen_by_role_at_any_height(house: House):
         with pytest.raises(NotFound):
             workspaces.get_group(db, bob, home.subscription_id, home.resource_group)
         directory.grant(db, bob, rules.READER, workspace_id=made.ref.workspace_id)
-        seen = workspaces.list_in_subscription(db, bob, home.subscription_id, after=0, limit=10)
+        seen = workspaces.list_in_subscription(db, bob, home.subscription_id, Kind.WORKSPACE, after=0, limit=10)
         assert [each.ref.name for each in seen] == ["second"]
         group = workspaces.get_group(db, bob, home.subscription_id, home.resource_group)
-        assert workspaces.list_in_group(db, bob, group, after=made.ref.workspace_id, limit=10) == []
-        assert workspaces.find_workspace(db, bob, name._replace(name="default")) is None
+        assert workspaces.list_in_group(db, bob, group, Kind.WORKSPACE, after=made.ref.workspace_id, limit=10) == []
+        assert workspaces.find_workspace(db, bob, name._replace(names=("default",))) is None
         with pytest.raises(Forbidden):
             workspaces.put_workspace(db, bob, name, Wanted())
         with pytest.raises(Conflict, match="Choose another name"):
-            workspaces.put_workspace(db, bob, name._replace(name="default"), Wanted())
+            workspaces.put_workspace(db, bob, name._replace(names=("default",)), Wanted())
         changed, is_new = workspaces.put_workspace(db, house.alice, name, Wanted(properties={"keyVault": "k"}))
         assert (is_new, changed.tags, changed.properties) == (False, {"a": "b"}, {"keyVault": "k"})
 
@@ -158,7 +159,7 @@ def test_a_contributor_of_the_group_owns_what_they_make(house: House):
         bob = directory.add_person(db, kind="person", display_name="Bob")
         group = workspaces.get_group(db, house.alice, home.subscription_id, home.resource_group)
         directory.grant(db, bob, rules.CONTRIBUTOR, resource_group_row=group.row_id)
-        name = WorkspaceName(home.subscription_id, home.resource_group, "bobs")
+        name = WorkspaceName(home.subscription_id, home.resource_group, ("bobs",))
         made, _ = workspaces.put_workspace(db, bob, name, Wanted())
         signed = workspaces.enter_by_id(db, bob.tenant_id, bob.object_id, made.ref.public_id, Action.ERASE)
         assert signed == (bob, made.ref)

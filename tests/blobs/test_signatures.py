@@ -7,6 +7,7 @@ import pytest
 
 from freehold.api.signed_urls import LIFETIME_SECONDS, check_url, sign_url
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
+from freehold.domain.access.kinds import Kind
 from freehold.domain.artifacts.service import ArtifactName
 from freehold.kit.clock import MICROSECONDS, FixedClock
 from freehold.kit.problems import Forbidden
@@ -15,7 +16,7 @@ from tests.blobs.conftest import Blob, make_blob, trust
 from tests.world import World
 
 ACTOR = Actor(1, "person", "object", "tenant", "person")
-WORKSPACE = WorkspaceRef(1, "public", "s", "g", "w", "local")
+WORKSPACE = WorkspaceRef(1, "public", "s", "g", "w", "local", Kind.WORKSPACE, "providers/p/workspaces/w")
 NAME = ArtifactName("ExperimentRun", "dcid.r", "a/ü?#.txt")
 
 

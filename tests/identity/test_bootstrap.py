@@ -15,7 +15,7 @@ from freehold.storage.keys import KeyStore, KeysUnusable
 
 
 def test_first_start_gives_an_owner_a_workspace(world):
-    name = WorkspaceName(world.owner.subscription_id, "freehold", "default")
+    name = WorkspaceName(world.owner.subscription_id, "freehold", ("default",))
     owner = world.actor()
     workspace, actions = world.services.database.read_now(lambda db: access.enter(db, owner, name))
     assert actions == frozenset(Action)

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from freehold.domain.access import service as access
 from freehold.domain.access.actor import Action
+from freehold.domain.access.authors import PROFILE_CONTEXT as READ_BY_RUNS
 from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.rules import ALLOWED
-from freehold.domain.runs.views import PROFILE_CONTEXT as READ_BY_RUNS
 from freehold.kit.ids import SequentialIds
 from freehold.kit.problems import NotFound
 from freehold.records.containers import ResourceGroup, Server, Subscription

@@ -2,13 +2,28 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
-from freehold.storage.migrations import migrate, newest_revision, upgrade
+from freehold.storage.migrations import _config, migrate, newest_revision, upgrade
 from freehold.storage.portable import all_or_nothing, is_postgres, postgres_engine, sqlite_engine
 from tests.postgres import PostgresServer
+
+FIRST_CONTENT = (
+    "INSERT INTO subscriptions (row_id, subscription_id, display_name, created_at) VALUES (1, 's', 'S', 1)",
+    "INSERT INTO resource_groups (row_id, subscription_row, name, name_folded, location, created_at) "
+    "VALUES (1, 1, 'G', 'g', 'local', 1)",
+    "INSERT INTO workspaces (workspace_id, resource_group_row, public_id, name, name_folded, location, friendly_name, "
+    "description, sku, tags, properties, created_at, updated_at) "
+    "VALUES (1, 1, 'p', 'Home', 'home', 'local', '', '', 'Basic', '{}', '{}', 1, 1)",
+    "INSERT INTO experiments (row_id, workspace_id, experiment_id, name, next_run_number, created_at, updated_at) "
+    "VALUES (1, 1, 'e', 'E', 1, 1, 1)",
+    "INSERT INTO operation_targets (row_id, workspace_id, target_id) VALUES (1, 1, 't')",
+    "INSERT INTO operation_targets (row_id, workspace_id, target_id, experiment_row) VALUES (2, 1, 'u', 1)",
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,10 +55,16 @@ def shape(engine: sa.Engine) -> list[str]:
             found.get_pk_constraint(table),
             found.get_foreign_keys(table),
             found.get_unique_constraints(table),
-            found.get_indexes(table),
+            [_spelt(index) for index in found.get_indexes(table)],
         )
         facts += [f"{table}: {sorted(map(str, part)) if isinstance(part, list) else part}" for part in parts]
     return facts + _autoincrement(engine)
+
+
+def _spelt(index: Any) -> dict[str, Any]:
+    """What an index is restricted to is told as an object that is equal to nothing else."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
 
 
 def _autoincrement(engine: sa.Engine) -> list[str]:
@@ -64,6 +85,21 @@ def test_a_fresh_database_equals_a_migrated_one(empty: list[sa.Engine]) -> None:
         with engine.connect() as connection:
             version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
         assert version == newest_revision()
+
+
+def test_content_of_an_older_schema_is_kept(empty: list[sa.Engine]) -> None:
+    engine = empty[0]
+    with engine.connect() as connection, all_or_nothing(connection):
+        command.upgrade(_config(connection), "0001")
+        for statement in FIRST_CONTENT:
+            connection.exec_driver_sql(statement)
+    migrate(engine)
+    with engine.connect() as connection:
+        home = connection.exec_driver_sql("SELECT kind, arm_path, arm_path_folded FROM workspaces").one()
+        targets = connection.exec_driver_sql("SELECT scope FROM operation_targets ORDER BY row_id").scalars().all()
+    provider = "providers/Microsoft.MachineLearningServices/workspaces"
+    assert tuple(home) == ("workspace", f"{provider}/Home", f"{provider.lower()}/home")
+    assert targets == ["workspace", "experiment"]
 
 
 def test_migrating_twice_changes_nothing(empty: list[sa.Engine]) -> None:

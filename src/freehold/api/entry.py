@@ -14,6 +14,7 @@ from freehold.api.observe import observe
 from freehold.api.routing import Facade, Route, SignedIn, Within
 from freehold.api.services import Services
 from freehold.domain.access.actor import Action, Actor, WorkspaceName, WorkspaceRef
+from freehold.domain.access.kinds import Kind
 from freehold.domain.access.service import enter, require
 from freehold.kit.problems import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
 
@@ -193,9 +194,15 @@ class Entrance:
 
 
 def _workspace_name(params: dict[str, str]) -> WorkspaceName | None:
-    if "workspace" not in params:
-        return None
-    return WorkspaceName(params["subscription"], params["group"], params["workspace"])
+    """The container that a path names; None is the default workspace."""
+    if "workspace" in params:
+        return WorkspaceName(params["subscription"], params["group"], (params["workspace"],))
+    if "hosting" in params:
+        return WorkspaceName(params["subscription"], params["group"], (params["hosting"],), Kind.HOSTING_ACCOUNT)
+    if "project" in params:
+        names = (params["account"], params["above"], params["project"])
+        return WorkspaceName(params["subscription"], params["group"], names, Kind.PROJECT)
+    return None
 
 
 def _too_large(limit: int) -> TooLarge:

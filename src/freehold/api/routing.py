@@ -17,6 +17,12 @@ WORKSPACE = (
     "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
 )
 """The path parts that name a workspace, spelt by ARM; they match in any case, and `resourceGroup` too."""
+PROJECT = (
+    "/subscriptions/{subscription}/resourceGroups/{group}"
+    "/providers/Microsoft.MachineLearningExperimentation/accounts/{account}/workspaces/{above}/projects/{project}"
+)
+HOSTING_ACCOUNT = "/subscriptions/{subscription}/resourceGroups/{group}/accounts/{hosting}"
+"""How the data plane of 2017 names a hosting account: without its provider."""
 
 Endpoint = Callable[["Call"], Awaitable[Response]]
 Envelope = Callable[["Call | None", Exception], Response]
@@ -125,4 +131,13 @@ def _literal(text: str, folds_case: bool) -> str:
     return re.escape(head) + (f"(?i:{escaped})" if arm else "") + re.escape(tail)
 
 
-_ARM_PIECES = frozenset({"/resourceGroups/", "/providers/Microsoft.MachineLearningServices/workspaces/"})
+_ARM_PIECES = frozenset(
+    {
+        "/resourceGroups/",
+        "/providers/Microsoft.MachineLearningServices/workspaces/",
+        "/providers/Microsoft.MachineLearningExperimentation/accounts/",
+        "/accounts/",
+        "/workspaces/",
+        "/projects/",
+    }
+)

@@ -37,7 +37,7 @@ def statement_of_erasure(db: Transaction, operation: Operation, evidence: Eviden
         "kind": ERASURE,
         "certificate_id": db.new_id(),
         "target_id": operation.target_id,
-        "scope": evidence.scope.value,
+        "scope": operation.scope,
         "plan_digest": evidence.plan_digest,
         "root_digest": evidence.root_digest,
         "requested_at": to_iso(operation.created_at),
@@ -45,7 +45,7 @@ def statement_of_erasure(db: Transaction, operation: Operation, evidence: Eviden
         "level": proof.level,
         "stores": proof.stores,
         "counts": dict(operation.progress.counts),
-        "retained": retained_records(Reach(evidence.target)),
+        "retained": retained_records([Reach(target) for target in evidence.targets]),
         "not_covered": [*NOT_COVERED, "values that were overwritten before the erasure was asked for"],
         "search": proof.scan,
     }

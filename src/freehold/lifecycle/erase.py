@@ -7,26 +7,29 @@
 Every step finds what is left to do by looking, so it may be killed anywhere and repeated.
 """
 
+import hashlib
+
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
+from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.access.service import allow
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import note_interaction, record
 from freehold.domain.forgetting.service import forget
+from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.problems import Conflict, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, sync_folders
-from freehold.lifecycle.plan import ErasePlan, plan_erasure
+from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
-from freehold.lifecycle.targets import find_target, name_target, public_id
+from freehold.lifecycle.targets import find_targets, name_targets, public_id, root_of
 from freehold.operations.model import Operation, Progress
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, again, finished
-from freehold.records.containers import Workspace
 from freehold.records.rules import Scope
 from freehold.storage.blobs import open_objects
 from freehold.storage.keys import KeyStore
@@ -36,6 +39,18 @@ KIND = "erase"
 ROWS_AT_ONCE = 2_000
 OBJECTS_AT_ONCE = 10_000  # many at a time: each of their 256 folders is synced once a step
 DAY = 24 * 3_600 * MICROSECONDS
+
+
+class StillNeeded(Conflict):
+    """Something that stays refers to what would go. `needed_by` names it: `image img:1`."""
+
+    def __init__(self, needed_by: list[str]) -> None:
+        self.needed_by = needed_by
+        super().__init__("ErasureRefused", f"It is still needed by {', '.join(needed_by)}. Delete that first.")
+
+
+class UnderHold(Conflict):
+    """A legal hold is in force on what would go."""
 
 
 def request_erasure(
@@ -49,15 +64,15 @@ def request_erasure(
     plan_digest: str | None = None,
     forget_days: int = 3_650,
 ) -> Operation:
-    """Hide the run, experiment or (None) workspace in this transaction and have it erased.
+    """Hide the root, or for None the container with all below it, in this transaction and have it erased.
 
     `plan_digest` is that of a dry run: the erasure is then refused if the plan is another by now. Raises
-    NotFound, Forbidden, Conflict when something refuses to lose it, PreconditionFailed.
+    NotFound, Forbidden, StillNeeded, UnderHold, PreconditionFailed.
     """
     allow(db, actor, Action.ERASE, workspace)
     plan = plan_erasure(db, workspace, scope, root_id)
     _check(plan, plan_digest)
-    operation = _begin(db, operations, actor, workspace, plan, forget_days)
+    operation = begin(db, operations, actor, workspace, plan, forget_days)
     note_interaction(db, actor, workspace.workspace_id, f"erase {scope.value}")
     return operation
 
@@ -66,10 +81,10 @@ def request_again(
     db: Transaction, operations: Operations, workspace: WorkspaceRef, scope: Scope, root_id: str | None
 ) -> Operation:
     """Erase what the forget list names and a restored backup brought back. Nobody asks, nothing may refuse."""
-    return _begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id), 0)
+    return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id), 0)
 
 
-def _begin(
+def begin(
     db: Transaction,
     operations: Operations,
     actor: Actor | None,
@@ -77,52 +92,68 @@ def _begin(
     plan: ErasePlan,
     forget_days: int,
 ) -> Operation:
-    """Hide, withdraw copies, forget the ids, and leave the rest to the engine. `forget_days` 0: listed already."""
-    scope = plan.target.scope
-    _hide(db, plan.target)
-    reach = Reach(plan.target)
-    copies.withdraw(db, reach)
-    if forget_days:
-        _forget(db, reach, workspace, forget_days)
-    target_id = name_target(db, plan.target)
-    record(db, actor, workspace.workspace_id, f"{scope.value} erasure requested", target_id)
+    target_id = name_targets(db, plan.targets)
+    hide(db, workspace, plan, forget_days)
+    record(db, actor, workspace.workspace_id, f"{plan.scope.value} erasure requested", target_id)
     return request_operation(
         db,
         operations,
         kind=KIND,
         target_id=target_id,
-        scope=scope.value,
+        scope=plan.scope.value,
         options={"plan": plan.digest, "root": plan.root_digest},
         requested_by=actor.person_row if actor else None,
         can_cancel=False,
     )
 
 
-def _check(plan: ErasePlan, expected: str | None) -> None:
+def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days: int) -> None:
+    """From this commit on the roots and all below them read as not found, and nothing can be written to them.
+
+    Copies are withdrawn and ids forgotten with it. `forget_days` 0: they are on the list already.
+    """
+    for target in plan.targets:
+        _hide(db, target)
+    for target in plan.targets:
+        reach = Reach(target)
+        copies.withdraw(db, reach)
+        if forget_days:
+            _forget(db, reach, workspace, forget_days)
+
+
+def refuse_unless_free(plan: ErasePlan) -> None:
+    """Raises StillNeeded where something that stays refers to what goes, UnderHold where a legal hold forbids it."""
+    if plan.holds:
+        message = "A legal hold forbids to erase this. An owner lifts it: DELETE /freehold/v1/holds/{id}."
+        raise UnderHold("UnderLegalHold", message)
     if plan.conflicts:
-        names = ", ".join(f"{conflict.number} in {conflict.name}" for conflict in plan.conflicts)
-        raise Conflict("ErasureRefused", f"Other records still need it: {names}. Remove them first.")
+        names = [name for conflict in plan.conflicts for name in conflict.needed_by]
+        raise StillNeeded(names)
+
+
+def _check(plan: ErasePlan, expected: str | None) -> None:
+    refuse_unless_free(plan)
     if expected is not None and expected != plan.digest:
         message = "The plan has changed since the dry run. Look at the new plan and confirm that one."
         raise PreconditionFailed("PlanChanged", message)
 
 
 def _hide(db: Transaction, target: Target) -> None:
-    """From this commit on the root and all below it read as not found, and nothing can be written to it."""
-    root = Reach(target, hidden_only=False).root.table
-    here = sa.and_(key_of(root) == target.root_row, root.c[HIDDEN].is_(None))
-    if db.execute(sa.update(root).where(here).values({HIDDEN: db.now()})).rowcount != 1:
+    root = root_of(target.scope).table
+    here = sa.and_(key_of(root).in_(target.root_rows), root.c[HIDDEN].is_(None))
+    if db.execute(sa.update(root).where(here).values({HIDDEN: db.now()})).rowcount != len(target.root_rows):
         raise Conflict("ErasureUnderWay", "It is being erased already. Follow that operation.")
 
 
 def _forget(db: Transaction, reach: Reach, workspace: WorkspaceRef, days: int) -> None:
     """Every root that goes: a run's id is forgotten with its experiment too."""
     expires_at = db.now() + days * DAY
+    here = find_workspace_by_key(db, reach.target.workspace_id) or workspace
     for each in reach.records():
         if HIDDEN in each.table.c:
             kind = each.table.name.removesuffix("s")
             ids = list(db.execute(sa.select(public_id(each)).where(reach.rows(each))).scalars())
-            forget(db, kind, workspace.public_id, ids, expires_at=expires_at)
+            forget(db, kind, here.public_id, ids, expires_at=expires_at)
 
 
 # ---- collect
@@ -130,69 +161,72 @@ def _forget(db: Transaction, reach: Reach, workspace: WorkspaceRef, days: int) -
 
 def _collect(context: OperationContext) -> None:
     sealed = _sealed(context, _keys(context))
-    target = context.read(lambda db: find_target(db, context.operation.target_id))
-    if target is None:
+    targets = context.read(lambda db: find_targets(db, context.operation.target_id))
+    if sealed.load() is not None and not targets:
         return  # rows have begun to go, so the evidence was saved before
     objects = open_objects(context.settings)
-    reach = Reach(target)
-    ids, values = context.read(lambda db: collect_needles(db, reach, objects))
-    born_at, workspace = context.read(lambda db: _facts(db, reach))
-    options = context.options
-    sealed.save(
-        Evidence(
-            target.scope,
-            target.workspace_id,
-            target.root_row,
-            workspace,
-            options["root"],
-            options["plan"],
-            born_at,
-            ids,
-            values,
-        )
-    )
+    reaches = [Reach(target) for target in targets]
+    ids, values = context.read(lambda db: collect_needles(db, reaches, objects))
+    born_at = context.read(lambda db: min(_born_at(db, target) for target in targets))
+    plan, root = context.read(lambda db: _digests(db, context, targets))
+    sealed.save(Evidence(targets, root, plan, born_at, ids, values))
 
 
 def _collected(db: Transaction, context: OperationContext) -> Turn:
     return finished(Progress(0, None, {}))
 
 
-def _facts(db: Transaction, reach: Reach) -> tuple[int, str]:
-    root = reach.root.table
-    born_at = db.execute(sa.select(root.c.created_at).where(key_of(root) == reach.target.root_row)).scalar_one()
-    here = Workspace.c.workspace_id == reach.target.workspace_id
-    return int(born_at), str(db.execute(sa.select(Workspace.c.public_id).where(here)).scalar_one())
+def _born_at(db: Transaction, target: Target) -> int:
+    root = root_of(target.scope).table
+    mine = key_of(root).in_(target.root_rows)
+    return int(db.execute(sa.select(sa.func.min(root.c.created_at)).where(mine)).scalar_one())
+
+
+def _digests(db: Transaction, context: OperationContext, targets: list[Target]) -> tuple[str, str]:
+    """Of the plan and of its roots. Documents that were deleted one by one have neither yet."""
+    options = context.options
+    if "plan" in options:
+        return options["plan"], options["root"]
+    names = sorted(str(each) for target in targets for each in _public_ids(db, target))
+    root = db.keys.forgotten.digest(context.operation.scope, "", "\n".join(names)).hex()
+    retained = retained_records([Reach(target) for target in targets])
+    decided = {"format": FORMAT, "scope": context.operation.scope, "root": root, "retained": retained}
+    return hashlib.sha256(canonical_json(decided)).hexdigest(), root
+
+
+def _public_ids(db: Transaction, target: Target) -> list[str]:
+    root = root_of(target.scope)
+    found = sa.select(public_id(root)).where(key_of(root.table).in_(target.root_rows))
+    return list(db.execute(found).scalars())
 
 
 # ---- copies
 
 
-def _remove_copies(context: OperationContext) -> Reach:
-    reach = Reach(_evidence(context, _keys(context)).target)
-    copies.remove_files(context.settings, context.read(lambda db: copies.covering(db, reach)))
-    return reach
+def _remove_copies(context: OperationContext) -> list[Reach]:
+    reaches = _reaches(context)
+    for reach in reaches:
+        copies.remove_files(context.settings, context.read(lambda db, reach=reach: copies.covering(db, reach)))  # type: ignore[misc]  # binds the loop's value
+    return reaches
 
 
 def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
-    number = copies.forget_copies(db, context.found)
+    number = sum(copies.forget_copies(db, reach) for reach in context.found)
     return finished(_add(context, "kept copies", number))
 
 
 # ---- rows
 
 
-def _plan_rows(context: OperationContext) -> Reach:
-    return Reach(_evidence(context, _keys(context)).target)
-
-
 def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     """One budget of rows of the first record, children first, that has any left."""
-    reach: Reach = context.found
-    also = frozenset(each.table.name for each in reach.records())
-    for each in reach.records():
-        number = remove_rows(db, each, reach.rows(each), ROWS_AT_ONCE, also=also)
-        if number:
-            return again(None, _add(context, each.table.name, number))
+    reaches: list[Reach] = context.found
+    for reach in reaches:
+        also = frozenset(each.table.name for each in reach.records())
+        for each in reach.records():
+            number = remove_rows(db, each, reach.rows(each), ROWS_AT_ONCE, also=also)
+            if number:
+                return again(None, _add(context, each.table.name, number))
     return finished(_add(context, "", 0))
 
 
@@ -226,8 +260,8 @@ def _verified(db: Transaction, context: OperationContext) -> Turn:
     evidence, found = _evidence(context, db.keys), context.found
     statement = certificate.statement_of_erasure(db, context.operation, evidence, found)
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
-    if evidence.scope is not Scope.WORKSPACE:
-        record(db, None, evidence.workspace_id, f"{evidence.scope.value} erasure {found.level}")
+    for workspace_id in sorted({t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE}):
+        record(db, None, workspace_id, f"{context.operation.scope} erasure {found.level}")
     result = {"certificate_id": certificate_id, "level": found.level, "scan": found.scan}
     return finished(result=result)
 
@@ -257,6 +291,10 @@ def _keys(context: OperationContext) -> KeyStore:
     return context.read(lambda db: db.keys)
 
 
+def _reaches(context: OperationContext) -> list[Reach]:
+    return [Reach(target) for target in _evidence(context, _keys(context)).targets]
+
+
 def _evidence(context: OperationContext, keys: KeyStore) -> Evidence:
     found = _sealed(context, keys).load()
     if found is None:
@@ -270,7 +308,7 @@ ERASE = Kind(
     (
         Step("collect", _collected, _collect),
         Step("copies", _copies_removed, _remove_copies),
-        Step("rows", _rows_removed, _plan_rows),
+        Step("rows", _rows_removed, _reaches),
         Step("objects", _objects_removed, _remove_objects),
         Step("verify", _verified, _verify),
         Step("close", _closed, _close),

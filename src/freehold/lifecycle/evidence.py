@@ -8,7 +8,7 @@ ids, of field values and of slices of packed data and objects, each worth at lea
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
 from freehold.lifecycle.targets import public_id
 from freehold.records.catalogue import Record
-from freehold.records.rules import Scope
 from freehold.storage.blobs import ObjectStore
 from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
@@ -44,39 +43,33 @@ class EvidenceBroken(Problem):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """`ids` are the public ids of roots that go, `values` everything else to search for.
-
-    `born_at`: nothing that goes is older (microseconds UTC). `workspace` is the workspace's public id.
+    """`targets` in the order in which they go. `ids` are the public ids of roots that go, `values` everything else to
+    search for. `born_at`: nothing that goes is older (microseconds UTC).
     """
 
-    scope: Scope
-    workspace_id: int
-    root_row: int
-    workspace: str
+    targets: list[Target]
     root_digest: str
     plan_digest: str
     born_at: int
     ids: list[bytes]
     values: list[bytes]
 
-    @property
-    def target(self) -> Target:
-        return Target(self.scope, self.workspace_id, self.root_row)
 
-
-def collect_needles(db: Transaction, reach: Reach, objects: ObjectStore) -> tuple[list[bytes], list[bytes]]:
+def collect_needles(db: Transaction, reaches: Sequence[Reach], objects: ObjectStore) -> tuple[list[bytes], list[bytes]]:
     """(ids, values), each of them worth at least 64 bits, at most 2,000 in all."""
     ids: dict[bytes, None] = {}
     values: dict[bytes, None] = {}
-    going = [(record, reach.rows(record)) for record in reach.records()]
-    going += [(record, reach.last_referred(record)) for record in reach.counted()]
-    for record, goes in reversed(going):
-        is_root = HIDDEN in record.table.c
-        rows = _sample(db, record, goes, ROOTS_SAMPLED if is_root else ROWS_SAMPLED)
-        if is_root:
-            ids |= dict.fromkeys(str(row[public_id(record).name]).encode() for row in rows)
-        values |= dict.fromkeys(needle for row in rows for value in row.values() for needle in needles_in(value))
-        values |= dict.fromkeys(_needles_of_objects(objects, record, rows))
+    share = max(1, len(reaches))
+    for reach in reaches:
+        going = [(record, reach.rows(record)) for record in reach.records()]
+        going += [(record, reach.last_referred(record)) for record in reach.counted()]
+        for record, goes in reversed(going):
+            is_root = HIDDEN in record.table.c
+            rows = _sample(db, record, goes, ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share))
+            if is_root:
+                ids |= dict.fromkeys(str(row[public_id(record).name]).encode() for row in rows)
+            values |= dict.fromkeys(needle for row in rows for value in row.values() for needle in needles_in(value))
+            values |= dict.fromkeys(_needles_of_objects(objects, record, rows))
     worthy = [each for each in ids if bits(each) >= BITS][:NEEDLES]
     return worthy, [value for value in values if value not in ids][: NEEDLES - len(worthy)]
 

@@ -18,7 +18,7 @@ from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import ExportJob, Spool, superseded
-from freehold.lifecycle.targets import find_root, find_target, name_target
+from freehold.lifecycle.targets import find_root, find_target, name_targets
 from freehold.operations.model import Operation, Progress
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
@@ -44,7 +44,7 @@ def request_export(
 ) -> Operation:
     """Begin an export of the workspace, or of the experiment or run with `public_id`. Raises NotFound, Forbidden."""
     allow(db, actor, Action.EXPORT, workspace)
-    target_id = name_target(db, find_root(db, workspace.workspace_id, scope, public_id))
+    target_id = name_targets(db, [find_root(db, workspace.workspace_id, scope, public_id)])
     record_in_audit(db, actor, workspace.workspace_id, "export.requested", target_id)
     return request_operation(
         db, operations, kind=KIND, target_id=target_id, scope=scope.value, requested_by=actor.person_row

@@ -18,7 +18,7 @@ from freehold.lifecycle.bag.crate import RunAction
 from freehold.lifecycle.bag.paths import PathKeeper
 from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.selection import deep_owners, key_of, links_of, public_key
-from freehold.lifecycle.tables import ROWS_AT_ONCE, ExportTable, batch_of
+from freehold.lifecycle.tables import ROWS_AT_ONCE, ExportTable, batch_of, public_names
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind
 
@@ -28,12 +28,15 @@ Row = list[Any]
 
 
 def object_columns(record: type[Record]) -> list[sa.ColumnElement[Any]] | None:
-    """Owner's row, object key, size and digest, as scalar subqueries on the record's table; None if it names none."""
+    """Row of the action that made it, object key, size and digest, as scalar subqueries on the record's table.
+
+    None if the record names no objects.
+    """
     for column, target in links_of(record, catalogue()):
         keys = [c for c in target.table.columns if "object_prefix" in c.info]
         if column.info["link"].kind is LinkKind.REFCOUNT and keys:
             of = target.table.alias("object_of")
-            owners = [owner for owner, _ in deep_owners(record, catalogue())]
+            owners = [owner for owner, of_kind in deep_owners(record, catalogue()) if is_action(of_kind)]
             wanted = (of.c[keys[0].name], of.c["size"], of.c["sha256"])
             found = [sa.select(c).where(key_of(of) == column).scalar_subquery() for c in wanted]
             return [owners[0] if owners else sa.null(), *found]
@@ -54,7 +57,7 @@ class ObjectList:
         self.count = self.size = 0
         self._table = table
         names = [field.name for field in table.fields]
-        self._key = [names.index(column.name) for column in public_key(table.record)]
+        self._key = [names.index(name) for name in public_names(table.record)]
         self._writer = pq.ParquetWriter(folder / f"objects-{table.name}.parquet", OBJECTS)
         self._homes = homes
         self._folders, self._files = PathKeeper(), PathKeeper()

@@ -1,10 +1,12 @@
 """The plan of an erasure: what goes and how much it is, what stays and why, what stands in the way.
 
-The same code makes the dry run and the confirmed plan. Its digest binds what a person decides on (root,
-conflicts, retained records) and not the counts, which go on growing until the root is hidden.
+The same code makes the dry run and the confirmed plan. Its digest binds what a person decides on (roots,
+conflicts, holds, retained records) and not the counts, which go on growing until the roots are hidden.
 """
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +16,16 @@ from freehold.domain.access.actor import WorkspaceRef
 from freehold.kit.canonical import canonical_json
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
-from freehold.lifecycle.selection import Target, key_of
-from freehold.lifecycle.targets import find_root
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
+from freehold.lifecycle.targets import called, find_root, public_id, root_of, tree_below
 from freehold.records.catalogue import Record, catalogue
+from freehold.records.containers import Workspace
 from freehold.records.rules import LinkKind, Retained, Scope
 from freehold.storage.transaction import Transaction
 
 FORMAT = 1
+MOST_NAMED = 100
+"""Of rows that stand in the way so many are looked at: enough to say what to do, however many there are."""
 NOT_COVERED = (
     "copies that were downloaded, and data in outside datastores",
     "weights of models trained on the data",
@@ -42,6 +47,18 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """Rows that stay and refuse to lose what goes. `needed_by`: the things they belong to, for who asked only."""
+
+    record: str
+    number: int
+    needed_by: tuple[str, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        return {"record": self.record, "count": self.number, "needed_by": list(self.needed_by)}
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """An export that this server keeps and that holds a copy of what goes."""
 
@@ -51,12 +68,18 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class ErasePlan:
-    target: Target
+    """`targets`: the roots, referrers first; what was asked for and what goes with it alone. `holds`: ids of legal
+    holds in force on any of it.
+    """
+
+    scope: Scope
+    targets: list[Target]
     root_digest: str
     """Keyed (the forget list's key), so that it tells nothing to who does not hold the key."""
     steps: list[Count]
     objects: list[Count]
-    conflicts: list[Count]
+    conflicts: list[Conflict]
+    holds: list[str]
     copies: list[Copy]
     retained: list[dict[str, str]]
 
@@ -65,9 +88,10 @@ class ErasePlan:
         """SHA-256 of the canonical JSON of what is decided on, in hex."""
         decided = {
             "format": FORMAT,
-            "scope": self.target.scope.value,
+            "scope": self.scope.value,
             "root": self.root_digest,
-            "conflicts": [conflict.as_document("record") for conflict in self.conflicts],
+            "conflicts": [[conflict.record, conflict.number] for conflict in self.conflicts],
+            "holds": self.holds,
             "retained": self.retained,
         }
         return hashlib.sha256(canonical_json(decided)).hexdigest()
@@ -76,11 +100,12 @@ class ErasePlan:
         """The dry run, as JSON."""
         return {
             "format": FORMAT,
-            "scope": self.target.scope.value,
+            "scope": self.scope.value,
             "digest": self.digest,
             "steps": [step.as_document("record") for step in self.steps],
             "objects": [count.as_document("prefix") for count in self.objects],
-            "conflicts": [conflict.as_document("record") for conflict in self.conflicts],
+            "conflicts": [conflict.as_document() for conflict in self.conflicts],
+            "holds": self.holds,
             "copies": [{"operation_id": copy.operation_id, "bytes": copy.size} for copy in self.copies],
             "retained": self.retained,
             "not_covered": list(NOT_COVERED),
@@ -88,46 +113,103 @@ class ErasePlan:
 
 
 def plan_erasure(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> ErasePlan:
-    """What erasing the experiment or run `root_id` (None: the workspace) would do. Raises NotFound."""
-    target = find_root(db, workspace.workspace_id, scope, root_id)
-    root_digest = db.keys.forgotten.digest(scope.value, workspace.public_id, root_id or workspace.public_id)
-    return plan_target(db, Reach(target, hidden_only=False), root_digest.hex())
+    """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound."""
+    if scope is Scope.WORKSPACE:
+        targets = tree_below(db, workspace.workspace_id)
+    else:
+        targets = [find_root(db, workspace.workspace_id, scope, root_id)]
+    root = db.keys.forgotten.digest(scope.value, workspace.public_id, root_id or workspace.public_id)
+    return plan_targets(db, scope, targets, root.hex())
 
 
-def plan_target(db: Transaction, reach: Reach, root_digest: str) -> ErasePlan:
-    steps = [_count(db, record, reach.rows(record)) for record in reach.records()]
-    counted = [(record, reach.last_referred(record)) for record in reach.counted()]
-    steps += [_count(db, record, goes) for record, goes in counted]
-    objects = [
-        _objects(db, record, reach.rows(record)) for record in reach.records() if object_column(record) is not None
-    ]
-    objects += [_objects(db, record, goes) for record, goes in counted if object_column(record) is not None]
-    conflicts = [_count(db, record, refuses) for record, refuses in reach.restricting()]
+def plan_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str) -> ErasePlan:
+    """`scope`: what was asked for; the targets' own may be others."""
+    everything = [*targets, *_going_along(db, targets)]
+    reaches = [Reach(target, hidden_only=False) for target in everything]
+    steps, objects = _Sum(), _Sum()
+    for reach in reaches:
+        for record, goes in [*_rows(reach), *_counted(reach)]:
+            steps.add(_count(db, record, goes))
+            if object_column(record) is not None:
+                objects.add(_objects(db, record, goes))
     return ErasePlan(
-        reach.target,
+        scope,
+        everything,
         root_digest,
-        [step for step in steps if step.number],
-        [count for count in objects if count.number],
-        [conflict for conflict in conflicts if conflict.number],
-        [copy for record, covers in reach.copies() for copy in _copies(db, record, covers)],
-        retained_records(reach),
+        steps.counts(),
+        objects.counts(),
+        _conflicts(db, reaches),
+        sorted({hold for reach in reaches for hold in _holds(db, reach)}),
+        _copies(db, reaches),
+        retained_records(reaches),
     )
 
 
-def retained_records(reach: Reach) -> list[dict[str, str]]:
+def retained_records(reaches: Iterable[Reach]) -> list[dict[str, str]]:
     """What outlives the erasure by its rules, with the reason and the legal basis."""
     retained = [
         {"record": name, "because": record.rules.erasure.because, "basis": record.rules.erasure.basis}
         for name, record in sorted(catalogue().items())
         if isinstance(record.rules.erasure, Retained)
     ]
-    links = [
-        {"record": f"{record.table.name!s}.{name!s}", "because": link.because, "basis": link.basis}
+    links = {
+        f"{record.table.name!s}.{name!s}": link
+        for reach in reaches
         for record in reach.records()
-        for name, link in sorted(record.links().items())
+        for name, link in record.links().items()
         if link.kind is LinkKind.RETAIN
+    }
+    return retained + [
+        {"record": name, "because": link.because, "basis": link.basis} for name, link in sorted(links.items())
     ]
-    return retained + links
+
+
+def _going_along(db: Transaction, targets: Sequence[Target]) -> list[Target]:
+    """Roots that only these refer to go with them (a model's asset), and what only those refer to."""
+    along: list[Target] = []
+    waiting = list(targets)
+    while waiting:
+        target = waiting.pop(0)
+        if target.scope is Scope.WORKSPACE:
+            continue  # everything goes anyhow
+        reach = Reach(target, hidden_only=False)
+        for record in reach.counted():
+            if HIDDEN in record.table.c:
+                found = sa.select(key_of(record.table)).where(reach.last_referred(record), record.c[HIDDEN].is_(None))
+                rows = tuple(db.execute(found).scalars())
+                if rows:
+                    along.append(Target(_scope_of(record), target.workspace_id, rows))
+                    waiting.append(along[-1])
+    return along
+
+
+def _scope_of(record: type[Record]) -> Scope:
+    return next(scope for scope in Scope if root_of(scope) is record)
+
+
+def _rows(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+    return ((record, reach.rows(record)) for record in reach.records())
+
+
+def _counted(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+    """Refcounted rows without a life of their own: roots are targets themselves (`_going_along`)."""
+    counted = (record for record in reach.counted() if HIDDEN not in record.table.c)
+    return ((record, reach.last_referred(record)) for record in counted)
+
+
+class _Sum:
+    """Counts by name, in the order in which the names first came."""
+
+    def __init__(self) -> None:
+        self._numbers: Counter[str] = Counter()
+        self._sizes: Counter[str] = Counter()
+
+    def add(self, count: Count) -> None:
+        self._numbers[count.name] += count.number
+        self._sizes[count.name] += count.size
+
+    def counts(self) -> list[Count]:
+        return [Count(name, number, self._sizes[name]) for name, number in self._numbers.items() if number]
 
 
 def _count(db: Transaction, record: type[Record], condition: sa.ColumnElement[bool]) -> Count:
@@ -145,9 +227,67 @@ def _objects(db: Transaction, record: type[Record], condition: sa.ColumnElement[
     return Count(str(column.info["object_prefix"]), int(row[0]), int(row[1]))
 
 
-def _copies(db: Transaction, record: type[Record], condition: sa.ColumnElement[bool]) -> list[Copy]:
-    columns = record.table.c
-    found: sa.Select[Any] = (
-        sa.select(columns.operation_id, columns.size).where(condition).order_by(key_of(record.table))
-    )
-    return [Copy(row.operation_id, row.size) for row in db.execute(found)]
+def _conflicts(db: Transaction, reaches: Sequence[Reach]) -> list[Conflict]:
+    """What refuses to lose a root, and is itself none of those that go."""
+    found: dict[str, tuple[int, dict[str, None]]] = {}
+    going = {(target.scope, row) for reach in reaches for target in (reach.target,) for row in target.root_rows}
+    for reach in reaches:
+        for record, refuses in reach.restricting():
+            for row in db.execute(sa.select(record.table).where(refuses).limit(MOST_NAMED)):
+                owner = _owner(db, record, row)
+                if owner is None or owner[:2] not in going:
+                    number, names = found.get(str(record.table.name), (0, {}))
+                    names |= {owner[2] if owner else str(record.table.name): None}
+                    found[str(record.table.name)] = (number + 1, names)
+    return [Conflict(name, number, tuple(names)) for name, (number, names) in sorted(found.items())]
+
+
+def _owner(db: Transaction, record: type[Record], row: Any) -> tuple[Scope, int, str] | None:
+    """The root that a row is or hangs on: its scope, its key, and what people call it (`image img:1`)."""
+    if HIDDEN in record.table.c:
+        return _scope_of(record), row.row_id, _spelt(record, row)
+    for name, link in record.links().items():
+        owner = catalogue()[link.to]
+        if link.kind is LinkKind.DEEP and name != WORKSPACE and HIDDEN in owner.table.c:
+            found = db.execute(sa.select(owner.table).where(key_of(owner.table) == row._mapping[name])).first()
+            if found is not None:
+                return _scope_of(owner), found.row_id, _spelt(owner, found)
+    return None
+
+
+def _spelt(record: type[Record], row: Any) -> str:
+    values = row._mapping
+    name = str(values["name"] if "name" in values else values[public_id(record).name])
+    version = f":{values['version']}" if "version" in values else ""
+    return f"{called(_scope_of(record))} {name}{version}"
+
+
+def _holds(db: Transaction, reach: Reach) -> Iterator[str]:
+    """Ids of holds in force on what goes; a hold on a container holds what stands below it, too."""
+    above = _containers_above(db, reach.target.workspace_id)
+    for record, bears in reach.holds():
+        in_force = record.table.c.lifted_at.is_(None)
+        links = [record.table.c[name] for name, link in record.links().items() if link.kind is LinkKind.HOLDS]
+        whole = sa.and_(record.table.c[WORKSPACE].in_(above), *(column.is_(None) for column in links))
+        yield from db.execute(sa.select(public_id(record)).where(in_force, sa.or_(bears, whole))).scalars()
+
+
+def _containers_above(db: Transaction, workspace_id: int) -> list[int]:
+    above: list[int] = []
+    parent = sa.select(Workspace.c.parent_workspace)
+    at = db.execute(parent.where(Workspace.c.workspace_id == workspace_id)).scalar()
+    while at is not None:
+        above.append(at)
+        at = db.execute(parent.where(Workspace.c.workspace_id == at)).scalar()
+    return above
+
+
+def _copies(db: Transaction, reaches: Sequence[Reach]) -> list[Copy]:
+    found: dict[str, Copy] = {}
+    for reach in reaches:
+        for record, covers in reach.copies():
+            columns = record.table.c
+            query: sa.Select[Any] = sa.select(columns.operation_id, columns.size).where(covers)
+            for row in db.execute(query.order_by(key_of(record.table))):
+                found[row.operation_id] = Copy(row.operation_id, row.size)
+    return list(found.values())

@@ -105,10 +105,10 @@ def _job(waiting: list[Evidence]) -> dict[str, Any]:
 
 def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
     """The plan is made again and must be empty."""
-    reach = Reach(evidence.target)
-    for record in reach.records():
-        if db.execute(sa.select(key_of(record.table)).where(reach.rows(record)).limit(1)).first() is not None:
-            raise NotErased("RowsLeft", f"Rows of {record.table.name} are left. The erasure goes on with them.")
+    for reach in map(Reach, evidence.targets):
+        for record in reach.records():
+            if db.execute(sa.select(key_of(record.table)).where(reach.rows(record)).limit(1)).first() is not None:
+                raise NotErased("RowsLeft", f"Rows of {record.table.name} are left. The erasure goes on with them.")
 
 
 def _remove_strays(context: OperationContext) -> None:
@@ -136,7 +136,8 @@ def _clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[
         _empty_log(context, database)
         return {"store": "SQLite database and its log", "level": VERIFIED}
     assert isinstance(database, PostgresDatabase)
-    _vacuum(database, {each.table.name for evidence in waiting for each in Reach(evidence.target).records()})
+    targets = (target for evidence in waiting for target in evidence.targets)
+    _vacuum(database, {each.table.name for target in targets for each in Reach(target).records()})
     return {"store": "PostgreSQL", "level": LOGICALLY, "what_stays": list(POSTGRES_KEEPS)}
 
 

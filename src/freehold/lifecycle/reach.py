@@ -16,6 +16,7 @@ from freehold.records.catalogue import Record, catalogue, metadata
 from freehold.records.rules import CatalogueError, Link, LinkKind, Scope
 
 _POINTS_ON = {LinkKind.DECORRELATE, LinkKind.RETAIN, LinkKind.REFCOUNT}
+OWNED = {LinkKind.DEEP, LinkKind.HOLDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,15 @@ class Reach:
         ]
 
     def last_referred(self, record: type[Record]) -> sa.ColumnElement[bool]:
-        """Picks the rows of a refcounted record that only rows that go refer to."""
+        """Picks the rows of a refcounted record that only rows that go refer to. What another erasure has hidden
+        refers to nothing any more."""
         key = key_of(record.table)
         going, staying = [], []
         for pointer in self.referrers(record):
             goes = self.rows(pointer.source) if pointer.source.table.name in self._reached else sa.false()
             held = sa.select(pointer.column).where(pointer.column.is_not(None))
             going.append(key.in_(held.where(goes)))
-            staying.append(key.in_(held.where(goes.is_not(sa.true()))))
+            staying.append(key.in_(held.where(goes.is_not(sa.true()), self._stands(pointer.source))))
         return sa.and_(sa.or_(*going), sa.not_(sa.or_(*staying)))
 
     def referrers(self, record: type[Record]) -> list[Pointer]:
@@ -79,26 +81,47 @@ class Reach:
 
     def copies(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
         """Records that hold copies, and the condition for those that cover anything that goes."""
-        for record in self._records.values():
-            covering = {name: link for name, link in record.links().items() if link.kind is LinkKind.COVERS}
-            if not covering:
-                continue
-            columns = [record.table.c[name] for name in covering]
-            whole = sa.and_(*(column.is_(None) for column in columns))
-            parts = [self._covers(record.table.c[name], self._records[link.to]) for name, link in covering.items()]
-            here = record.table.c[WORKSPACE] == self.target.workspace_id
-            everything = self.target.scope is Scope.WORKSPACE
-            yield record, here if everything else sa.and_(here, sa.or_(whole, *parts))
+        return self._bound_by(LinkKind.COVERS)
+
+    def holds(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+        """Records that forbid an erasure, and the condition for those that bear on anything that goes."""
+        return self._bound_by(LinkKind.HOLDS)
 
     def restricting(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-        """Rows that stay and refuse that what they refer to goes."""
+        """Rows that stay and refuse that what they refer to goes. What another erasure has hidden refuses nothing."""
         for record in self._reached.values():
             for pointer in pointers_to(record):
                 if pointer.kind is LinkKind.RESTRICT:
                     refers = pointer.column.in_(sa.select(key_of(record.table)).where(self.rows(record)))
                     goes = pointer.source.table.name in self._reached
                     stays = self.rows(pointer.source).is_not(sa.true()) if goes else sa.true()
-                    yield pointer.source, sa.and_(refers, stays)
+                    yield pointer.source, sa.and_(refers, stays, self._stands(pointer.source))
+
+    def _bound_by(self, kind: LinkKind) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+        """Records with links of this kind: rows whose link leads to what goes, into it or to what it lies in. A row
+        whose links are all null is about the whole workspace."""
+        for record in self._records.values():
+            binding = {name: link for name, link in record.links().items() if link.kind is kind}
+            if not binding:
+                continue
+            columns = [record.table.c[name] for name in binding]
+            whole = sa.and_(*(column.is_(None) for column in columns))
+            parts = [self._covers(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
+            here = record.table.c[WORKSPACE] == self.target.workspace_id
+            everything = self.target.scope is Scope.WORKSPACE
+            yield record, here if everything else sa.and_(here, sa.or_(whole, *parts))
+
+    def _stands(self, record: type[Record]) -> sa.ColumnElement[bool]:
+        """No erasure has hidden the row, or the root that it hangs on."""
+        table = record.table
+        terms: list[sa.ColumnElement[bool]] = [table.c[HIDDEN].is_(None)] if HIDDEN in table.c else []
+        for name, link in record.links().items():
+            owner = self._records[link.to]
+            if link.kind is LinkKind.DEEP and name != WORKSPACE and HIDDEN in owner.table.c:
+                alias = owner.table.alias(f"standing_{name}")
+                standing = sa.select(key_of(alias)).where(alias.c[HIDDEN].is_(None))
+                terms.append(sa.or_(table.c[name].is_(None), table.c[name].in_(standing)))
+        return sa.and_(sa.true(), *terms)
 
     def _follow(self) -> dict[str, type[Record]]:
         reached = {self.root.table.name: self.root}
@@ -114,13 +137,13 @@ class Reach:
 
     def _condition(self, record: type[Record]) -> sa.ColumnElement[bool]:
         if record is self.root:
-            mine = key_of(record.table) == self.target.root_row
+            mine = key_of(record.table).in_(self.target.root_rows)
             return sa.and_(mine, record.table.c[HIDDEN].is_not(None)) if self._hidden_only else mine
         direct = [name for name, link in record.links().items() if link.to == self.root.table.name]
         owners = {
             name: self._reached[link.to]
             for name, link in record.links().items()
-            if link.kind is LinkKind.DEEP and link.to in self._reached
+            if link.kind in OWNED and link.to in self._reached
         }
         if WORKSPACE in direct and WORKSPACE in owners:  # whatever else owns it lies in the same workspace
             owners = {WORKSPACE: self.root}
@@ -145,16 +168,17 @@ class Reach:
 
     def _refuse_dangling(self, record: type[Record]) -> None:
         for pointer in pointers_to(record):
-            if pointer.kind in _POINTS_ON and pointer.source.table.name not in self._reached:
+            lets_go = pointer.kind is LinkKind.REFCOUNT and bool(pointer.column.nullable)
+            if pointer.kind in _POINTS_ON and not lets_go and pointer.source.table.name not in self._reached:
                 place = f"{pointer.source.table.name}.{pointer.column.name}"
                 raise CatalogueError(
                     f"{place} would lead nowhere once {record.table.name} is erased with its {self.target.scope}: "
-                    "make it shallow, or give it an owner that goes too."
+                    "make it shallow, let it be null, or give it an owner that goes too."
                 )
 
 
 def _deep(record: type[Record]) -> Iterator[Link]:
-    return (link for link in record.links().values() if link.kind is LinkKind.DEEP)
+    return (link for link in record.links().values() if link.kind in OWNED)
 
 
 def pointers_to(record: type[Record]) -> Iterator[Pointer]:

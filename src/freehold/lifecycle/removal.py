@@ -9,11 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
-from freehold.lifecycle.reach import pointers_to
+from freehold.lifecycle.reach import OWNED, pointers_to
 from freehold.lifecycle.selection import key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind
 from freehold.storage.transaction import Transaction
+
+CHILDREN_AT_ONCE = 2_000
+_LETTING_GO = {LinkKind.SHALLOW, LinkKind.REFCOUNT, LinkKind.RESTRICT}
 
 
 def remove_rows(
@@ -23,9 +26,10 @@ def remove_rows(
     limit: int,
     *,
     also: frozenset[str] = frozenset(),
+    with_children: bool = False,
 ) -> int:
     """Delete up to `limit` rows that meet the condition; how many. Tables of `also` go anyhow: nothing is counted
-    there."""
+    there. `with_children`: what hangs on the rows goes first, however much it is; else it must be gone already."""
     counting = [name for name, link in going.links().items() if _is_counted(link, also)]
     objects = object_column(going)
     columns = [*(going.table.c[name] for name in counting), *([objects] if objects is not None else [])]
@@ -33,6 +37,8 @@ def remove_rows(
     if not rows:
         return 0
     keys = [row[0] for row in rows]
+    if with_children:
+        _remove_children(db, going, keys)
     _unlink(db, going, keys)
     _delete(db, going, keys)
     for place, name in enumerate(counting, 1):
@@ -52,11 +58,21 @@ def _is_counted(link: Any, also: frozenset[str]) -> bool:
     return link.kind is LinkKind.REFCOUNT and link.to not in also
 
 
-def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> None:
+def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> None:
     for pointer in pointers_to(going):
-        if pointer.kind is LinkKind.SHALLOW:
-            here = pointer.column.in_(keys)
+        if pointer.kind in OWNED:
+            while remove_rows(db, pointer.source, pointer.column.in_(keys), CHILDREN_AT_ONCE, with_children=True):
+                pass
+
+
+def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> None:
+    """What refers to the rows lets go of them. What refused to lose them is hidden by now and about to go itself."""
+    for pointer in pointers_to(going):
+        here = pointer.column.in_(keys)
+        if pointer.kind in _LETTING_GO and pointer.column.nullable:
             db.execute(sa.update(pointer.source.table).where(here).values({pointer.column.name: None}))
+        elif pointer.kind is LinkKind.RESTRICT:
+            db.execute(sa.delete(pointer.source.table).where(here))
 
 
 def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:

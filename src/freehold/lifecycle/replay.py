@@ -8,15 +8,14 @@ import sqlalchemy as sa
 from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.forgetting.queries import list_living
 from freehold.lifecycle.erase import request_again
-from freehold.lifecycle.selection import HIDDEN, WORKSPACE
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, deep_owners, key_of
 from freehold.lifecycle.targets import public_id, root_of
 from freehold.operations.model import Operation
 from freehold.operations.service import Operations
+from freehold.records.catalogue import catalogue
 from freehold.records.containers import Workspace
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
-
-WIDEST_FIRST = (Scope.WORKSPACE, Scope.EXPERIMENT, Scope.RUN)
 
 
 class Returned(NamedTuple):
@@ -31,13 +30,21 @@ def erase_returned(db: Transaction, operations: Operations) -> list[Operation]:
     """In one transaction, before anybody is served: hide whatever came back, and have it erased again."""
     forgotten = {digest for digest, _ in list_living(db)}
     begun: list[Operation] = []
-    for scope in WIDEST_FIRST:  # what hangs below a returned root is hidden with it, and not found again
+    for scope in Scope:  # the widest first: what hangs below a returned root is hidden with it, and not found again
         for found in list(_returned(db, scope, forgotten)):
+            if not _stands(db, found):
+                continue  # it was hidden with what it hangs on
             workspace = find_workspace_by_key(db, found.workspace_id)
             assert workspace is not None, "a row's workspace stands as long as the row"
             root_id = None if scope is Scope.WORKSPACE else found.root_id
             begun.append(request_again(db, operations, workspace, scope, root_id))
     return begun
+
+
+def _stands(db: Transaction, found: Returned) -> bool:
+    root = root_of(found.scope)
+    mine = (root.table.c[WORKSPACE] == found.workspace_id, public_id(root) == found.root_id)
+    return db.execute(sa.select(key_of(root.table)).where(*mine, root.table.c[HIDDEN].is_(None))).first() is not None
 
 
 def _returned(db: Transaction, scope: Scope, forgotten: set[bytes]) -> Iterator[Returned]:
@@ -51,13 +58,14 @@ def _standing(db: Transaction, scope: Scope) -> list[tuple[int, str, str]]:
     """(workspace, its public id, public id) of every root of this scope that nothing hides."""
     root = root_of(scope)
     here = [root.table.c[HIDDEN].is_(None), Workspace.c.hidden_at.is_(None)]
-    source = root.table
+    source: sa.FromClause = root.table
     if scope is not Scope.WORKSPACE:
-        source = root.table.join(Workspace.table, root.table.c[WORKSPACE] == Workspace.c.workspace_id)  # type: ignore[assignment]  # a join
-    if scope is Scope.RUN:
-        above = root_of(Scope.EXPERIMENT).table
-        source = source.join(above, root.table.c["experiment_row"] == above.c.row_id)  # type: ignore[assignment]  # a join
-        here.append(above.c[HIDDEN].is_(None))
+        source = root.table.join(Workspace.table, root.table.c[WORKSPACE] == Workspace.c.workspace_id)
+    for column, owner in deep_owners(root, catalogue()):
+        if HIDDEN in owner.table.c and owner is not root:
+            above = owner.table.alias(f"above_{column.name}")
+            source = source.outerjoin(above, column == key_of(above))
+            here.append(above.c[HIDDEN].is_(None))
     columns = (root.table.c[WORKSPACE], Workspace.c.public_id, public_id(root).label("root_id"))
     found = db.execute(sa.select(*columns).select_from(source).where(*here))
     return [(row[0], row.public_id, row.root_id) for row in found]

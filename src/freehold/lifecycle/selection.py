@@ -1,7 +1,8 @@
-"""Which rows leave with a workspace, an experiment or a run. Derived from the catalogue's links; names no table.
+"""Which rows leave with a workspace, a run, a model …. Derived from the catalogue's links; names no table.
 
-A row is chosen when it is the root, when deep links lead from it to a chosen row, or when a chosen row refers to
-it (the member who made a run, the object that holds an artifact). What an erasure has hidden is never chosen.
+A row is chosen when it is the root, when a deep link leads from it to a chosen row, when it lives by a chosen row
+(a model's asset, the object that holds an artifact), or when a chosen row refers to it (the member who made a run).
+What an erasure has hidden is never chosen.
 """
 
 from collections.abc import Iterator
@@ -20,11 +21,17 @@ WORKSPACE = "workspace_id"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is exported or erased. `root_row` is the integer key of the experiment, run or workspace."""
+    """What is exported or erased: roots of one scope in one workspace, by their integer keys."""
 
     scope: Scope
     workspace_id: int
-    root_row: int
+    root_rows: tuple[int, ...]
+
+    @property
+    def root_row(self) -> int:
+        """Where there is one root only: of an export, of what a caller names."""
+        (row,) = self.root_rows
+        return row
 
 
 class Selection:
@@ -70,7 +77,7 @@ class Selection:
         if not self._may_be_hidden(record):
             return sa.true()
         workspace = self.chosen.workspace_id
-        whole = Selection(Target(Scope.WORKSPACE, workspace, workspace))
+        whole = Selection(Target(Scope.WORKSPACE, workspace, (workspace,)))
         return key_of(alias).in_(_keys(key_of(record.table), whole.rows(record)))
 
     def _terms(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
@@ -85,21 +92,36 @@ class Selection:
             yield key_of(table) == self.chosen.root_row
         elif _is_counted(record, self._records):
             yield self._referred(record)
+        elif self._is_adopted(record):
+            yield sa.or_(*self._adopters(record))
         elif self._is_below(record):
             yield from self._owned(record)
         else:
             yield self._referred(record)
 
     def _owned(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
-        """Every owner must be chosen: an owner that is hidden hides what it owns."""
+        """Every owner that a row must have is chosen, since an owner that is hidden hides what it owns. Of owners
+        that it may have, one is chosen; in the whole workspace a row may have none."""
+        possible = []
         for column, target in deep_owners(record, self._records):
-            if target is self._root or self._is_below(target):
-                owner = column.in_(_keys(key_of(target.table), self.rows(target)))
-                yield sa.or_(column.is_(None), owner) if self._may_be_alone(column) else owner
+            if target is record or not self._is_inside(target):
+                continue
+            owner = column.in_(_keys(key_of(target.table), self.rows(target)))
+            if not column.nullable:
+                yield owner
+            elif self.chosen.scope is Scope.WORKSPACE:
+                yield sa.or_(column.is_(None), owner)
+            else:
+                possible.append(owner)
+        if possible:
+            yield sa.or_(*possible)
 
-    def _may_be_alone(self, column: sa.Column[int]) -> bool:
-        """A row without an owner still belongs to the workspace, but to no experiment and no run."""
-        return bool(column.nullable) and self.chosen.scope is Scope.WORKSPACE
+    def _adopters(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
+        """Rows inside that the record lives by: it goes with its last referrer, so it leaves with each."""
+        for source in self._sorted():
+            for column, target in links_of(source, self._records):
+                if target is record and column.info["link"].kind is LinkKind.REFCOUNT and self._is_inside(source):
+                    yield key_of(record.table).in_(_keys(column, self.rows(source), column.is_not(None)))
 
     def _referred(self, record: type[Record]) -> sa.ColumnElement[bool]:
         """Target rows refer to it. Rows of its own kind do not count, or one run would bring its parent."""
@@ -112,11 +134,25 @@ class Selection:
         ]
         return sa.or_(*referrers) if referrers else sa.false()
 
+    def _is_inside(self, record: type[Record]) -> bool:
+        return record is self._root or self._is_below(record) or self._is_adopted(record)
+
     def _is_below(self, record: type[Record]) -> bool:
         if self.chosen.scope is Scope.WORKSPACE:
             return record.rules.container is Container.WORKSPACE
-        owners = [target for _, target in deep_owners(record, self._records)]
-        return any(owner is self._root or self._is_below(owner) for owner in owners)
+        owners = [target for _, target in deep_owners(record, self._records) if target is not record]
+        return any(self._is_inside(owner) for owner in owners)
+
+    def _is_adopted(self, record: type[Record]) -> bool:
+        """A root of another scope that goes with what is inside (a model's asset)."""
+        if self.chosen.scope is Scope.WORKSPACE or HIDDEN not in record.table.c or record is self._root:
+            return False
+        return any(
+            target is record and column.info["link"].kind is LinkKind.REFCOUNT and self._is_inside(source)
+            for source in self._sorted()
+            if source is not record
+            for column, target in links_of(source, self._records)
+        )
 
     def _may_be_hidden(self, record: type[Record]) -> bool:
         owners = (owner for _, owner in deep_owners(record, self._records))
@@ -170,8 +206,8 @@ def deep_owners(
 
 
 def _is_counted(record: type[Record], records: dict[str, type[Record]]) -> bool:
-    """It lives by its referrers, so it leaves only with them."""
-    return any(
+    """It has no life of its own: it is there for its referrers, and leaves only with them."""
+    return HIDDEN not in record.table.c and any(
         link.kind is LinkKind.REFCOUNT and link.to == record.table.name
         for source in records.values()
         for link in source.links().values()

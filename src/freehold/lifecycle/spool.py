@@ -35,7 +35,7 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def chosen(self) -> Target:
-        return Target(self.scope, self.workspace_id, self.root_row)
+        return Target(self.scope, self.workspace_id, (self.root_row,))
 
 
 @dataclass(frozen=True, slots=True)

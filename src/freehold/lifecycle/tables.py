@@ -158,6 +158,16 @@ def linked_name(link: str, part: str, alone: bool) -> str:
     return f"{stem}_{part.removesuffix('_row').rsplit('_', 1)[-1]}"
 
 
+def public_names(record: type[Record]) -> list[str]:
+    """How the columns of a record's public key are called in a bag."""
+    return [
+        linked_name(column.name, public_key(catalogue()[column.info["link"].to])[0].name, True)
+        if "link" in column.info
+        else column.name
+        for column in public_key(record)
+    ]
+
+
 def _plain_field(name: str, column: sa.Column[Any], table: sa.FromClause | None = None) -> Field:
     source = table.c[column.name] if table is not None else column
     kind = _arrow_type(column)

@@ -3,11 +3,14 @@
 The row is itself erased with the thing; from then on nothing can tell what the id stood for.
 """
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
 from freehold.records.catalogue import Record, catalogue
+from freehold.records.containers import Workspace
 from freehold.records.operations import OperationTarget
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
@@ -29,7 +32,7 @@ def public_id(record: type[Record]) -> sa.Column[str]:
 def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
     """The standing root of this public id; of the workspace itself for None. Raises NotFound."""
     if scope is Scope.WORKSPACE:
-        return Target(scope, workspace_id, workspace_id)
+        return Target(scope, workspace_id, (workspace_id,))
     root = root_of(scope)
     table = root.table
     found = sa.select(key_of(table)).where(
@@ -37,26 +40,47 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
     )
     row = db.execute(found).scalar()
     if row is None:
-        raise NotFound("ResourceNotFound", f"There is no {scope.value} with this id in the workspace.")
-    return Target(scope, workspace_id, int(row))
+        raise NotFound("ResourceNotFound", f"There is no {called(scope)} with this id in the workspace.")
+    return Target(scope, workspace_id, (int(row),))
 
 
-def name_target(db: Transaction, target: Target) -> str:
-    """A fresh random id for the target, and its row."""
-    target_id = db.new_id()
-    link = {} if target.scope is Scope.WORKSPACE else {f"{target.scope.value}_row": target.root_row}
-    db.execute(OperationTarget.table.insert().values(workspace_id=target.workspace_id, target_id=target_id, **link))
+def called(scope: Scope) -> str:
+    """The scope in messages to people."""
+    return scope.value.replace("_", " ")
+
+
+def tree_below(db: Transaction, workspace_id: int) -> list[Target]:
+    """The container and all that stand below it, the lowest first, each a target of its own."""
+    w = Workspace.c
+    levels = [[workspace_id]]
+    while levels[-1]:
+        below = sa.select(w.workspace_id).where(w.parent_workspace.in_(levels[-1])).order_by(w.workspace_id)
+        levels.append(list(db.execute(below).scalars()))
+    return [Target(Scope.WORKSPACE, each, (each,)) for level in reversed(levels) for each in level]
+
+
+def name_targets(db: Transaction, targets: Sequence[Target], target_id: str | None = None) -> str:
+    """A random id for the targets together (a fresh one unless given), and its rows."""
+    target_id = target_id or db.new_id()
+    for target in targets:
+        for row in target.root_rows:
+            link = {} if target.scope is Scope.WORKSPACE else {f"{target.scope.value}_row": row}
+            names = {"workspace_id": target.workspace_id, "target_id": target_id, "scope": target.scope.value}
+            db.execute(OperationTarget.table.insert().values(names | link))
     return target_id
 
 
+def find_targets(db: Transaction, target_id: str) -> list[Target]:
+    """What still stands of it, in the order in which it was named; nothing once all is erased."""
+    c = OperationTarget.c
+    grouped: dict[tuple[Scope, int], list[int]] = {}
+    for row in db.execute(sa.select(OperationTarget.table).where(c.target_id == target_id).order_by(c.row_id)):
+        scope = Scope(row.scope)
+        root = row.workspace_id if scope is Scope.WORKSPACE else getattr(row, f"{scope.value}_row")
+        grouped.setdefault((scope, row.workspace_id), []).append(root)
+    return [Target(scope, workspace_id, tuple(roots)) for (scope, workspace_id), roots in grouped.items()]
+
+
 def find_target(db: Transaction, target_id: str) -> Target | None:
-    """None once the thing is erased."""
-    columns = OperationTarget.c
-    row = db.execute(sa.select(OperationTarget.table).where(columns.target_id == target_id)).first()
-    if row is None:
-        return None
-    if row.run_row is not None:
-        return Target(Scope.RUN, row.workspace_id, row.run_row)
-    if row.experiment_row is not None:
-        return Target(Scope.EXPERIMENT, row.workspace_id, row.experiment_row)
-    return Target(Scope.WORKSPACE, row.workspace_id, row.workspace_id)
+    """Of an operation about one thing. None once it is erased."""
+    return next(iter(find_targets(db, target_id)), None)

@@ -74,9 +74,17 @@ class OperationEngine:
     def start(self) -> None:
         self._thread.start()
 
-    def start_soon(self, operation_id: str) -> None:
-        """For after_commit: never waits and never fails. The row is there; this only tells that it is."""
-        self._requests.put(operation_id)
+    def start_soon(self, operation_id: str, after_seconds: float = 0.0) -> None:
+        """For after_commit: never waits and never fails. The row is there; this only tells that it is.
+
+        What should start later and is forgotten because this process ends is found by the next sweep.
+        """
+        if after_seconds:
+            timer = threading.Timer(after_seconds, self._requests.put, [operation_id])
+            timer.daemon = True
+            timer.start()
+        else:
+            self._requests.put(operation_id)
 
     def wait_until_running(self, timeout: float) -> bool:
         return self._running.wait(timeout)

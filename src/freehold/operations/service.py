@@ -19,7 +19,7 @@ class Operations(Protocol):
 
     def knows(self, kind: str) -> bool: ...
 
-    def start_soon(self, operation_id: str) -> None: ...
+    def start_soon(self, operation_id: str, after_seconds: float = 0.0) -> None: ...
 
 
 def request_operation(
@@ -32,8 +32,9 @@ def request_operation(
     options: Mapping[str, Any] | None = None,
     requested_by: int | None = None,
     can_cancel: bool = True,
+    after_seconds: float = 0.0,
 ) -> Operation:
-    """Add an operation in the caller's transaction; it is started once that is durable.
+    """Add an operation in the caller's transaction; it is started once that is durable, or a while after.
 
     `options` holds settings, counts and random ids, never names or content. Raises ValueError for an unknown kind.
     """
@@ -57,7 +58,7 @@ def request_operation(
             "updated_at": now,
         },
     )
-    db.after_commit(lambda: operations.start_soon(operation_id))
+    db.after_commit(lambda: operations.start_soon(operation_id, after_seconds))
     return get_operation(db, operation_id)
 
 

@@ -2,26 +2,38 @@
 
 from freehold.records import (
     artifacts,
+    assets,
     audit,
     containers,
     experiments,
     lifecycle,
     metrics,
+    notifications,
     operations,
+    outside,
     people,
+    pipelines,
     runs,
+    secrets,
+    serving,
     telemetry,
 )
 
 __all__ = [
     "artifacts",
+    "assets",
     "audit",
     "containers",
     "experiments",
     "lifecycle",
     "metrics",
+    "notifications",
     "operations",
+    "outside",
     "people",
+    "pipelines",
     "runs",
+    "secrets",
+    "serving",
     "telemetry",
 ]

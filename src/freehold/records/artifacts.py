@@ -48,11 +48,15 @@ class StoredObject(Record, table="stored_objects", rules=_CONTENT):
 
 
 class Artifact(Record, table="artifacts", rules=_CONTENT):
-    """`origin`/`container`/`path` is the id that clients use. `object_row` is null until bytes have arrived."""
+    """`origin`/`container`/`path` is the id that clients use. `object_row` is null until bytes have arrived.
+
+    A run's artifacts go with the run; an upload of its own goes with the asset that was first made of it.
+    """
 
     row_id = key()
     workspace_id = workspace()
     run_row = link("runs", LinkKind.DEEP, null=True, index=True)
+    asset_row = link("assets", LinkKind.DEEP, null=True, index=True)
     object_row = link("stored_objects", LinkKind.REFCOUNT, null=True, index=True)
     origin = text(plain())
     container = text(plain())

@@ -10,11 +10,13 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
 )
 from sqlalchemy import Text as SqlText
+from sqlalchemy import text as sql_text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
@@ -121,6 +123,12 @@ def link(
         index=index,
         info={"link": rule},
     )
+
+
+def standing_unique(*columns: str) -> Index:
+    """Unique among rows that no erasure has hidden: a name is free again at once when its bearer is deleted."""
+    standing = sql_text("hidden_at IS NULL")
+    return Index(None, *columns, unique=True, sqlite_where=standing, postgresql_where=standing)
 
 
 def text(rule: ColumnRule, *, null: bool = False) -> Column[str]:

@@ -83,13 +83,20 @@ class Workspace(
         KEPT_UNTIL_ERASED,
     ),
 ):
-    """`workspace_id` is the integer key; `public_id` is the id that clients see (`properties.workspaceId`)."""
+    """A home of content, or what stands above some: `kind` is a word of `domain/access/kinds.py`.
+
+    `workspace_id` is the integer key; `public_id` is the id that clients see (`properties.workspaceId`). `arm_path`
+    is the ARM id below the resource group, as it was first spelt; it is compared without case.
+    """
 
     workspace_id = key()
     resource_group_row = link("resource_groups", LinkKind.DEEP)
+    parent_workspace = link("workspaces", LinkKind.DEEP, null=True, target="workspace_id", index=True)
+    kind = text(plain())
     public_id = text(plain())
     name = text(plain())
-    name_folded = text(plain())
+    arm_path = text(plain())
+    arm_path_folded = text(plain())
     location = text(plain())
     friendly_name = text(plain())
     description = text(plain())
@@ -103,4 +110,4 @@ class Workspace(
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("public_id")
-        yield UniqueConstraint("resource_group_row", "name_folded")
+        yield UniqueConstraint("resource_group_row", "arm_path_folded")

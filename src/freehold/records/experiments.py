@@ -7,7 +7,7 @@ from sqlalchemy import Index, UniqueConstraint
 from freehold.records.catalogue import Record
 from freehold.records.columns import integer, key, link, moment, plain, text, workspace
 from freehold.records.rules import (
-    EVERYWHERE,
+    HISTORY,
     KEPT_UNTIL_ERASED,
     Container,
     LinkKind,
@@ -17,7 +17,7 @@ from freehold.records.rules import (
     Writes,
 )
 
-_CONTENT = Rules(Container.WORKSPACE, Rows(EVERYWHERE), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+_CONTENT = Rules(Container.WORKSPACE, Rows(HISTORY), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
 
 class Experiment(Record, table="experiments", rules=_CONTENT):

@@ -140,3 +140,36 @@ class ForgottenId(
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("digest")
+
+
+class Hold(
+    Record,
+    table="holds",
+    rules=Rules(
+        Container.WORKSPACE,
+        Withheld(because="a hold binds this server's operator, not whoever reads the bag"),
+        Removed(),
+        Writes.GROWING,
+        KEPT_UNTIL_ERASED,
+    ),
+):
+    """A legal hold on one thing and all below it; on the whole workspace where all links are null.
+
+    While `lifted_at` is null nothing that it covers can be erased, whatever scope the erasure has.
+    """
+
+    row_id = key()
+    workspace_id = workspace()
+    hold_id = text(plain())
+    reason = text(plain())
+    experiment_row = link("experiments", LinkKind.HOLDS, null=True, index=True)
+    run_row = link("runs", LinkKind.HOLDS, null=True, index=True)
+    model_row = link("models", LinkKind.HOLDS, null=True, index=True)
+    dataset_row = link("datasets", LinkKind.HOLDS, null=True, index=True)
+    created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
+    created_at = moment()
+    lifted_at = moment(null=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("hold_id", "workspace_id")

@@ -18,7 +18,7 @@ from freehold.records.columns import (
     workspace,
 )
 from freehold.records.rules import (
-    EVERYWHERE,
+    HISTORY,
     KEPT_UNTIL_ERASED,
     Container,
     Decoded,
@@ -31,12 +31,12 @@ from freehold.records.rules import (
 
 _PACKED = Rules(
     Container.WORKSPACE,
-    Decoded(EVERYWHERE, into="metric_points", codec="metric_segment"),
+    Decoded(HISTORY, into="metric_points", codec="metric_segment"),
     Removed(),
     Writes.APPEND_ONLY,
     KEPT_UNTIL_ERASED,
 )
-_CONTENT = Rules(Container.WORKSPACE, Rows(EVERYWHERE), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+_CONTENT = Rules(Container.WORKSPACE, Rows(HISTORY), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
 
 class MetricSegment(Record, table="metric_segments", rules=_PACKED):

@@ -83,17 +83,33 @@ class OperationTarget(
         KEPT_UNTIL_ERASED,
     ),
 ):
-    """What a random `target_id` stands for. It goes with the thing itself; then nothing can tell any more."""
+    """One of the things that a random `target_id` stands for: the root of `scope`, by the one link that is set.
+
+    It goes with the thing itself; then nothing can tell any more.
+    """
 
     row_id = key()
     workspace_id = workspace()
     target_id = text(plain())
+    scope = text(plain())
     experiment_row = link("experiments", LinkKind.DEEP, null=True, index=True)
     run_row = link("runs", LinkKind.DEEP, null=True, index=True)
+    asset_row = link("assets", LinkKind.DEEP, null=True, index=True)
+    model_row = link("models", LinkKind.DEEP, null=True, index=True)
+    manifest_row = link("manifests", LinkKind.DEEP, null=True, index=True)
+    image_row = link("images", LinkKind.DEEP, null=True, index=True)
+    service_row = link("services", LinkKind.DEEP, null=True, index=True)
+    compute_row = link("computes", LinkKind.DEEP, null=True, index=True)
+    datastore_row = link("datastores", LinkKind.DEEP, null=True, index=True)
+    dataset_row = link("datasets", LinkKind.DEEP, null=True, index=True)
+    pipeline_object_row = link("pipeline_objects", LinkKind.DEEP, null=True, index=True)
+    pipeline_draft_row = link("pipeline_drafts", LinkKind.DEEP, null=True, index=True)
+    task_row = link("tasks", LinkKind.DEEP, null=True, index=True)
+    notification_row = link("notifications", LinkKind.DEEP, null=True, index=True)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
-        yield UniqueConstraint("target_id", "workspace_id")
+        yield Index(None, "target_id")
 
 
 class IdempotencyKey(

@@ -16,11 +16,23 @@ class Container(StrEnum):
 
 
 class Scope(StrEnum):
-    """What can be exported or erased as a whole."""
+    """What can be exported or erased as a whole: the record whose table is the word's plural is its root."""
 
     WORKSPACE = "workspace"
     EXPERIMENT = "experiment"
     RUN = "run"
+    ASSET = "asset"
+    MODEL = "model"
+    MANIFEST = "manifest"
+    IMAGE = "image"
+    SERVICE = "service"
+    COMPUTE = "compute"
+    DATASTORE = "datastore"
+    DATASET = "dataset"
+    PIPELINE_OBJECT = "pipeline_object"
+    PIPELINE_DRAFT = "pipeline_draft"
+    TASK = "task"
+    NOTIFICATION = "notification"
 
 
 class LinkKind(StrEnum):
@@ -38,6 +50,8 @@ class LinkKind(StrEnum):
     """It stays, and so does what it links to, as a pseudonym."""
     RETAIN = "retain"
     """It stays as it is, with a reason and a legal basis."""
+    HOLDS = "holds"
+    """It forbids, while it is in force: what it leads to, all below that and all above cannot be erased. Then deep."""
     COVERS = "covers"
     """It holds a copy of what it links to and of all below it: it goes when any of that is erased."""
 
@@ -121,6 +135,13 @@ class Rules:
 
 EVERYWHERE = frozenset(Scope)
 WORKSPACE_ONLY = frozenset({Scope.WORKSPACE})
+HISTORY = frozenset({Scope.WORKSPACE, Scope.EXPERIMENT, Scope.RUN})
+"""Where runs leave: alone, with their experiment, with everything."""
+
+
+def alone(*scopes: Scope) -> frozenset[Scope]:
+    """Where a record leaves that is a root itself, or hangs below the roots named: alone and with everything."""
+    return WORKSPACE_ONLY | frozenset(scopes)
 
 
 @dataclass(frozen=True)

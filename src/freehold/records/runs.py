@@ -17,7 +17,7 @@ from freehold.records.columns import (
     workspace,
 )
 from freehold.records.rules import (
-    EVERYWHERE,
+    HISTORY,
     KEPT_UNTIL_ERASED,
     Container,
     LinkKind,
@@ -27,7 +27,7 @@ from freehold.records.rules import (
     Writes,
 )
 
-_CONTENT = Rules(Container.WORKSPACE, Rows(EVERYWHERE), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+_CONTENT = Rules(Container.WORKSPACE, Rows(HISTORY), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
 
 class Run(Record, table="runs", rules=_CONTENT):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 
 if TYPE_CHECKING:
+    from alembic.operations import BatchOperations
     from sqlalchemy.dialects import postgresql
 
 BUSY_MILLISECONDS = 30_000
@@ -57,18 +58,26 @@ def postgres_engine(url: str, pool_size: int) -> sa.Engine:
 
 @contextmanager
 def all_or_nothing(connection: sa.Connection) -> Iterator[None]:
-    """A transaction around changes of the schema, which both databases can undo."""
+    """A transaction around changes of the schema, which both databases can undo.
+
+    SQLite changes a table by making it anew: meanwhile links are not enforced, and are checked before the commit.
+    """
     if is_postgres(connection):
         with connection.begin():
             yield
         return
+    connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         yield
+        if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+            raise RuntimeError("A migration left a link that leads nowhere; nothing was changed.")
+        connection.exec_driver_sql("COMMIT")
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
-    connection.exec_driver_sql("COMMIT")
+    finally:
+        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
 def upsert(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
@@ -299,12 +308,21 @@ def _workspace_first(constraint: sa.PrimaryKeyConstraint, compiler: Any, **_: An
 @compiles(sa.ForeignKeyConstraint, "postgresql")
 def _link_within_workspace(constraint: sa.ForeignKeyConstraint, compiler: Any, **_: Any) -> str:
     """On PostgreSQL a link between rows of one workspace names the workspace too, as the key there does."""
+    if len(constraint.elements) > 1:  # a migration has spelt it out (add_link)
+        return str(compiler.visit_foreign_key_constraint(constraint))
     element = constraint.elements[0]
     local, (table, column) = element.parent.name, element.target_fullname.split(".")
     within = column == "row_id" and "workspace_id" in constraint.table.columns and table not in server_tables()
     mine, theirs = (f"workspace_id, {local}", f"workspace_id, {column}") if within else (local, column)
     name = compiler.preparer.format_constraint(constraint)
     return f"CONSTRAINT {name} FOREIGN KEY ({mine}) REFERENCES {table} ({theirs})"
+
+
+def add_link(batch: "BatchOperations", table: str, column: str, to: str) -> None:
+    """For migrations: a link between rows of one workspace, added to a table that stands."""
+    is_within = batch.get_context().dialect.name == "postgresql"
+    mine, theirs = (["workspace_id", column], ["workspace_id", "row_id"]) if is_within else ([column], ["row_id"])
+    batch.create_foreign_key(f"fk_{table}_{column}", to, mine, theirs)
 
 
 def server_tables() -> frozenset[str]:

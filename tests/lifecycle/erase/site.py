@@ -7,11 +7,12 @@ in what a training run writes through the domain.
 import asyncio
 import base64
 import gzip
+import itertools
 import secrets
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from freehold.domain.runs import service as runs
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.erase import ERASE, request_erasure
-from freehold.lifecycle.selection import HIDDEN, WORKSPACE, key_of
+from freehold.lifecycle.reach import Reach
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
 from freehold.operations import queries as operation_queries
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Operation
@@ -47,6 +49,7 @@ from freehold.storage.migrations import migrate
 from freehold.storage.transaction import Transaction
 
 PATIENCE = 60.0
+BELOW_RUNS = {record.table.name for record in Reach(Target(Scope.RUN, 1, (1,))).records()}
 SKIPPED = {"object_ledger", "operations", "certificates", "forgotten_ids", "log_leaves", "idempotency_keys"}
 
 
@@ -59,6 +62,7 @@ class Site:
     actor: Actor
     workspace: WorkspaceRef
     canaries: list[str] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
     def folder(self) -> Path:
@@ -130,6 +134,7 @@ class Site:
             if "key" in column.info or column.name in (HIDDEN, "dead_at", "archived_at", "deleted_at"):
                 continue
             values[column.name] = self._value(db, record, column, roots)
+        values |= self._one_owner(db, record, values)
         db.execute(record.table.insert().values(values))
 
     def _value(self, db: Transaction, record: type[Record], column: sa.Column[Any], roots: dict[str, int]) -> Any:
@@ -145,11 +150,28 @@ class Site:
             path.write_bytes(self.canary("object").encode() * 20)
             return key
         if "rule" not in column.info:
-            return db.now() if column.info.get("moment") else 1
+            if isinstance(column.type, sa.Boolean):
+                return False
+            return db.now() if column.info.get("moment") else next(self.numbers)
         text = self.canary(f"{record.table.name}.{column.name}")
         if isinstance(column.type, sa.LargeBinary):
             return text.encode()
         return {"it": text} if type(column.type).__name__ == "Json" else text
+
+    def _one_owner(self, db: Transaction, record: type[Record], values: dict[str, Any]) -> dict[str, int]:
+        """Where a row may hang on one of many and hangs on none yet, the first that is there and hangs on a run."""
+        possible = {
+            name: catalogue()[each.to].table
+            for name, each in record.links().items()
+            if each.kind is LinkKind.DEEP and name != WORKSPACE and record.table.c[name].nullable
+        }
+        if any(values[name] is not None for name in possible):
+            return {}
+        for name, owner in possible.items():
+            if owner.name in BELOW_RUNS:
+                newest = db.execute(sa.select(sa.func.max(key_of(owner)))).scalar()
+                return {} if newest is None else {name: newest}
+        return {}
 
     def _linked(self, db: Transaction, record: type[Record], column: sa.Column[Any], roots: dict[str, int]) -> Any:
         target = catalogue()[column.info["link"].to]

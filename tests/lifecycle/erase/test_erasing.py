@@ -12,10 +12,13 @@ from freehold.domain.access.actor import Actor
 from freehold.domain.artifacts import service as artifacts
 from freehold.domain.artifacts.service import ArtifactName
 from freehold.domain.experiments.service import create_experiment, get_experiment
+from freehold.domain.images.service import NewImage, create_image
 from freehold.domain.metrics.service import log_metrics
+from freehold.domain.models.service import NewModel, register_model
 from freehold.domain.runs.service import create_run, get_run, set_tags
-from freehold.kit.problems import Conflict, NotFound, PreconditionFailed, Problem
+from freehold.kit.problems import NotFound, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, proof
+from freehold.lifecycle.erase import StillNeeded
 from freehold.lifecycle.plan import plan_erasure
 from freehold.operations.model import State
 from freehold.records.lifecycle import Certificate, KeptBag
@@ -294,15 +297,31 @@ def test_erasures_at_the_same_time_share_a_search(plain_site: Site) -> None:
     assert sorted(shared) != [1, 1, 1, 1]
 
 
-def test_conflict_names_what_refuses(plain_site: Site) -> None:
-    """A kept plan with a conflict is refused; the plan here is made by hand, as no record restricts yet."""
-    from dataclasses import replace
+def model_of(site: Site, name: str) -> str:
+    new = NewModel(name, None, {})
+    return site.database.write_now(lambda db: register_model(db, site.actor, site.workspace, new)).model_id
 
-    from freehold.lifecycle.erase import _check
-    from freehold.lifecycle.plan import Count
 
+def image_of(site: Site, name: str, model: str) -> str:
+    new = NewImage(name, [model], {})
+    return site.database.write_now(lambda db: create_image(db, site.actor, site.workspace, new)).image_id
+
+
+def test_what_is_still_needed_is_named_and_stays(plain_site: Site) -> None:
     site = plain_site
-    run_id = site.run(site.experiment())
-    plan = site.database.read_now(lambda db: plan_erasure(db, site.workspace, Scope.RUN, run_id))
-    with pytest.raises(Conflict, match="2 in models"):
-        _check(replace(plan, conflicts=[Count("models", 2, 0)]), None)
+    model = model_of(site, "digits")
+    image = image_of(site, "served", "digits:1")
+    with pytest.raises(StillNeeded, match="image served:1"):
+        site.request(Scope.MODEL, model)
+    assert site.erase(Scope.IMAGE, image).state is State.SUCCEEDED
+    assert site.erase(Scope.MODEL, model).state is State.SUCCEEDED
+
+
+def test_what_is_being_erased_needs_nothing_any_more(plain_site: Site) -> None:
+    """The image is hidden but its rows stand: the model may go at once, in whatever order the two are worked off."""
+    site = plain_site
+    model = model_of(site, "digits")
+    of_image = site.request(Scope.IMAGE, image_of(site, "served", "digits:1"))
+    of_model = site.request(Scope.MODEL, model)
+    assert site.work_off(of_model).state is State.SUCCEEDED
+    assert site.work_off(of_image).state is State.SUCCEEDED

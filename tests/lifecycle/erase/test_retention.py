@@ -60,8 +60,9 @@ def test_object_of_a_block_goes_with_its_last_referrer(plain_site: Site) -> None
 
     def let_go(db: Transaction) -> None:
         blocks = sa.select(ArtifactBlock.c.object_row)
-        artifacts = catalogue()["artifacts"].table
+        artifacts, files = catalogue()["artifacts"].table, catalogue()["asset_files"].table
         db.execute(artifacts.update().where(artifacts.c.object_row.in_(blocks)).values(object_row=None))
+        db.execute(files.delete().where(files.c.object_row.in_(blocks)))
         _age(db, 8)
 
     site.database.write_now(let_go)

@@ -157,7 +157,7 @@ def test_an_empty_workspace_leaves_as_a_whole_bag(house: House) -> None:
 
 @pytest.mark.parametrize("scope", list(Scope))
 def test_every_record_is_exported_decoded_or_withheld(scope: Scope) -> None:
-    selection = Selection(Target(scope, 1, 1))
+    selection = Selection(Target(scope, 1, (1,)))
     exported, decoded = selection.exported(), selection.decoded()
     withheld = dict(selection.withheld())
     assert len(exported) + len(decoded) + len(withheld) == len(catalogue())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.responses import Response, StreamingResponse
 
-from freehold.api.azure2020.artifact_answers import (
+from freehold.api.azure.artifact_answers import (
     Place,
     answer_content,
     answer_list,
@@ -14,10 +14,10 @@ from freehold.api.azure2020.artifact_answers import (
     answer_prefix,
     answer_registration,
 )
-from freehold.api.azure2020.artifact_links import content_out
-from freehold.api.azure2020.artifact_shapes import DATASTORE, ArtifactIn, PathsIn, artifact_out
+from freehold.api.azure.artifact_links import content_out
+from freehold.api.azure.artifact_shapes import DATASTORE, ArtifactIn, PathsIn, artifact_out
+from freehold.api.azure.reading import read_json
 from freehold.api.azure2020.facade import ARTIFACTS, artifact
-from freehold.api.azure2020.reading import read_json
 from freehold.api.entry import Call
 from freehold.api.replies import empty, reply
 from freehold.api.routing import Endpoint, Within

@@ -6,9 +6,9 @@ Canonical: no host, no caller, no page. What names a person is null, as the bag'
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from freehold.api.azure2020.artifact_shapes import artifact_out
-from freehold.api.azure2020.experiment_shapes import experiment_out
-from freehold.api.azure2020.run_shapes import run_out
+from freehold.api.azure.artifact_shapes import artifact_out
+from freehold.api.azure.experiment_shapes import experiment_out
+from freehold.api.azure.run_shapes import run_out
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.listing.service import roots_of

@@ -3,9 +3,9 @@
 from starlette.responses import Response
 
 from freehold.api.addresses import own_base
-from freehold.api.azure2020.experiment_shapes import ExperimentChange, ExperimentIn, TagsIn, experiment_out
+from freehold.api.azure.experiment_shapes import ExperimentChange, ExperimentIn, TagsIn, experiment_out
+from freehold.api.azure.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
 from freehold.api.azure2020.facade import HISTORY, experiment_route, get_experiment, history_route
-from freehold.api.azure2020.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
 from freehold.api.entry import Call
 from freehold.api.longrunning import RETRY_SECONDS, look, settle
 from freehold.api.paging import give_token

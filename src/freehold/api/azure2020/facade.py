@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
-from freehold.api.azure2020.versions import PROVIDER, check_version
+from freehold.api.azure.versions import PROVIDER, check_version
 from freehold.api.entry import Call
 from freehold.api.errors import arm_envelope, history_envelope
 from freehold.api.routing import WORKSPACE, Endpoint, Facade, Rule, Within

@@ -3,10 +3,10 @@
 import msgspec
 from starlette.responses import Response
 
+from freehold.api.azure.metric_shapes import MetricV1In, metric_v1_out
+from freehold.api.azure.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
+from freehold.api.azure.wire import Wire
 from freehold.api.azure2020.facade import experiment_route, get_experiment, get_run, run_route
-from freehold.api.azure2020.metric_shapes import MetricV1In, metric_v1_out
-from freehold.api.azure2020.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
-from freehold.api.azure2020.wire import Wire
 from freehold.api.entry import Call
 from freehold.api.paging import give_token
 from freehold.api.replies import empty, reply

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from freehold.api.azure.metric_shapes import MetricV2In, definition_out, metric_v2_out
+from freehold.api.azure.problems import problem_out
+from freehold.api.azure.reading import read_json
+from freehold.api.azure.wire import Wire, read_moment
 from freehold.api.azure2020.facade import METRICS, get_run, metric
-from freehold.api.azure2020.metric_shapes import MetricV2In, definition_out, metric_v2_out
-from freehold.api.azure2020.problems import problem_out
-from freehold.api.azure2020.reading import read_json
-from freehold.api.azure2020.wire import Wire, read_moment
 from freehold.api.entry import Call
 from freehold.api.paging import give_token, take_token
 from freehold.api.replies import reply

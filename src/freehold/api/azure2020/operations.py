@@ -5,8 +5,8 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.api.addresses import own_base
+from freehold.api.azure.versions import api_version
 from freehold.api.azure2020.facade import arm_route
-from freehold.api.azure2020.versions import api_version
 from freehold.api.entry import Call
 from freehold.api.longrunning import RETRY_SECONDS, look
 from freehold.api.replies import empty, reply

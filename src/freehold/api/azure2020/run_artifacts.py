@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from freehold.api.azure2020.artifact_answers import (
+from freehold.api.azure.artifact_answers import (
     Place,
     answer_content,
     answer_list,
@@ -11,9 +11,9 @@ from freehold.api.azure2020.artifact_answers import (
     answer_registration,
     answer_uri,
 )
-from freehold.api.azure2020.artifact_shapes import PathsIn
+from freehold.api.azure.artifact_shapes import PathsIn
+from freehold.api.azure.reading import read_json
 from freehold.api.azure2020.facade import get_run, run_route
-from freehold.api.azure2020.reading import read_json
 from freehold.api.entry import Call
 from freehold.domain.access.actor import Action
 from freehold.domain.artifacts.rules import RUN_ORIGIN

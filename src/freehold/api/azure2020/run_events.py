@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from freehold.api.azure.problems import problem_out
+from freehold.api.azure.reading import read_json
+from freehold.api.azure.wire import Wire, read_moment
 from freehold.api.azure2020.facade import experiment_route, get_run, run_route
-from freehold.api.azure2020.problems import problem_out
-from freehold.api.azure2020.reading import read_json
-from freehold.api.azure2020.wire import Wire, read_moment
 from freehold.api.entry import Call
 from freehold.api.replies import empty, reply
 from freehold.domain.access.actor import Action

@@ -4,9 +4,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.api.azure.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
+from freehold.api.azure.run_shapes import run_out
 from freehold.api.azure2020.facade import experiment_route, get_experiment, get_run, history_route, run_route
-from freehold.api.azure2020.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
-from freehold.api.azure2020.run_shapes import run_out
 from freehold.api.entry import Call
 from freehold.api.paging import give_token
 from freehold.api.replies import reply

@@ -5,17 +5,17 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from freehold.api.azure2020.artifact_links import content_uri
+from freehold.api.azure.artifact_links import content_uri
+from freehold.api.azure.problems import problem_out
+from freehold.api.azure.reading import read_json
+from freehold.api.azure.run_shapes import RunIn, details_out, run_out
+from freehold.api.azure.wire import Wire
 from freehold.api.azure2020.facade import (
     experiment_route,
     get_experiment,
     get_run,
     run_route,
 )
-from freehold.api.azure2020.problems import problem_out
-from freehold.api.azure2020.reading import read_json
-from freehold.api.azure2020.run_shapes import RunIn, details_out, run_out
-from freehold.api.azure2020.wire import Wire
 from freehold.api.entry import Call
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action

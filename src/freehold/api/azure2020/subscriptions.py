@@ -5,13 +5,14 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.api.azure.versions import PROVIDER, RESOURCES
 from freehold.api.azure2020.facade import arm_route
-from freehold.api.azure2020.versions import PROVIDER, RESOURCES
 from freehold.api.azure2020.workspace_shapes import TYPE, answer_page, resource_out
 from freehold.api.entry import Call
 from freehold.api.paging import page_size, take_token
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
+from freehold.domain.access.kinds import Kind
 from freehold.domain.workspaces import service as workspaces
 from freehold.domain.workspaces.service import GroupView, SubscriptionView
 from freehold.kit.problems import Invalid, NotFound
@@ -65,7 +66,7 @@ async def list_resources(call: Call) -> Response:
     place = take_token(call, call.query.get("$skiptoken"))
     wanted, after = call.params["subscription"], place[0] if place else 0
     found = await call.services.database.read(
-        lambda db: workspaces.list_in_subscription(db, call.actor, wanted, after=after, limit=size + 1)
+        lambda db: workspaces.list_in_subscription(db, call.actor, wanted, Kind.WORKSPACE, after=after, limit=size + 1)
     )
     if not _asks_for_workspaces(call.query.get("$filter", "")):
         return reply({"value": []})

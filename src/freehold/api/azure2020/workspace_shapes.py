@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 
 from freehold.api.addresses import own_base
-from freehold.api.azure2020.versions import api_version
-from freehold.api.azure2020.wire import Wire
+from freehold.api.azure.versions import api_version
+from freehold.api.azure.wire import Wire
 from freehold.api.entry import Call
 from freehold.api.paging import give_token
 from freehold.api.replies import reply

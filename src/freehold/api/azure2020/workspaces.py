@@ -2,9 +2,9 @@
 
 from starlette.responses import Response
 
+from freehold.api.azure.reading import read_json
 from freehold.api.azure2020.facade import arm_route
 from freehold.api.azure2020.operations import accepted
-from freehold.api.azure2020.reading import read_json
 from freehold.api.azure2020.workspace_shapes import TYPE, WorkspaceIn, answer_page, workspace_out
 from freehold.api.entry import Call
 from freehold.api.longrunning import settle
@@ -12,6 +12,7 @@ from freehold.api.paging import page_size, take_token
 from freehold.api.replies import empty, reply
 from freehold.api.routing import WORKSPACE, SignedIn, Within
 from freehold.domain.access.actor import Action, WorkspaceName
+from freehold.domain.access.kinds import Kind
 from freehold.domain.workspaces import service as workspaces
 from freehold.domain.workspaces.service import WorkspaceView
 from freehold.kit.problems import PreconditionFailed
@@ -82,7 +83,7 @@ async def list_in_group(call: Call) -> Response:
 
     def find(db: Transaction) -> list[WorkspaceView]:
         group = workspaces.get_group(db, call.actor, call.params["subscription"], call.params["group"])
-        return workspaces.list_in_group(db, call.actor, group, after=after, limit=size + 1)
+        return workspaces.list_in_group(db, call.actor, group, Kind.WORKSPACE, after=after, limit=size + 1)
 
     return answer_page(call, await call.services.database.read(find), size, workspace_out)
 
@@ -93,7 +94,7 @@ async def list_in_subscription(call: Call) -> Response:
     size, after = _page(call)
     wanted = call.params["subscription"]
     found = await call.services.database.read(
-        lambda db: workspaces.list_in_subscription(db, call.actor, wanted, after=after, limit=size + 1)
+        lambda db: workspaces.list_in_subscription(db, call.actor, wanted, Kind.WORKSPACE, after=after, limit=size + 1)
     )
     return answer_page(call, found, size, workspace_out)
 
@@ -123,7 +124,7 @@ async def _read(call: Call) -> WorkspaceView:
 
 
 def _name(call: Call) -> WorkspaceName:
-    return WorkspaceName(call.params["subscription"], call.params["group"], call.params["workspace"])
+    return WorkspaceName(call.params["subscription"], call.params["group"], (call.params["workspace"],))
 
 
 def _page(call: Call) -> tuple[int, int]:

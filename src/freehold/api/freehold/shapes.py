@@ -26,8 +26,16 @@ class ErasureIn(msgspec.Struct, forbid_unknown_fields=True):
     plan_digest: Annotated[str, Meta(max_length=128)] | None = None
 
 
+class ConflictOut(msgspec.Struct):
+    """Rows that stay and refuse to lose what goes, and the things they belong to."""
+
+    record: str
+    count: int
+    needed_by: list[str]
+
+
 class PlannedOut(msgspec.Struct):
-    """Rows of a record that go, or that refuse to lose what goes."""
+    """Rows of a record that go."""
 
     record: str
     count: int
@@ -55,7 +63,8 @@ class PlanOut(msgspec.Struct):
     digest: str
     steps: list[PlannedOut]
     objects: list[PlannedObjectsOut]
-    conflicts: list[PlannedOut]
+    conflicts: list[ConflictOut]
+    holds: list[str]
     copies: list[PlannedCopyOut]
     retained: list[dict[str, str]]
     not_covered: list[str]

@@ -9,6 +9,7 @@ from freehold.domain.access.authority import Authority
 from freehold.domain.access.directory import queries as rows
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.issuer import TokenIssuer
+from freehold.domain.access.kinds import FACTS, Kind
 from freehold.domain.access.rules import OWNER
 from freehold.domain.workspaces import queries as workspaces
 from freehold.kit.clock import Clock
@@ -92,11 +93,14 @@ def _make_places(db: Transaction) -> Place:
     subscription_row = rows.add_subscription(db, subscription)
     group = {"subscription_row": subscription_row, "name": RESOURCE_GROUP, "name_folded": RESOURCE_GROUP}
     group_row = rows.add_group(db, group | {"location": LOCATION, "created_at": now})
+    arm_path = FACTS[Kind.WORKSPACE].arm_path([WORKSPACE])
     workspace = {
         "resource_group_row": group_row,
+        "kind": Kind.WORKSPACE,
         "public_id": db.new_id(),
         "name": WORKSPACE,
-        "name_folded": WORKSPACE,
+        "arm_path": arm_path,
+        "arm_path_folded": arm_path.casefold(),
         "location": LOCATION,
         "friendly_name": WORKSPACE,
         "description": "",

@@ -1,70 +1,95 @@
 """Roles at their scopes, and the workspaces they reach."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceName, WorkspaceRef
+from freehold.domain.access.kinds import FACTS, Kind
 from freehold.records.containers import ResourceGroup, Subscription, Workspace
-from freehold.records.people import Member, MemberAlias, RoleAssignment
+from freehold.records.people import Member, MemberAlias, Person, RoleAssignment
 from freehold.storage.portable import Prepared, upsert
 from freehold.storage.transaction import Transaction
 
-_REF = (
+REF = (
     Workspace.c.workspace_id,
     Workspace.c.public_id,
     Subscription.c.subscription_id,
     ResourceGroup.c.name,
     Workspace.c.name,
     Workspace.c.location,
+    Workspace.c.kind,
+    Workspace.c.arm_path,
 )
 _TREE = Workspace.table.join(ResourceGroup.table, Workspace.c.resource_group_row == ResourceGroup.c.row_id).join(
     Subscription.table, ResourceGroup.c.subscription_row == Subscription.c.row_id
 )
+_PARENT = Workspace.table.alias("parent")
+
+AUTHOR_COLUMNS = (
+    Person.c.object_id.label("creator_object_id"),
+    Person.c.tenant_id.label("creator_tenant_id"),
+    Person.c.profile.label("creator_profile"),
+    Member.c.member_id.label("creator_member_id"),
+)
+"""What `authors.author_of` reads from a row."""
+
+
+def with_authors(source: sa.FromClause, created_by: sa.ColumnElement[int]) -> sa.Join:
+    """The source with the member and the person behind `created_by`, if there are any."""
+    members = source.outerjoin(Member.table, created_by == Member.c.row_id)
+    return members.outerjoin(Person.table, Member.c.person_row == Person.c.row_id)
 
 
 def find_workspace(db: Transaction, name: WorkspaceName) -> WorkspaceRef | None:
-    found = (
-        sa.select(*_REF)
-        .select_from(_TREE)
-        .where(
-            Subscription.c.subscription_id == name.subscription_id.lower(),
-            ResourceGroup.c.name_folded == name.resource_group.casefold(),
-            Workspace.c.name_folded == name.name.casefold(),
-            Workspace.c.hidden_at.is_(None),
-        )
+    here = (
+        Subscription.c.subscription_id == name.subscription_id.lower(),
+        ResourceGroup.c.name_folded == name.resource_group.casefold(),
+        Workspace.c.arm_path_folded == name.arm_path.casefold(),
     )
-    row = db.execute(found).first()
-    return WorkspaceRef(*tuple(row)) if row else None
+    return _find(db, *here, Workspace.c.hidden_at.is_(None))
 
 
 def find_default_workspace(db: Transaction) -> WorkspaceRef | None:
     """The oldest workspace named `default`: the one that plain MLflow paths mean."""
-    found = (
-        sa.select(*_REF)
-        .select_from(_TREE)
-        .where(Workspace.c.name_folded == "default", Workspace.c.hidden_at.is_(None))
-        .order_by(Workspace.c.workspace_id)
-        .limit(1)
-    )
-    row = db.execute(found).first()
-    return WorkspaceRef(*tuple(row)) if row else None
+    path = FACTS[Kind.WORKSPACE].arm_path(["default"]).casefold()
+    return _find(db, Workspace.c.arm_path_folded == path, Workspace.c.hidden_at.is_(None))
 
 
 def find_workspace_by_key(db: Transaction, workspace_id: int) -> WorkspaceRef | None:
     """Also a hidden one: for operations that are erasing it."""
-    row = db.execute(sa.select(*_REF).select_from(_TREE).where(Workspace.c.workspace_id == workspace_id)).first()
-    return WorkspaceRef(*tuple(row)) if row else None
+    return _find(db, Workspace.c.workspace_id == workspace_id)
+
+
+def find_ref(db: Transaction, public_id: str) -> WorkspaceRef | None:
+    """A standing one by the id that clients see."""
+    return _find(db, Workspace.c.public_id == public_id, Workspace.c.hidden_at.is_(None))
+
+
+def ref_of(row: sa.Row[Any]) -> WorkspaceRef:
+    """From a row that begins with the columns of `REF`."""
+    workspace_id, public_id, subscription_id, group, name, location, kind, arm_path = tuple(row)[: len(REF)]
+    return WorkspaceRef(workspace_id, public_id, subscription_id, group, name, location, Kind(kind), arm_path)
+
+
+def _find(db: Transaction, *conditions: sa.ColumnElement[bool]) -> WorkspaceRef | None:
+    found = sa.select(*REF).select_from(_TREE).where(*conditions).order_by(Workspace.c.workspace_id).limit(1)
+    row = db.execute(found).first()
+    return ref_of(row) if row else None
 
 
 def roles_in(db: Transaction, person_row: int, workspace_id: int) -> list[str]:
-    """Roles that the person holds on the workspace or on anything above it."""
+    """Roles that the person holds on the container or on anything above it."""
     a = RoleAssignment.c
     held = (
         sa.select(a.role)
-        .select_from(_TREE)
+        .select_from(_TREE.outerjoin(_PARENT, _PARENT.c.workspace_id == Workspace.c.parent_workspace))
         .join(
             RoleAssignment.table,
             sa.or_(
                 a.scope_workspace == Workspace.c.workspace_id,
+                a.scope_workspace == Workspace.c.parent_workspace,
+                a.scope_workspace == _PARENT.c.parent_workspace,
                 a.resource_group_row == ResourceGroup.c.row_id,
                 a.subscription_row == Subscription.c.row_id,
             ),

@@ -5,12 +5,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.records.artifacts import Artifact, ArtifactBlock, ObjectLedgerEntry, StoredObject
+from freehold.records.assets import AssetFile
 from freehold.records.lifecycle import ExportLease
 from freehold.records.runs import Run
 from freehold.storage.portable import begins_with, upsert
 from freehold.storage.transaction import Transaction
 
-_a, _o, _b, _g = Artifact.c, StoredObject.c, ArtifactBlock.c, ObjectLedgerEntry.c
+_a, _o, _b, _f, _g = Artifact.c, StoredObject.c, ArtifactBlock.c, AssetFile.c, ObjectLedgerEntry.c
 COLUMNS = (*Artifact.table.columns, _o.object_key, _o.size, _o.sha256)
 JOINED = Artifact.table.outerjoin(StoredObject.table, _a.object_row == _o.row_id)
 
@@ -110,6 +111,7 @@ def remove_object_if_unused(db: Transaction, workspace_id: int, object_row: int)
     used = sa.union_all(
         sa.select(_a.row_id).where(_a.workspace_id == workspace_id, _a.object_row == object_row),
         sa.select(_b.row_id).where(_b.workspace_id == workspace_id, _b.object_row == object_row),
+        sa.select(_f.row_id).where(_f.workspace_id == workspace_id, _f.object_row == object_row),
     )
     if db.execute(used.limit(1)).first() is None:
         here = sa.and_(_o.workspace_id == workspace_id, _o.row_id == object_row)

@@ -4,6 +4,8 @@ from freehold.kit.problems import Invalid
 
 LONGEST_PATH = 1_024
 RUN_ORIGIN = "ExperimentRun"
+ASSET_ORIGIN = "Asset"
+"""The files of an asset, by the asset's id as their container: read only, for the asset itself holds them."""
 
 
 def check_path(path: str) -> str:

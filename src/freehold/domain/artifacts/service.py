@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.access.members import member_of
 from freehold.domain.artifacts import queries
-from freehold.domain.artifacts.rules import RUN_ORIGIN, check_container, check_path
+from freehold.domain.artifacts.rules import ASSET_ORIGIN, RUN_ORIGIN, check_container, check_path
+from freehold.domain.assets import queries as asset_queries
 from freehold.domain.forgetting.service import refuse_forgotten
 from freehold.domain.runs.service import CONTAINER_PREFIX
-from freehold.kit.problems import Conflict, NotFound
+from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.records.artifacts import OBJECTS
 from freehold.storage.blobs import StoredBytes
 from freehold.storage.transaction import Transaction
@@ -87,6 +88,8 @@ def own_object(db: Transaction, workspace: WorkspaceRef, object_key: str, stored
 def register(db: Transaction, actor: Actor, workspace: WorkspaceRef, name: ArtifactName) -> ArtifactView:
     """The artifact of this name, made without content if it is not there."""
     name = checked(name)
+    if name.origin == ASSET_ORIGIN:
+        raise Invalid("ReadOnlyOrigin", "The files of an asset are read only. Upload to LocalUpload, or to a run.")
     run_row, name = _resolve(db, workspace, name)
     found = queries.find(db, workspace.workspace_id, *name)
     if found is None:
@@ -115,8 +118,11 @@ def get_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -
 
 
 def find_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> ArtifactView | None:
-    _, name = _resolve(db, workspace, checked(name))
-    row = queries.find(db, workspace.workspace_id, *name)
+    name = checked(name)
+    if name.origin == ASSET_ORIGIN:
+        row = asset_queries.find_file(db, workspace.workspace_id, name.container, name.path)
+    else:
+        row = queries.find(db, workspace.workspace_id, *_resolve(db, workspace, name)[1])
     return view(row) if row else None
 
 
@@ -131,6 +137,9 @@ def list_artifacts(
     limit: int = 1_000,
 ) -> list[ArtifactView]:
     """By path; `after` is the last path of the page before."""
+    if origin == ASSET_ORIGIN:
+        files = asset_queries.list_files(db, workspace.workspace_id, container, prefix=prefix, after=after, limit=limit)
+        return [view(row) for row in files]
     _, name = _resolve(db, workspace, ArtifactName(origin, container, ""))
     rows = queries.list_below(
         db, workspace.workspace_id, name.origin, name.container, prefix=prefix, after=after, limit=limit
@@ -140,6 +149,8 @@ def list_artifacts(
 
 def delete_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> None:
     """Remove the name; its content goes with its last referrer."""
+    if name.origin == ASSET_ORIGIN:
+        raise Invalid("ReadOnlyOrigin", "The files of an asset go with the asset. Delete that.")
     artifact = get_artifact(db, workspace, name)
     blocks = queries.blocks_of(db, workspace.workspace_id, artifact.row_id)
     queries.remove_blocks(db, workspace.workspace_id, artifact.row_id)

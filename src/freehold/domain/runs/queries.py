@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from freehold.domain.access import queries as access
 from freehold.records.containers import Workspace
 from freehold.records.experiments import Experiment
-from freehold.records.people import Member, MemberAlias, Person
+from freehold.records.people import MemberAlias
 from freehold.records.runs import Run, RunEvent, RunParameter, RunProperty, RunTag
 from freehold.storage.portable import Prepared, PreparedRows, numbered
 from freehold.storage.transaction import Transaction
@@ -19,23 +20,19 @@ _Parent = Run.table.alias("parent")
 STANDING = sa.and_(_r.hidden_at.is_(None), Experiment.c.hidden_at.is_(None), Workspace.c.hidden_at.is_(None))
 """Nothing above the run, nor the run itself, is being erased."""
 
-TREE = (
+TREE = access.with_authors(
     Run.table.join(Experiment.table, _r.experiment_row == Experiment.c.row_id)
     .join(Workspace.table, _r.workspace_id == Workspace.c.workspace_id)
     .outerjoin(_Parent, _r.parent_row == _Parent.c.row_id)
-    .outerjoin(Member.table, _r.created_by == Member.c.row_id)
-    .outerjoin(Person.table, Member.c.person_row == Person.c.row_id)
-    .outerjoin(MemberAlias.table, _r.author_alias == MemberAlias.c.row_id)
+    .outerjoin(MemberAlias.table, _r.author_alias == MemberAlias.c.row_id),
+    _r.created_by,
 )
 COLUMNS = (
     *Run.table.columns,
     Experiment.c.experiment_id,
     Experiment.c.name.label("experiment_name"),
     _Parent.c.run_id.label("parent_run_id"),
-    Person.c.object_id.label("creator_object_id"),
-    Person.c.tenant_id.label("creator_tenant_id"),
-    Person.c.profile.label("creator_profile"),
-    Member.c.member_id.label("creator_member_id"),
+    *access.AUTHOR_COLUMNS,
     MemberAlias.c.alias.label("author"),
 )
 
@@ -178,6 +175,19 @@ def has_runs(db: Transaction, workspace_id: int, experiment_row: int) -> bool:
 
 def find_by_row(db: Transaction, workspace_id: int, run_row: int) -> sa.Row[Any] | None:
     return db.execute(select_runs(workspace_id).where(_r.row_id == run_row, _r.deleted_at.is_(None))).first()
+
+
+def ids_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Row → id and experiment's name, of those that stand."""
+    if not run_rows:
+        return {}
+    found = (
+        sa.select(_r.row_id, _r.run_id, Experiment.c.name)
+        .join(Experiment.table, _r.experiment_row == Experiment.c.row_id)
+        .where(_r.workspace_id == workspace_id, _r.row_id.in_(run_rows), _r.hidden_at.is_(None))
+    )
+    standing = db.execute(found.where(Experiment.c.hidden_at.is_(None)))
+    return {row.row_id: (row.run_id, row.name) for row in standing}
 
 
 def roots_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[int, str]:

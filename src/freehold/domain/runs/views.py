@@ -2,26 +2,15 @@
 
 from typing import Any, NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
-from freehold.domain.access.directory.service import PROFILE_CONTEXT
+from freehold.domain.access.authors import Author, author_of
 from freehold.domain.runs import queries
 from freehold.records.runs import RunParameter, RunProperty, RunTag
-from freehold.storage.keys import KeyGone
 from freehold.storage.transaction import Transaction
 
 USER_TAG = "mlflow.user"
-
-
-class Author(NamedTuple):
-    """The person behind `created_by`, or only the pseudonym when the person was forgotten."""
-
-    object_id: str | None
-    tenant_id: str | None
-    name: str
-    member_id: str
 
 
 class RunView(NamedTuple):
@@ -87,7 +76,7 @@ def _view(
         row.script_name,
         row.details or {},
         row.hidden_in_lists,
-        _author(db, row),
+        author_of(db, row),
         row.author,
         row.created_at,
         row.started_at,
@@ -97,20 +86,3 @@ def _view(
         tags,
         properties,
     )
-
-
-def _author(db: Transaction, row: sa.Row[Any]) -> Author | None:
-    if row.creator_member_id is None:
-        return None
-    if row.creator_object_id is None:
-        return Author(None, None, row.creator_member_id, row.creator_member_id)
-    return Author(row.creator_object_id, row.creator_tenant_id, _name(db, row.creator_profile), row.creator_member_id)
-
-
-def _name(db: Transaction, profile: bytes) -> str:
-    """Empty where the profile came with a backup that is older than the destruction of its envelope key."""
-    try:
-        opened = db.keys.envelope.open_(profile, PROFILE_CONTEXT)
-    except KeyGone:
-        return ""
-    return msgspec.json.decode(opened, type=dict[str, str]).get("display_name", "")

@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.access.kinds import Kind
+from freehold.domain.access.queries import REF
 from freehold.records.containers import ResourceGroup, Subscription, Workspace
 from freehold.records.people import RoleAssignment
 from freehold.storage.transaction import Transaction
@@ -13,6 +14,7 @@ from freehold.storage.transaction import Transaction
 _w, _g, _s, _a = Workspace.c, ResourceGroup.c, Subscription.c, RoleAssignment.c
 _GROUPS = ResourceGroup.table.join(Subscription.table, _g.subscription_row == _s.row_id)
 _TREE = Workspace.table.join(_GROUPS, _w.resource_group_row == _g.row_id)
+_PARENT = Workspace.table.alias("parent")
 _GROUP_COLUMNS = (
     _g.row_id,
     _g.name,
@@ -20,10 +22,17 @@ _GROUP_COLUMNS = (
     _s.subscription_id,
     _s.row_id.label("subscription_row"),
 )
-_WORKSPACE_COLUMNS = (
-    *Workspace.table.columns,
-    _s.subscription_id,
-    _g.name.label("resource_group"),
+_COLUMNS = (
+    *REF,
+    _w.parent_workspace,
+    _w.friendly_name,
+    _w.description,
+    _w.sku,
+    _w.tags,
+    _w.properties,
+    _w.created_at,
+    _w.updated_at,
+    _w.hidden_at,
 )
 
 
@@ -36,57 +45,58 @@ def find_group(db: Transaction, subscription_id: str, name: str) -> sa.Row[Any] 
     return db.execute(found).first()
 
 
-def find_in_group(db: Transaction, resource_group_row: int, name: str) -> sa.Row[Any] | None:
+def find_in_group(db: Transaction, resource_group_row: int, arm_path: str) -> sa.Row[Any] | None:
     """Also a hidden one: its row stands until the erasure has removed it."""
     found = (
-        sa.select(*_WORKSPACE_COLUMNS)
+        sa.select(*_COLUMNS)
         .select_from(_TREE)
-        .where(_w.resource_group_row == resource_group_row, _w.name_folded == name.casefold())
+        .where(_w.resource_group_row == resource_group_row, _w.arm_path_folded == arm_path.casefold())
     )
     return db.execute(found).first()
 
 
 def get_row(db: Transaction, workspace_id: int) -> sa.Row[Any] | None:
-    found = sa.select(*_WORKSPACE_COLUMNS).select_from(_TREE).where(_w.workspace_id == workspace_id)
+    found = sa.select(*_COLUMNS).select_from(_TREE).where(_w.workspace_id == workspace_id)
     return db.execute(found).first()
 
 
-def find_ref(db: Transaction, public_id: str) -> WorkspaceRef | None:
-    """A standing workspace by the id that clients see."""
-    columns = (_w.workspace_id, _w.public_id, _s.subscription_id, _g.name, _w.name, _w.location)
-    found = sa.select(*columns).select_from(_TREE).where(_w.public_id == public_id, _w.hidden_at.is_(None))
-    row = db.execute(found).first()
-    return WorkspaceRef(*tuple(row)) if row else None
+def find_child(db: Transaction, workspace_id: int) -> str | None:
+    """The ARM path of something that stands right below."""
+    below = sa.select(_w.arm_path).where(_w.parent_workspace == workspace_id, _w.hidden_at.is_(None))
+    return db.execute(below.order_by(_w.workspace_id).limit(1)).scalar()
 
 
 def select_visible(
     db: Transaction,
     person_row: int,
     roles: Sequence[str],
+    kind: Kind,
     *,
     subscription_row: int | None = None,
     group_row: int | None = None,
+    parent: int | None = None,
     after: int,
     limit: int,
 ) -> list[sa.Row[Any]]:
-    """Standing workspaces where the person holds one of `roles`, oldest first, after the integer key `after`."""
+    """Standing ones of the kind where the person holds one of `roles`, oldest first, after the integer key `after`."""
+    scopes = (
+        _a.scope_workspace == _w.workspace_id,
+        _a.scope_workspace == _w.parent_workspace,
+        _a.scope_workspace == _PARENT.c.parent_workspace,
+        _a.resource_group_row == _g.row_id,
+        _a.subscription_row == _s.row_id,
+    )
     found = (
-        sa.select(*_WORKSPACE_COLUMNS)
-        .select_from(_TREE)
+        sa.select(*_COLUMNS)
+        .select_from(_TREE.outerjoin(_PARENT, _PARENT.c.workspace_id == _w.parent_workspace))
         .where(
+            _w.kind == kind,
             _w.hidden_at.is_(None),
             _w.workspace_id > after,
             _g.row_id == group_row if group_row is not None else sa.true(),
             _s.row_id == subscription_row if subscription_row is not None else sa.true(),
-            _holds(
-                person_row,
-                roles,
-                (
-                    _a.scope_workspace == _w.workspace_id,
-                    _a.resource_group_row == _g.row_id,
-                    _a.subscription_row == _s.row_id,
-                ),
-            ),
+            _w.parent_workspace == parent if parent is not None else sa.true(),
+            _holds(person_row, roles, scopes),
         )
         .order_by(_w.workspace_id)
         .limit(limit)
@@ -146,4 +156,4 @@ def add_role(db: Transaction, person_row: int, workspace_id: int, role: str) -> 
 
 def _holds(person_row: int, roles: Sequence[str], scopes: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
     held = sa.select(_a.row_id).where(_a.person_row == person_row, _a.role.in_(roles), sa.or_(*scopes))
-    return held.correlate(Workspace.table, ResourceGroup.table, Subscription.table).exists()
+    return held.correlate(Workspace.table, ResourceGroup.table, Subscription.table, _PARENT).exists()

@@ -1,4 +1,4 @@
-"""What one can do with workspaces and with the subscriptions and resource groups above them.
+"""What one can do with containers of every kind and with the subscriptions and resource groups above them.
 
 Names above the content fold case, as ARM's do; answers keep the stored spelling. What one may not see is a 404.
 """
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from freehold.domain.access import queries as access
 from freehold.domain.access.actor import Action, Actor, WorkspaceName, WorkspaceRef
 from freehold.domain.access.directory.service import find_signed_in
+from freehold.domain.access.kinds import FACTS, Kind
 from freehold.domain.access.rules import OWNER
 from freehold.domain.access.service import allow
 from freehold.domain.workspaces import queries, rules
@@ -39,6 +40,7 @@ class WorkspaceView(NamedTuple):
     """Times are microseconds UTC. `properties` are those that clients set and the server only keeps."""
 
     ref: WorkspaceRef
+    parent: int | None
     friendly_name: str
     description: str
     sku: str
@@ -86,20 +88,31 @@ def get_group(db: Transaction, actor: Actor, subscription_id: str, name: str) ->
     raise NotFound("ResourceGroupNotFound", "There is no such resource group, or you may not see it.")
 
 
-def list_in_group(db: Transaction, actor: Actor, group: GroupView, *, after: int, limit: int) -> list[WorkspaceView]:
-    """Oldest first; `after` is the integer key of the last workspace of the page before."""
-    rows = queries.select_visible(db, actor.person_row, rules.SEERS, group_row=group.row_id, after=after, limit=limit)
+def list_in_group(
+    db: Transaction, actor: Actor, group: GroupView, kind: Kind, *, parent: int | None = None, after: int, limit: int
+) -> list[WorkspaceView]:
+    """Oldest first; `after` is the integer key of the last one of the page before. `parent`: only right below it."""
+    rows = queries.select_visible(
+        db,
+        actor.person_row,
+        rules.SEERS,
+        kind,
+        group_row=group.row_id,
+        parent=parent,
+        after=after,
+        limit=limit,
+    )
     return [_view(row) for row in rows]
 
 
 def list_in_subscription(
-    db: Transaction, actor: Actor, subscription_id: str, *, after: int, limit: int
+    db: Transaction, actor: Actor, subscription_id: str, kind: Kind, *, after: int, limit: int
 ) -> list[WorkspaceView]:
     groups = list_groups(db, actor, subscription_id)
     if not groups:
         return []
     rows = queries.select_visible(
-        db, actor.person_row, rules.SEERS, subscription_row=groups[0].subscription_row, after=after, limit=limit
+        db, actor.person_row, rules.SEERS, kind, subscription_row=groups[0].subscription_row, after=after, limit=limit
     )
     return [_view(row) for row in rows]
 
@@ -114,26 +127,36 @@ def get_workspace(db: Transaction, workspace: WorkspaceRef) -> WorkspaceView:
 def find_workspace(db: Transaction, actor: Actor, name: WorkspaceName) -> WorkspaceView | None:
     """None when the resource group holds none of this name that the actor may see. Raises NotFound for the group."""
     group = get_group(db, actor, name.subscription_id, name.resource_group)
-    row = queries.find_in_group(db, group.row_id, name.name)
+    row = queries.find_in_group(db, group.row_id, name.arm_path)
     if row is None or row.hidden_at is not None or not _is_seen(db, actor, row):
         return None
     return _view(row)
 
 
+def get_named(db: Transaction, actor: Actor, name: WorkspaceName) -> WorkspaceView:
+    """Raises NotFound."""
+    found = find_workspace(db, actor, name)
+    if found is None:
+        message = f"There is no {FACTS[name.kind].called} {name.name[:60]!r} here, or you may not see it."
+        raise NotFound("ResourceNotFound", message)
+    return found
+
+
 def put_workspace(db: Transaction, actor: Actor, name: WorkspaceName, wanted: Wanted) -> tuple[WorkspaceView, bool]:
     """Make or change; True when it was made. Whoever makes one owns it.
 
-    Raises NotFound for the group, Forbidden, Invalid, Conflict while a workspace of this name is being erased.
+    Raises NotFound for the group or the parent, Forbidden, Invalid, Conflict while one of this name is being erased.
     """
     group = get_group(db, actor, name.subscription_id, name.resource_group)
-    row = queries.find_in_group(db, group.row_id, name.name)
+    parent = _get_parent(db, actor, name)
+    row = queries.find_in_group(db, group.row_id, name.arm_path)
     if row is None:
-        return _make(db, actor, group, name.name, wanted), True
+        return _make(db, actor, group, parent, name, wanted), True
     if row.hidden_at is not None:
-        message = "A workspace of this name is being erased. Try again when its erasure has ended."
+        message = f"A {FACTS[name.kind].called} of this name is being erased. Try again when its erasure has ended."
         raise Conflict("WorkspaceIsBeingErased", message)
     if not _is_seen(db, actor, row):
-        message = "A workspace of this name cannot be made here. Choose another name."
+        message = f"A {FACTS[name.kind].called} of this name cannot be made here. Choose another name."
         raise Conflict("NameNotAvailable", message)
     return change_workspace(db, actor, _view(row).ref, wanted), False
 
@@ -143,14 +166,23 @@ def change_workspace(db: Transaction, actor: Actor, workspace: WorkspaceRef, wan
     allow_making(db, actor, workspace)
     standing = get_workspace(db, workspace)
     if wanted.location is not None and _place(wanted.location) != _place(workspace.location):
-        message = f"The workspace is in the location {workspace.location!r} and cannot be moved."
+        message = f"It is in the location {workspace.location!r} and cannot be moved."
         raise Conflict("InvalidResourceLocation", message)
-    values = _values(wanted) | {"updated_at": db.now()}
+    values = _values(workspace.kind, wanted) | {"updated_at": db.now()}
     if wanted.properties is not None:
         values["properties"] = standing.properties | dict(wanted.properties)
+        rules.check_properties(values["properties"])
     values.pop("location", None)
     queries.change(db, workspace.workspace_id, values)
     return get_workspace(db, workspace)
+
+
+def refuse_nested(db: Transaction, workspace: WorkspaceRef) -> None:
+    """ARM's rule for what stands above other resources. Raises Conflict while something stands below."""
+    child = queries.find_child(db, workspace.workspace_id)
+    if child is not None:
+        message = f"Cannot delete resource before nested resources are deleted. Some nested resource: {child}."
+        raise Conflict("CannotDeleteResource", message)
 
 
 def allow_making(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> None:
@@ -163,48 +195,77 @@ def enter_by_id(
 ) -> tuple[Actor, WorkspaceRef]:
     """For a signed URL: who it was given to, if they still may. Raises NotFound, Forbidden."""
     signed_in = find_signed_in(db, tenant_id, object_id)
-    workspace = queries.find_ref(db, public_id)
+    workspace = access.find_ref(db, public_id)
     if signed_in is None or workspace is None:
         raise NotFound("ResourceNotFound", "There is no such workspace, or you may not see it.")
     allow(db, signed_in.actor, action, workspace)
     return signed_in.actor, workspace
 
 
-def _make(db: Transaction, actor: Actor, group: GroupView, name: str, wanted: Wanted) -> WorkspaceView:
+def _get_parent(db: Transaction, actor: Actor, name: WorkspaceName) -> WorkspaceRef | None:
+    if name.parent is None:
+        return None
+    found = find_workspace(db, actor, name.parent)
+    if found is None:
+        message = f"There is no {FACTS[name.parent.kind].called} {name.parent.name[:60]!r} to hold it."
+        raise NotFound("ParentResourceNotFound", message)
+    return found.ref
+
+
+def _make(
+    db: Transaction,
+    actor: Actor,
+    group: GroupView,
+    parent: WorkspaceRef | None,
+    name: WorkspaceName,
+    wanted: Wanted,
+) -> WorkspaceView:
     roles = access.roles_in_group(db, actor.person_row, group.row_id)
+    if parent is not None:
+        roles = access.roles_in(db, actor.person_row, parent.workspace_id)
     rules.may_make(roles)
-    rules.check_name(name)
+    rules.check_name(name.kind, name.name)
     now = db.now()
-    defaults = {
+    arm_path = name.arm_path if parent is None else _below(parent, name)
+    defaults: dict[str, Any] = {
         "resource_group_row": group.row_id,
+        "parent_workspace": parent.workspace_id if parent else None,
+        "kind": name.kind,
         "public_id": db.new_id(),
-        "name": name,
-        "name_folded": name.casefold(),
-        "location": group.location,
-        "friendly_name": name,
+        "name": name.name,
+        "arm_path": arm_path,
+        "arm_path_folded": arm_path.casefold(),
+        "location": parent.location if parent else group.location,
+        "friendly_name": name.name,
         "description": "",
-        "sku": "Basic",
+        "sku": rules.DEFAULT_SKU.get(name.kind, ""),
         "tags": {},
         "properties": {},
         "created_at": now,
         "updated_at": now,
     }
-    workspace_id = queries.add(db, defaults | _values(wanted))
+    rules.check_properties(wanted.properties or {})
+    workspace_id = queries.add(db, defaults | _values(name.kind, wanted))
     if OWNER not in roles:
         queries.add_role(db, actor.person_row, workspace_id, OWNER)
     row = queries.get_row(db, workspace_id)
-    assert row is not None, "a workspace that was just written is there"
+    assert row is not None, "what was just written is there"
     return _view(row)
 
 
-def _values(wanted: Wanted) -> dict[str, Any]:
+def _below(parent: WorkspaceRef, name: WorkspaceName) -> str:
+    """The parent's names as they are spelt there, not as this request spells them."""
+    return f"{parent.arm_path}/{FACTS[name.kind].collections[-1]}/{name.name}"
+
+
+def _values(kind: Kind, wanted: Wanted) -> dict[str, Any]:
     given = {name: value for name, value in wanted._asdict().items() if value is not None}
     for name in ("friendly_name", "description", "location"):
         rules.check_text(name, given.get(name, ""))
     if wanted.tags is not None:
         rules.check_tags(wanted.tags)
     if wanted.sku is not None:
-        given["sku"] = rules.check_sku(wanted.sku)
+        given["sku"] = rules.check_sku(kind, wanted.sku)
     return given
 
 
@@ -222,9 +283,9 @@ def _group(row: sa.Row[Any]) -> GroupView:
 
 
 def _view(row: sa.Row[Any]) -> WorkspaceView:
-    ref = WorkspaceRef(row.workspace_id, row.public_id, row.subscription_id, row.resource_group, row.name, row.location)
     return WorkspaceView(
-        ref,
+        access.ref_of(row),
+        row.parent_workspace,
         row.friendly_name,
         row.description,
         row.sku,

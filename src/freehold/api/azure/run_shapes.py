@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from freehold.api.azure2020.wire import Wire, read_moment
+from freehold.api.azure.wire import Wire, read_moment
 from freehold.domain.artifacts.rules import check_container
 from freehold.domain.runs.upsert import RunChanges
 from freehold.domain.runs.views import RunView

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from freehold.api.azure2020.wire import Wire
+from freehold.api.azure.wire import Wire
 from freehold.api.entry import Call
 from freehold.api.paging import page_size, take_token
 from freehold.domain.listing.service import Question

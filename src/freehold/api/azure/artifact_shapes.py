@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from freehold.api.azure2020.wire import Wire
+from freehold.api.azure.wire import Wire
 from freehold.domain.artifacts.service import ArtifactView
 from freehold.kit.clock import to_iso
 

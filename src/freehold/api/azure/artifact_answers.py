@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from freehold.api.azure2020.artifact_links import content_out, content_uri
-from freehold.api.azure2020.artifact_shapes import PathsIn, artifact_out
-from freehold.api.azure2020.problems import problem_out
+from freehold.api.azure.artifact_links import content_out, content_uri
+from freehold.api.azure.artifact_shapes import PathsIn, artifact_out
+from freehold.api.azure.problems import problem_out
 from freehold.api.entry import Call
 from freehold.api.paging import give_token, page_size, take_token
 from freehold.api.replies import reply

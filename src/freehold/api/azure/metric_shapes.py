@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from freehold.api.azure2020.wire import Wire, read_moment
+from freehold.api.azure.wire import Wire, read_moment
 from freehold.api.entry import Call
 from freehold.domain.listing.metrics import RunMetric
 from freehold.domain.metrics.documents import (

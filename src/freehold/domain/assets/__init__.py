@@ -1,0 +1,1 @@
+"""Assets: named bundles of artifacts."""

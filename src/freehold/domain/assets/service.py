@@ -1,0 +1,198 @@
+"""What one can do with assets. An asset counts the bytes it is made of, so they outlive the run they came from."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.access.authors import Author, author_of
+from freehold.domain.artifacts.rules import ASSET_ORIGIN, RUN_ORIGIN
+from freehold.domain.assets import queries
+from freehold.domain.documents import queries as documents
+from freehold.domain.documents.queries import ANY_LABELS, Having, Paging
+from freehold.domain.documents.rules import check_text
+from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels
+from freehold.domain.runs import queries as run_queries
+from freehold.kit.problems import Invalid, NotFound
+from freehold.records.assets import Asset
+from freehold.storage.transaction import Transaction
+
+LONGEST_NAME = 255
+NO_ROW = -1
+MOST_ENTRIES = 100
+
+
+class Entry(NamedTuple):
+    """One of the `artifacts` of an asset as clients name them: by whole id, or by the beginning of it."""
+
+    id: str | None
+    prefix: str | None
+
+    @property
+    def name(self) -> str:
+        return self.id or self.prefix or ""
+
+
+class NewAsset(NamedTuple):
+    name: str
+    artifacts: Sequence[Entry]
+    document: dict[str, Any]
+    run_id: str | None = None
+    tags: dict[str, str] | None = None
+    properties: dict[str, str] | None = None
+
+
+class AssetView(NamedTuple):
+    """Times are microseconds UTC. `artifacts` as they are named now: by the asset itself once their run is erased."""
+
+    row_id: int
+    asset_id: str
+    name: str
+    artifacts: list[dict[str, str]]
+    document: dict[str, Any]
+    run_id: str | None
+    labels: Labels
+    author: Author | None
+    created_at: int
+    updated_at: int
+
+
+class FoundAssets(NamedTuple):
+    assets: list[AssetView]
+    next_place: list[Any] | None
+
+
+def create_asset(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: NewAsset) -> AssetView:
+    """Raises Invalid for entries that name nothing that could be, NotFound for those of a run that is not here."""
+    check_text("name", new.name, most=LONGEST_NAME)
+    if not new.name or len(new.artifacts) > MOST_ENTRIES:
+        raise Invalid("InvalidAsset", f"An asset has a name and at most {MOST_ENTRIES} artifacts.", target="name")
+    values = new_document(db, actor, workspace)
+    places = [_place(db, workspace, entry) for entry in new.artifacts]
+    named_run = run_queries.find_writable(db, workspace.workspace_id, new.run_id) if new.run_id else None
+    run_row = named_run[0] if named_run else next((place.run_row for place in places if place.run_row), None)
+    asset_id = db.new_id().replace("-", "")
+    row_id = documents.add(
+        db,
+        workspace.workspace_id,
+        Asset,
+        values | {"asset_id": asset_id, "name": new.name, "run_row": run_row, "document": {}},
+    )
+    owns = _take(db, workspace, row_id, places)
+    kept = {
+        "artifacts": [{"id": e.id} if e.id else {"prefix": e.prefix} for e in new.artifacts],
+        "owns": owns,
+        "ofRun": any(place.run_row for place in places),
+        "given": new.document,
+    }
+    documents.change(db, workspace.workspace_id, Asset, row_id, {"document": kept})
+    put_labels(db, workspace, Asset, row_id, tags=new.tags, properties=new.properties)
+    return get_asset(db, workspace, asset_id)
+
+
+def get_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetView:
+    found = find_asset(db, workspace, asset_id)
+    if found is None:
+        raise NotFound("AssetNotFound", "There is no asset with this id.")
+    return found
+
+
+def find_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetView | None:
+    row = queries.find(db, workspace.workspace_id, asset_id)
+    return _views(db, workspace, [row])[0] if row else None
+
+
+def list_assets(
+    db: Transaction,
+    workspace: WorkspaceRef,
+    paging: Paging,
+    *,
+    name: str | None = None,
+    run_id: str | None = None,
+    labels: Having = ANY_LABELS,
+) -> FoundAssets:
+    run_row = None
+    if run_id is not None:
+        found = run_queries.find_writable(db, workspace.workspace_id, run_id)
+        run_row = found[0] if found else NO_ROW
+    page = queries.find_page(db, workspace.workspace_id, paging, name=name, run_row=run_row, labels=labels)
+    return FoundAssets(_views(db, workspace, page.rows), page.next_place)
+
+
+def change_asset(
+    db: Transaction,
+    workspace: WorkspaceRef,
+    asset_id: str,
+    *,
+    document: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+    properties: dict[str, str] | None = None,
+) -> AssetView:
+    standing = get_asset(db, workspace, asset_id)
+    values: dict[str, Any] = {"updated_at": db.now()}
+    if document is not None:
+        row = queries.find(db, workspace.workspace_id, asset_id)
+        assert row is not None, "it was read a moment ago in the same transaction"
+        values["document"] = row.document | {"given": document}
+    documents.change(db, workspace.workspace_id, Asset, standing.row_id, values)
+    put_labels(db, workspace, Asset, standing.row_id, tags=tags, properties=properties)
+    return get_asset(db, workspace, asset_id)
+
+
+class _Place(NamedTuple):
+    origin: str
+    container: str
+    path: str
+    run_row: int | None
+
+
+def _place(db: Transaction, workspace: WorkspaceRef, entry: Entry) -> _Place:
+    """Where the artifacts of an entry lie. An entry may name what was not uploaded yet: then it holds nothing."""
+    origin, _, rest = entry.name.partition("/")
+    container, _, path = rest.partition("/")
+    if not origin or not container:
+        message = "An artifact is named by `id` or `prefix`: origin/container/path."
+        raise Invalid("InvalidArtifact", message, target="artifacts")
+    if origin != RUN_ORIGIN:
+        return _Place(origin, container, path, None)
+    run_row = queries.run_of(db, workspace.workspace_id, container)
+    if run_row is None:
+        raise NotFound("RunNotFound", "There is no run whose artifacts this container holds.")
+    return _Place(origin, queries.container_of(db, workspace.workspace_id, run_row), path, run_row)
+
+
+def _take(db: Transaction, workspace: WorkspaceRef, row_id: int, places: Sequence[_Place]) -> bool:
+    """Counts the bytes; gives whether every upload among them is this asset's own from now on."""
+    is_one = len({(place.origin, place.container) for place in places}) <= 1
+    owns = True
+    for number, place in enumerate(places):
+        below = "" if is_one else f"{number}/"
+        where = (workspace.workspace_id, row_id, place.origin, place.container, place.path)
+        files = queries.add_files(db, *where, below=below)
+        if place.run_row is None:
+            owns = queries.claim(db, *where) >= files and owns
+    return owns
+
+
+def _views(db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
+    labels = labels_of(db, workspace, Asset, rows)
+    run_ids = run_queries.ids_of(db, workspace.workspace_id, [row.run_row for row in rows if row.run_row])
+    return [_view(db, row, labels[row.row_id], run_ids) for row in rows]
+
+
+def _view(db: Transaction, row: sa.Row[Any], labels: Labels, run_ids: dict[int, tuple[str, str]]) -> AssetView:
+    kept = row.document
+    stands_alone = not kept["owns"] or (kept["ofRun"] and row.run_row is None)
+    return AssetView(
+        row.row_id,
+        row.asset_id,
+        row.name,
+        [{"prefix": f"{ASSET_ORIGIN}/{row.asset_id}"}] if stands_alone else kept["artifacts"],
+        kept["given"],
+        run_ids[row.run_row][0] if row.run_row in run_ids else None,
+        labels,
+        author_of(db, row),
+        row.created_at,
+        row.updated_at,
+    )

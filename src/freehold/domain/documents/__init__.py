@@ -1,0 +1,1 @@
+"""What documents of every noun share: rows that stand, labels, versions."""

@@ -1,0 +1,56 @@
+"""What the services of all documents do alike: make sure of the workspace, count versions, read labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.access.members import member_of
+from freehold.domain.documents import queries, rules
+from freehold.domain.documents.queries import PROPERTY, TAG
+from freehold.kit.problems import NotFound
+from freehold.records.catalogue import Record
+from freehold.storage.transaction import Transaction
+
+
+class Labels(NamedTuple):
+    tags: dict[str, str]
+    properties: dict[str, str]
+
+
+def new_document(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> dict[str, Any]:
+    """The columns that every new document has. Raises NotFound where the workspace is being erased."""
+    if not queries.is_standing(db, workspace.workspace_id):
+        raise NotFound("ResourceNotFound", "There is no such workspace, or you may not see it.")
+    now = db.now()
+    return {"created_by": member_of(db, actor, workspace.workspace_id), "created_at": now, "updated_at": now}
+
+
+def take_version(db: Transaction, workspace: WorkspaceRef, kind: str, name: str) -> int:
+    """The next version of a name; it goes on after all versions were deleted."""
+    digest = db.keys.forgotten.digest(f"{kind} version", workspace.public_id, name)
+    return queries.take_version(db, workspace.workspace_id, digest)
+
+
+def put_labels(
+    db: Transaction,
+    workspace: WorkspaceRef,
+    record: type[Record],
+    row_id: int,
+    *,
+    tags: Mapping[str, str] | None = None,
+    properties: Mapping[str, str] | None = None,
+) -> None:
+    """In place of what stands; None leaves it as it is. Raises Invalid."""
+    for kind, labels in ((TAG, tags), (PROPERTY, properties)):
+        if labels is not None:
+            rules.check_labels(kind, labels)
+            queries.put_labels(db, workspace.workspace_id, record, row_id, kind, labels)
+
+
+def labels_of(
+    db: Transaction, workspace: WorkspaceRef, record: type[Record], rows: Sequence[sa.Row[Any]]
+) -> dict[int, Labels]:
+    found = queries.labels_of(db, workspace.workspace_id, record, [row.row_id for row in rows])
+    return {row: Labels(labels[TAG], labels[PROPERTY]) for row, labels in found.items()}

@@ -1,0 +1,73 @@
+"""Rows of images, the models in them, the services that run them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.documents import queries as documents
+from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
+from freehold.domain.documents.rules import split_version
+from freehold.records.serving import Image, ImageModel, Manifest, Service
+from freehold.storage.transaction import Transaction
+
+_i, _m = Image.c, ImageModel.c
+
+
+class Wanted(NamedTuple):
+    """What a list of images asks for. `model_rows`: those that hold one of these models."""
+
+    name: str | None = None
+    version: int | None = None
+    model_rows: Sequence[int] | None = None
+    manifest_id: str | None = None
+    manifest_name: str | None = None
+    labels: Having = ANY_LABELS
+
+
+ANY = Wanted()
+
+
+def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
+    """By `name:version`, by id, or by name alone: the newest."""
+    stem, version = split_version(name)
+    named = sa.or_(_i.image_id == name, _i.name == name)
+    mine = named if version is None else sa.and_(_i.name == stem, _i.version == version)
+    return documents.find_newest(db, workspace_id, Image, mine)
+
+
+def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
+    conditions = [_i.name == wanted.name] if wanted.name is not None else []
+    conditions += [_i.version == wanted.version] if wanted.version is not None else []
+    if wanted.model_rows is not None:
+        holding = sa.select(_m.image_row).where(_m.workspace_id == workspace_id, _m.model_row.in_(wanted.model_rows))
+        conditions.append(_i.row_id.in_(holding))
+    for column, value in ((Manifest.c.manifest_id, wanted.manifest_id), (Manifest.c.name, wanted.manifest_name)):
+        if value is not None:
+            named = sa.select(Manifest.c.row_id).where(Manifest.c.workspace_id == workspace_id, column == value)
+            conditions.append(_i.manifest_row.in_(named))
+    return documents.find_page(db, workspace_id, Image, paging, *conditions, labels=wanted.labels)
+
+
+def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:
+    """Image's row → rows of its models, in the order in which they were named."""
+    found = sa.select(_m.image_row, _m.model_row).where(_m.workspace_id == workspace_id, _m.image_row.in_(rows))
+    held: dict[int, list[int]] = {}
+    for row in db.execute(found.order_by(_m.row_id)) if rows else ():
+        held.setdefault(row.image_row, []).append(row.model_row)
+    return held
+
+
+def find_own_of_service(db: Transaction, workspace_id: int, service_row: int) -> int | None:
+    """The row of the image that was made for services and that this one alone runs."""
+    s, other = Service.c, Service.table.alias("other")
+    shared = sa.select(other.c.row_id).where(
+        other.c.image_row == _i.row_id, other.c.row_id != service_row, other.c.hidden_at.is_(None)
+    )
+    found = (
+        sa.select(_i.row_id)
+        .join(Service.table, s.image_row == _i.row_id)
+        .where(s.workspace_id == workspace_id, s.row_id == service_row)
+        .where(_i.is_auto_deleted, _i.hidden_at.is_(None), ~shared.exists())
+    )
+    return db.execute(found).scalar()

@@ -1,0 +1,1 @@
+"""Manifests: what goes into an image."""

@@ -1,0 +1,205 @@
+"""What one can do with registered models. A model is named `name:version`, or by its id alone (2018)."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.access.authors import Author, author_of
+from freehold.domain.assets import queries as asset_queries
+from freehold.domain.documents import queries as documents
+from freehold.domain.documents.queries import Paging
+from freehold.domain.documents.rules import check_name
+from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, take_version
+from freehold.domain.models import queries
+from freehold.domain.models.queries import ANY, Wanted
+from freehold.domain.runs import queries as run_queries
+from freehold.domain.secrets import rules as secret_rules
+from freehold.domain.secrets import service as secrets
+from freehold.kit.problems import Invalid, NotFound
+from freehold.records.assets import Model
+from freehold.storage.transaction import Transaction
+
+KIND = "model"
+ASSET_ADDRESS = "aml://asset/"
+
+
+class NewModel(NamedTuple):
+    """`document`: what only clients read. `url` may name an asset (`aml://asset/{id}`); any other is kept as it is."""
+
+    name: str
+    url: str | None
+    document: dict[str, Any]
+    run_id: str | None = None
+    parent_id: str | None = None
+    tags: dict[str, str] | None = None
+    properties: dict[str, str] | None = None
+
+
+class ModelView(NamedTuple):
+    """Times are microseconds UTC. `url` names the asset where the model has one."""
+
+    row_id: int
+    model_id: str
+    name: str
+    version: int
+    url: str | None
+    document: dict[str, Any]
+    run_id: str | None
+    experiment_name: str | None
+    parent_name: str | None
+    derived_names: list[str]
+    labels: Labels
+    author: Author | None
+    created_at: int
+    updated_at: int
+
+    @property
+    def versioned_name(self) -> str:
+        return f"{self.name}:{self.version}"
+
+
+class FoundModels(NamedTuple):
+    models: list[ModelView]
+    next_place: list[Any] | None
+
+
+def register_model(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: NewModel) -> ModelView:
+    """The next version of the name. Raises Invalid, NotFound for an asset, run or parent that is not here."""
+    check_name(KIND, new.name)
+    values = new_document(db, actor, workspace)
+    address, secret = secret_rules.part({"url": new.url or ""})
+    links = {
+        "asset_row": _row_of_asset(db, workspace, new.url),
+        "parent_row": get_row(db, workspace, new.parent_id) if new.parent_id else None,
+        "run_row": _row_of_run(db, workspace, new.run_id),
+    }
+    own: dict[str, Any] = {
+        "model_id": db.new_id(),
+        "name": new.name,
+        "version": take_version(db, workspace, KIND, new.name),
+        "document": new.document | {"url": None if links["asset_row"] else address["url"]},
+    }
+    row_id = documents.add(db, workspace.workspace_id, Model, values | links | own)
+    secrets.keep(db, workspace, Model, row_id, secret)
+    put_labels(db, workspace, Model, row_id, tags=new.tags, properties=new.properties)
+    return get_model(db, workspace, own["model_id"])
+
+
+def get_model(db: Transaction, workspace: WorkspaceRef, name: str, *, opens: bool = False) -> ModelView:
+    """By `name:version`, by id, or by name alone: the newest. `opens`: with its secrets. Raises NotFound."""
+    return _views(db, workspace, [_find(db, workspace, name)], opens=opens)[0]
+
+
+def get_row(db: Transaction, workspace: WorkspaceRef, name: str) -> int:
+    return get_model(db, workspace, name).row_id
+
+
+def find_model(db: Transaction, workspace: WorkspaceRef, name: str) -> ModelView | None:
+    try:
+        return get_model(db, workspace, name)
+    except NotFound:
+        return None
+
+
+def list_models(
+    db: Transaction, workspace: WorkspaceRef, paging: Paging, wanted: Wanted = ANY, *, opens: bool = False
+) -> FoundModels:
+    page = queries.find_page(db, workspace.workspace_id, paging, wanted)
+    return FoundModels(_views(db, workspace, page.rows, opens=opens), page.next_place)
+
+
+def change_model(
+    db: Transaction,
+    workspace: WorkspaceRef,
+    name: str,
+    *,
+    document: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+    properties: dict[str, str] | None = None,
+) -> ModelView:
+    """`document`: fields to set in it."""
+    row = _find(db, workspace, name)
+    values: dict[str, Any] = {"updated_at": db.now()}
+    if document is not None:
+        values["document"] = row.document | document
+    documents.change(db, workspace.workspace_id, Model, row.row_id, values)
+    put_labels(db, workspace, Model, row.row_id, tags=tags, properties=properties)
+    return get_model(db, workspace, row.model_id)
+
+
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, ModelView]:
+    """Row → view, of those that stand."""
+    found = documents.find_rows(db, workspace.workspace_id, Model, rows)
+    return {view.row_id: view for view in _views(db, workspace, found)}
+
+
+def _find(db: Transaction, workspace: WorkspaceRef, name: str) -> sa.Row[Any]:
+    row = queries.find(db, workspace.workspace_id, name)
+    if row is None:
+        raise NotFound("ModelNotFound", "There is no model of this id in the workspace.")
+    return row
+
+
+def _row_of_asset(db: Transaction, workspace: WorkspaceRef, url: str | None) -> int | None:
+    if not url or not url.startswith(ASSET_ADDRESS):
+        return None
+    asset_id = url.removeprefix(ASSET_ADDRESS)
+    row = asset_queries.find(db, workspace.workspace_id, asset_id)
+    if row is None:
+        raise Invalid("AssetNotFound", "The url names an asset that is not in this workspace.", target="url")
+    return int(row.row_id)
+
+
+def _row_of_run(db: Transaction, workspace: WorkspaceRef, run_id: str | None) -> int | None:
+    found = run_queries.find_writable(db, workspace.workspace_id, run_id) if run_id else None
+    return found[0] if found else None
+
+
+def _views(
+    db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]], *, opens: bool = False
+) -> list[ModelView]:
+    here = workspace.workspace_id
+    kept = {row.row_id: row.document for row in rows}
+    kept = secrets.with_secrets(db, workspace, Model, kept) if opens else kept
+    labels = labels_of(db, workspace, Model, rows)
+    assets = queries.ids_of_assets(db, here, [row.asset_row for row in rows if row.asset_row])
+    runs = run_queries.ids_of(db, here, [row.run_row for row in rows if row.run_row])
+    parents = queries.names_of(db, here, [row.parent_row for row in rows if row.parent_row])
+    derived = queries.derived_from(db, here, [row.row_id for row in rows])
+    return [
+        _view(db, row, kept[row.row_id], labels[row.row_id], assets, runs, parents, derived.get(row.row_id, []))
+        for row in rows
+    ]
+
+
+def _view(
+    db: Transaction,
+    row: sa.Row[Any],
+    kept: dict[str, Any],
+    labels: Labels,
+    assets: dict[int, str],
+    runs: dict[int, tuple[str, str]],
+    parents: dict[int, tuple[str, int]],
+    derived: list[tuple[str, int]],
+) -> ModelView:
+    run_id, experiment = runs.get(row.run_row, (None, None))
+    parent = parents.get(row.parent_row)
+    document = {key: value for key, value in kept.items() if key != "url"}
+    return ModelView(
+        row.row_id,
+        row.model_id,
+        row.name,
+        row.version,
+        f"{ASSET_ADDRESS}{assets[row.asset_row]}" if row.asset_row in assets else kept["url"] or None,
+        document,
+        run_id,
+        experiment,
+        f"{parent[0]}:{parent[1]}" if parent else None,
+        [f"{name}:{version}" for name, version in derived],
+        labels,
+        author_of(db, row),
+        row.created_at,
+        row.updated_at,
+    )

@@ -1,0 +1,1 @@
+"""Tasks, and the notifications that tell people what became of them."""

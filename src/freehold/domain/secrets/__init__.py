@@ -1,0 +1,1 @@
+"""Secrets apart from the documents that need them."""

@@ -1,0 +1,116 @@
+"""Which fields of a document are secret, and how they are taken out and put back.
+
+A secret field is known by its name, whoever wrote the document; an address that carries its own signature (SAS) keeps
+all but its query. Source: the documents of calls 12, 13, 22, 23, 32 to 36, 38, 50, 59 to 62 and 76.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+_FIELDS = frozenset(
+    name.casefold()
+    for name in (
+        "accessKey",
+        "accountKey",
+        "adminUserPassword",
+        "adminUserSshPrivateKey",
+        "certificate",
+        "clientSecret",
+        "connectionString",
+        "credential",
+        "databricksAccessToken",
+        "instrumentationKey",
+        "password",
+        "primaryAuthKeyHash",
+        "primaryKey",
+        "privateKey",
+        "privateKeyData",
+        "sasToken",
+        "secondaryAuthKeyHash",
+        "secondaryKey",
+        "secret",
+        "sslKey",
+        "userPassword",
+    )
+)
+_KEYS_OF = frozenset({"ssl", "sslconfiguration"})
+"""Below these, `key` is a private key; elsewhere it is any word."""
+DEEPEST = 40
+
+
+class Parted(NamedTuple):
+    """`secrets`: JSON pointer → what stood there."""
+
+    document: Any
+    secrets: dict[str, str]
+
+
+def part(document: Any) -> Parted:
+    """The document without its secrets, and the secrets by their place."""
+    secrets: dict[str, str] = {}
+    return Parted(_walk(document, "", "", secrets, 0), secrets)
+
+
+def joined(document: Any, secrets: Mapping[str, str]) -> Any:
+    """The document with its secrets back in their places; a place that is no more there is passed over."""
+    copy = _copied(document) if secrets else document
+    for pointer, value in secrets.items():
+        _put(copy, [_unescaped(step) for step in pointer.split("/")[1:]], value)
+    return copy
+
+
+def is_signed_address(value: str) -> bool:
+    """An address that opens what it names to whoever holds it."""
+    address, _, query = value.partition("?")
+    return "://" in address and any(each.startswith("sig=") for each in query.split("&"))
+
+
+def _walk(value: Any, pointer: str, above: str, secrets: dict[str, str], depth: int) -> Any:
+    if depth > DEEPEST:
+        return value
+    if isinstance(value, dict):
+        return {key: _field(key, each, pointer, above, secrets, depth) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_walk(each, f"{pointer}/{at}", above, secrets, depth + 1) for at, each in enumerate(value)]
+    if isinstance(value, str) and is_signed_address(value):
+        secrets[pointer] = value
+        return value.partition("?")[0]
+    return value
+
+
+def _field(key: str, value: Any, pointer: str, above: str, secrets: dict[str, str], depth: int) -> Any:
+    place, folded = f"{pointer}/{_escaped(key)}", key.casefold()
+    is_secret = folded in _FIELDS or (folded == "key" and above in _KEYS_OF)
+    if is_secret and isinstance(value, str) and value:
+        secrets[place] = value
+        return None
+    return _walk(value, place, folded, secrets, depth + 1)
+
+
+def _put(place: Any, steps: list[str], value: str) -> None:
+    for step in steps[:-1]:
+        place = _below(place, step)
+    if isinstance(place, dict) and steps[-1] in place:
+        place[steps[-1]] = value
+    elif isinstance(place, list) and steps[-1].isdigit() and int(steps[-1]) < len(place):
+        place[int(steps[-1])] = value
+
+
+def _below(place: Any, step: str) -> Any:
+    if isinstance(place, dict):
+        return place.get(step)
+    return place[int(step)] if isinstance(place, list) and step.isdigit() and int(step) < len(place) else None
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _unescaped(step: str) -> str:
+    return step.replace("~1", "/").replace("~0", "~")

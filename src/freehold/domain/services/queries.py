@@ -1,0 +1,74 @@
+"""Rows of services, and the models that they run."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.documents import queries as documents
+from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
+from freehold.records.serving import Image, ImageModel, Service, ServiceModel
+from freehold.storage.transaction import Transaction
+
+_s, _m = Service.c, ServiceModel.c
+
+
+class Wanted(NamedTuple):
+    """What a list of services asks for. `image_rows`, `model_rows`: those that run one of these."""
+
+    name: str | None = None
+    compute_type: str | None = None
+    image_rows: Sequence[int] | None = None
+    model_rows: Sequence[int] | None = None
+    labels: Having = ANY_LABELS
+
+
+ANY = Wanted()
+
+
+def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
+    """By name, or by id (2018)."""
+    return documents.find_newest(db, workspace_id, Service, sa.or_(_s.name == name, _s.service_id == name))
+
+
+def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
+    asked = ((_s.name, wanted.name), (_s.compute_type, wanted.compute_type))
+    conditions: list[sa.ColumnElement[bool]] = [column == value for column, value in asked if value is not None]
+    if wanted.image_rows is not None:
+        conditions.append(_s.image_row.in_(wanted.image_rows))
+    if wanted.model_rows is not None:
+        conditions.append(_runs_model(workspace_id, wanted.model_rows))
+    return documents.find_page(db, workspace_id, Service, paging, *conditions, labels=wanted.labels)
+
+
+def image_rows_named(db: Transaction, workspace_id: int, name: str) -> list[int]:
+    """All standing versions of an image's name."""
+    return documents.keys_of(db, workspace_id, Image.c.row_id, Image.c.name == name, Image.c.hidden_at.is_(None))
+
+
+def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:
+    """Service's row → rows of the models that it runs without an image."""
+    found = sa.select(_m.service_row, _m.model_row).where(_m.workspace_id == workspace_id, _m.service_row.in_(rows))
+    held: dict[int, list[int]] = {}
+    for row in db.execute(found.order_by(_m.row_id)) if rows else ():
+        held.setdefault(row.service_row, []).append(row.model_row)
+    return held
+
+
+# allow-workspace: because a sweep probes the services of all workspaces and learns from it where each is
+def probed(db: Transaction, *, after: int, limit: int) -> list[sa.Row[Any]]:
+    """(row_id, workspace_id, name, state, scoring_uri) of services whose scoring address is to be probed."""
+    found = (
+        sa.select(_s.row_id, _s.workspace_id, _s.name, _s.state, _s.scoring_uri)
+        .where(_s.is_probed, _s.scoring_uri.is_not(None), _s.hidden_at.is_(None), _s.row_id > after)
+        .order_by(_s.row_id)
+        .limit(limit)
+    )
+    return list(db.execute(found))
+
+
+def _runs_model(workspace_id: int, model_rows: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Itself, or in its image."""
+    itself = sa.select(_m.service_row).where(_m.workspace_id == workspace_id, _m.model_row.in_(model_rows))
+    images = sa.select(ImageModel.c.image_row).where(ImageModel.c.model_row.in_(model_rows))
+    return sa.or_(_s.row_id.in_(itself), _s.image_row.in_(images))

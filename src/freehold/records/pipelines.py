@@ -1,0 +1,96 @@
+"""What the designer and the pipeline service keep: graphs, and the entities that are made of them."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Index, UniqueConstraint
+
+from freehold.records.catalogue import Record
+from freehold.records.columns import json, key, link, moment, plain, text, workspace
+from freehold.records.rules import (
+    KEPT_UNTIL_ERASED,
+    Container,
+    LinkKind,
+    Removed,
+    Rows,
+    Rules,
+    Scope,
+    Writes,
+    alone,
+)
+
+_GRAPH = Rules(
+    Container.WORKSPACE,
+    Rows(alone(Scope.PIPELINE_OBJECT, Scope.PIPELINE_DRAFT)),
+    Removed(),
+    Writes.GROWING,
+    KEPT_UNTIL_ERASED,
+)
+_OBJECT = Rules(Container.WORKSPACE, Rows(alone(Scope.PIPELINE_OBJECT)), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+_DRAFT = Rules(Container.WORKSPACE, Rows(alone(Scope.PIPELINE_DRAFT)), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+
+
+class PipelineGraph(Record, table="pipeline_graphs", rules=_GRAPH):
+    """Nodes and edges, with the interface and the layout that came with them. It goes with the last that uses it."""
+
+    row_id = key()
+    workspace_id = workspace()
+    graph_id = text(plain())
+    document = json(plain())
+    interface = json(plain(), null=True)
+    layout = json(plain(), null=True)
+    created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
+    created_at = moment()
+    updated_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("graph_id", "workspace_id")
+
+
+class PipelineObject(Record, table="pipeline_objects", rules=_OBJECT):
+    """`kind`: pipeline_run, pipeline, module, template, data_source, schedule, pipeline_endpoint or data_type.
+
+    A pipeline run goes with the run of the same id in the run history.
+    """
+
+    row_id = key()
+    workspace_id = workspace()
+    pipeline_object_id = text(plain())
+    kind = text(plain())
+    name = text(plain(), null=True)
+    digest = text(plain(), null=True)
+    status = text(plain())
+    document = json(plain())
+    graph_row = link("pipeline_graphs", LinkKind.REFCOUNT, null=True, index=True)
+    pipeline_row = link("pipeline_objects", LinkKind.SHALLOW, null=True, index=True)
+    run_row = link("runs", LinkKind.DEEP, null=True, index=True)
+    created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
+    created_at = moment()
+    updated_at = moment()
+    hidden_at = moment(null=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("workspace_id", "kind", "pipeline_object_id")
+        yield Index(None, "workspace_id", "kind", "created_at")
+        yield Index(None, "workspace_id", "kind", "digest")
+
+
+class PipelineDraft(Record, table="pipeline_drafts", rules=_DRAFT):
+    """A pipeline being drawn, with its graph; it may be deleted at any time."""
+
+    row_id = key()
+    workspace_id = workspace()
+    pipeline_draft_id = text(plain())
+    name = text(plain())
+    document = json(plain())
+    graph_row = link("pipeline_graphs", LinkKind.REFCOUNT, null=True, index=True)
+    created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
+    created_at = moment()
+    updated_at = moment()
+    hidden_at = moment(null=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("pipeline_draft_id", "workspace_id")
+        yield Index(None, "workspace_id", "created_at")
