@@ -16,7 +16,7 @@ import msgspec
 import uvicorn
 import uvloop
 
-from freehold.api.azure2020.nouns import arm, artifact, history, metric
+from freehold.api.azure2020 import nouns as azure2020
 from freehold.api.blobs import blobs
 from freehold.api.entry import Entrance
 from freehold.api.freehold import freehold
@@ -62,7 +62,7 @@ class DataFolderBusy(RuntimeError):
 
 def facades() -> list[Facade]:
     """Every way of speaking, in the order of the OpenAPI document."""
-    return [health, identity, mlflow, arm, history, metric, artifact, blobs, freehold]
+    return [health, identity, mlflow, *azure2020.FACADES, blobs, freehold]
 
 
 def build_services(settings: Settings) -> Services:

@@ -1,6 +1,7 @@
 """A workspace as the Azure clients address it."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,11 @@ class Azure:
     @property
     def artifacts(self) -> str:
         return f"/artifact/v2.0{self.workspace}/artifacts"
+
+    @property
+    def models(self) -> str:
+        """Model management as the SDK addresses it; the published pages' addresses are `/api…`."""
+        return f"/modelmanagement/v1.0{self.workspace}"
 
     def metrics(self, run: str) -> str:
         return f"/metric/v2.0{self.workspace}/runs/{run}"
@@ -62,6 +68,33 @@ class Azure:
         run = f"run-{next(_NUMBERS)}"
         self.put_run(run, **body)
         return run
+
+    def name(self, stem: str) -> str:
+        return f"{stem}-{next(_NUMBERS)}"
+
+    def upload(self, origin: str, container: str, **contents: bytes) -> None:
+        """Small artifacts by name; `__` stands for a slash."""
+        for name, content in contents.items():
+            where = f"{self.artifacts}/content/{origin}/{container}/{name.replace('__', '/')}"
+            answer = self.client.post(where, content=content, headers=self.person.headers)
+            assert answer.status_code == 200, answer.text
+
+    def content(self, origin: str, container: str, path: str) -> bytes | None:
+        """None: there is none."""
+        answer = self.call("GET", f"{self.artifacts}/content/{origin}/{container}/{path}")
+        return answer.content if answer.status_code == 200 else None
+
+    def erased(self, within: float = 60) -> None:
+        """Waits until every erasure that was begun in this workspace has ended, and verified."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            operations = self.ok("GET", "/freehold/v1/operations")["value"]
+            running = [each for each in operations if each["kind"] == "erase" and each["state"] != "Succeeded"]
+            if not running:
+                return
+            assert all(each["state"] in {"NotStarted", "Running"} for each in running), running
+            time.sleep(0.2)
+        raise AssertionError(f"not erased in {within} s: {running}")
 
     def ids(self, filter_: str | None = None, **body: Any) -> list[str]:
         found = self.ok("POST", f"{self.history}/experiments/{self.experiment}/runs:query", {"filter": filter_, **body})

@@ -1,15 +1,16 @@
 """Every route of these façades: without a token 401, for somebody from elsewhere 404, each in its own envelope."""
 
 import re
+from typing import Any
 
 import httpx
 import pytest
 
-from freehold.api.azure2020.nouns import arm, artifact, history, metric
+from freehold.api.azure2020.nouns import FACADES
 from freehold.api.routing import Anonymous, Route, SignedIn, Within
 from tests.world import World
 
-ROUTES = [route for facade in (arm, history, metric, artifact) for route in facade.routes]
+ROUTES = [route for facade in FACADES for route in facade.routes]
 CLOSED = [route for route in ROUTES if not isinstance(route.rule, Anonymous)]
 OPEN_TO_ALL = {"/discovery", "/discovery/workspaces/{id}"}
 
@@ -27,6 +28,13 @@ def body_of(route: Route) -> dict[str, object]:
     return {} if route.method in {"GET", "HEAD", "DELETE"} else {"json": {}}
 
 
+def error_of(answer: httpx.Response) -> dict[str, Any]:
+    """ARM and the run history wrap their errors, the pipeline service spells them otherwise, the others do neither."""
+    document = answer.json()
+    found = document.get("error") or document.get("Error") or document
+    return {key.lower(): value for key, value in found.items()}
+
+
 def test_only_the_known_routes_are_anonymous():
     assert {route.path for route in ROUTES if isinstance(route.rule, Anonymous)} == OPEN_TO_ALL
 
@@ -37,16 +45,16 @@ def test_a_stranger_is_asked_to_sign_in(shared_world: World, client: httpx.Clien
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer ")
     if route.method != "HEAD":
-        assert answer.json()["error"]["message"]
+        assert error_of(answer)["message"]
 
 
 @pytest.mark.parametrize("route", [r for r in CLOSED if isinstance(r.rule, Within)], ids=name_of)
 def test_charlie_finds_nothing_in_the_workspace(shared_world: World, client: httpx.Client, route: Route):
-    where = f"{address(route, shared_world)}?api-version=2020-01-01&path=a"
+    where = f"{address(route, shared_world)}?api-version=2019-11-01&path=a"
     answer = client.request(route.method, where, headers=shared_world.charlie.headers, **body_of(route))
     assert answer.status_code == 404
-    assert "may not see it" in answer.json()["error"]["message"]
-    assert isinstance(answer.json()["error"]["details"], list)
+    assert "may not see it" in error_of(answer)["message"]
+    assert isinstance(error_of(answer)["details"], list)
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])

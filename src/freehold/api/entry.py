@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from freehold.api.auth import authenticate
 from freehold.api.observe import observe
-from freehold.api.routing import Facade, Route, SignedIn, Within
+from freehold.api.routing import Echo, Facade, Route, SignedIn, Within
 from freehold.api.services import Services
 from freehold.domain.access.actor import Action, Actor, WorkspaceName, WorkspaceRef
 from freehold.domain.access.kinds import Kind
@@ -22,6 +22,7 @@ ACCESS_SECONDS = 1.0
 """How long a resolved workspace and the actor's rights in it are reused before they are read again."""
 LARGEST_CACHE = 10_000
 ANY = -1
+LONGEST_ID = 128
 T = TypeVar("T")
 
 
@@ -55,6 +56,11 @@ class Call:
     def workspace(self) -> WorkspaceRef:
         assert self._workspace is not None, "this route's rule names no workspace"
         return self._workspace
+
+    @property
+    def opens_secrets(self) -> bool:
+        """Whether the actor has the right to the secrets of this workspace's documents."""
+        return Action.SECRETS in self.actions
 
     @property
     def query(self) -> dict[str, str]:
@@ -134,9 +140,12 @@ class Entrance:
         call = Call(request, self._services, route, params)
         try:
             await self._let_in(call)
-            return await route.endpoint(call), route
+            response = await route.endpoint(call)
         except Exception as fault:
-            return route.envelope(call, fault), route
+            response = route.envelope(call, fault)
+        if route.echo is not Echo.NO_IDS:
+            _add_ids(call, response)
+        return response, route
 
     def _find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | Problem:
         fixed = self._fixed.get(path)
@@ -203,6 +212,16 @@ def _workspace_name(params: dict[str, str]) -> WorkspaceName | None:
         names = (params["account"], params["above"], params["project"])
         return WorkspaceName(params["subscription"], params["group"], names, Kind.PROJECT)
     return None
+
+
+def _add_ids(call: Call, response: Response) -> None:
+    """The server's id for the request, and the client's own where its family sends that back."""
+    sent = call.request.headers
+    theirs = sent.get("x-ms-client-request-id", "")[:LONGEST_ID]
+    is_asked = call.route.echo is Echo.ALWAYS or sent.get("x-ms-return-client-request-id", "").lower() == "true"
+    response.headers.setdefault("x-ms-request-id", call.request_id)
+    if theirs and is_asked and theirs.isascii() and theirs.isprintable():
+        response.headers["x-ms-client-request-id"] = theirs
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -15,6 +15,7 @@ from freehold.kit.problems import (
     Unauthenticated,
     Unavailable,
 )
+from freehold.lifecycle.erase import StillNeeded
 from freehold.storage.portable import is_disk_full, is_integrity_fault
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("freehold.api")
 JSON = "application/json; charset=utf-8"
+VERSION_CODES = frozenset({"UnsupportedApiVersion", "ApiVersionUnspecified"})
 MLFLOW_CODES = {
     400: "INVALID_PARAMETER_VALUE",
     401: "UNAUTHENTICATED",
@@ -60,13 +62,20 @@ def _place(fault: Exception) -> str:
     return f"{type(fault).__name__} at {place}"
 
 
-def respond(body: dict[str, Any], problem: Problem, call: "Call | None", media_type: str = JSON) -> Response:
+def respond(
+    body: dict[str, Any],
+    problem: Problem,
+    call: "Call | None",
+    media_type: str = JSON,
+    *,
+    status: int | None = None,
+) -> Response:
     headers = {"x-ms-request-id": call.request_id} if call else {}
     if isinstance(problem, Unauthenticated):
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{_quotable(problem.message)}"'
     if isinstance(problem, TooManyRequests | Unavailable):
         headers["Retry-After"] = "2"
-    return Response(msgspec.json.encode(body), problem.status, headers, media_type)
+    return Response(msgspec.json.encode(body), status or problem.status, headers, media_type)
 
 
 def arm_envelope(call: "Call | None", fault: Exception) -> Response:
@@ -101,6 +110,51 @@ def history_envelope(call: "Call | None", fault: Exception) -> Response:
         "componentName": "freehold",
     }
     return respond(body, problem, call)
+
+
+def provider_envelope(call: "Call | None", fault: Exception) -> Response:
+    """The resource providers of 2017 (experimentation, model management): not wrapped."""
+    problem = as_problem(call, fault)
+    return respond({"code": problem.code, "message": problem.message, "details": []}, problem, call)
+
+
+def model_management_envelope(call: "Call | None", fault: Exception) -> Response:
+    """Model management's data plane: not wrapped. What is still needed is a 412 `DeletionRequired` that names by what.
+
+    A wrong api-version comes wrapped, as a user of that time saw it.
+    """
+    problem = as_problem(call, fault)
+    if problem.code in VERSION_CODES:
+        body: dict[str, Any] = {"error": {"code": problem.code, "message": problem.message, "innerError": None}}
+        return respond(body, problem, call)
+    status, code, details = problem.status, problem.code, [{"code": problem.code, "message": problem.message}]
+    if isinstance(problem, StillNeeded):
+        status, code = 412, "DeletionRequired"
+        details = [{"code": code, "message": f"Delete {name} first."} for name in problem.needed_by]
+    request = {"RequestId": call.request_id} if call else {}
+    body = {
+        "code": code,
+        "statusCode": status,
+        "message": problem.message,
+        "details": details,
+        "correlation": request,
+    }
+    return respond(body, problem, call, status=status)
+
+
+def pipelines_envelope(call: "Call | None", fault: Exception) -> Response:
+    """The pipeline service: the run history's envelope in PascalCase."""
+    problem = as_problem(call, fault)
+    error: dict[str, Any] = {
+        "Code": "UserError" if problem.status < 500 else "ServiceError",
+        "Message": problem.message,
+        "Target": problem.target,
+        "Details": [],
+        "InnerError": {"Code": problem.code, "InnerError": None},
+        "DebugInfo": None,
+    }
+    request_id = call.request_id if call else None
+    return respond({"Error": error, "Correlation": {"operation": request_id, "request": request_id}}, problem, call)
 
 
 def mlflow_envelope(call: "Call | None", fault: Exception) -> Response:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -55,6 +56,14 @@ class SignedUrl:
 Rule = Anonymous | SignedIn | Within | SignedUrl
 
 
+class Echo(StrEnum):
+    """When a client's own request id is sent back. The server's id is sent by all but `NO_IDS`."""
+
+    NO_IDS = "no ids"
+    ALWAYS = "always"
+    WHEN_ASKED = "when asked"
+
+
 @dataclass(frozen=True)
 class Route:
     method: str
@@ -68,16 +77,18 @@ class Route:
     answer: type | None = None
     status: int = 200
     also: dict[int, type] = field(default_factory=dict, compare=False)
+    echo: Echo = Echo.NO_IDS
 
 
 class Facade:
     """One way of speaking: its routes share an envelope for errors and a case rule for paths."""
 
-    def __init__(self, name: str, envelope: Envelope, *, folds_case: bool = False) -> None:
+    def __init__(self, name: str, envelope: Envelope, *, folds_case: bool = False, echo: Echo = Echo.NO_IDS) -> None:
         self.name = name
         self.routes: list[Route] = []
         self._envelope = envelope
         self._folds_case = folds_case
+        self._echo = echo
 
     def route(
         self,
@@ -99,7 +110,7 @@ class Facade:
         def declare(endpoint: Endpoint) -> Endpoint:
             summary = (endpoint.__doc__ or "").strip().partition("\n")[0]
             pattern = _compile(path, self._folds_case)
-            shapes = (summary, body, answer, status, also or {})
+            shapes = (summary, body, answer, status, also or {}, self._echo)
             self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, *shapes))
             return endpoint
 

@@ -17,7 +17,7 @@ from freehold.kit.canonical import canonical_json
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
-from freehold.lifecycle.targets import called, find_root, public_id, root_of, tree_below
+from freehold.lifecycle.targets import called, find_root, public_id, root_of, spelt, tree_below
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.containers import Workspace
 from freehold.records.rules import LinkKind, Retained, Scope
@@ -256,10 +256,7 @@ def _owner(db: Transaction, record: type[Record], row: Any) -> tuple[Scope, int,
 
 
 def _spelt(record: type[Record], row: Any) -> str:
-    values = row._mapping
-    name = str(values["name"] if "name" in values else values[public_id(record).name])
-    version = f":{values['version']}" if "version" in values else ""
-    return f"{called(_scope_of(record))} {name}{version}"
+    return f"{called(_scope_of(record))} {spelt(record, row)}"
 
 
 def _holds(db: Transaction, reach: Reach) -> Iterator[str]:

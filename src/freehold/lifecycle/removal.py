@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.lifecycle.reach import OWNED, pointers_to
-from freehold.lifecycle.selection import key_of
+from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
-from freehold.records.rules import LinkKind
+from freehold.records.rules import Link, LinkKind
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
@@ -54,8 +54,10 @@ def object_column(record: type[Record]) -> sa.Column[Any] | None:
     return next((column for column in record.table.columns if "object_prefix" in column.info), None)
 
 
-def _is_counted(link: Any, also: frozenset[str]) -> bool:
-    return link.kind is LinkKind.REFCOUNT and link.to not in also
+def _is_counted(link: Link, also: frozenset[str]) -> bool:
+    """A root that lives by its referrers (a model's asset) was planned with the last of them: it goes by itself."""
+    is_root = HIDDEN in catalogue()[link.to].table.c
+    return link.kind is LinkKind.REFCOUNT and link.to not in also and not is_root
 
 
 def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> None:

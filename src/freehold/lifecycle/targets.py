@@ -84,3 +84,22 @@ def find_targets(db: Transaction, target_id: str) -> list[Target]:
 def find_target(db: Transaction, target_id: str) -> Target | None:
     """Of an operation about one thing. None once it is erased."""
     return next(iter(find_targets(db, target_id)), None)
+
+
+def named_root(db: Transaction, target_id: str) -> tuple[Scope, str] | None:
+    """Scope and name (`name:version`) of the one document that an operation was about; None once it is gone."""
+    target = find_target(db, target_id)
+    if target is None or target.scope is Scope.WORKSPACE:
+        return None
+    root = root_of(target.scope)
+    row = db.execute(
+        sa.select(root.table).where(key_of(root.table) == target.root_rows[0], root.c[HIDDEN].is_(None))
+    ).first()
+    return (target.scope, spelt(root, row)) if row is not None else None
+
+
+def spelt(record: type[Record], row: sa.Row[tuple[object, ...]]) -> str:
+    """What people call a root: its name with its version, or its id."""
+    values = row._mapping
+    name = str(values["name"] if "name" in values else values[public_id(record).name])
+    return f"{name}:{values['version']}" if "version" in values else name

@@ -62,6 +62,32 @@ def request_operation(
     return get_operation(db, operation_id)
 
 
+def note_operation(
+    db: Transaction, *, kind: str, target_id: str, scope: str, requested_by: int | None = None
+) -> Operation:
+    """An operation that was done in the caller's transaction, for clients that must have one to look at."""
+    operation_id, now = db.new_id(), db.now()
+    queries.add(
+        db,
+        {
+            "operation_id": operation_id,
+            "target_id": target_id,
+            "kind": kind,
+            "scope": scope,
+            "state": State.SUCCEEDED,
+            "step": "",
+            "fence": 0,
+            "options": {CAN_CANCEL: False},
+            "progress": queries.stored_progress(Progress(), None),
+            "requested_by": requested_by,
+            "created_at": now,
+            "updated_at": now,
+            "ended_at": now,
+        },
+    )
+    return get_operation(db, operation_id)
+
+
 def get_operation(db: Transaction, operation_id: str) -> Operation:
     """Raises NotFound."""
     operation = queries.find(db, operation_id)

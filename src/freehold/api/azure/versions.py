@@ -71,9 +71,31 @@ RESOURCES = frozenset(
 """Subscriptions, resource groups, generic resources."""
 
 
+MODEL_MANAGEMENT = frozenset({"2018-04-01-preview", "2018-11-19", "2019-09-30", "2019-11-01"})
+"""Model management's data plane: 2019-11-01 is the published page's, 2018-11-19 the SDK's of that time."""
+ACCOUNTS = frozenset({"2017-09-01-preview"})
+"""Microsoft.MachineLearningModelManagement, and the data plane of its accounts."""
+EXPERIMENTATION = frozenset({"2017-05-01-preview"})
+CLUSTERS = frozenset({"2017-06-01-preview", "2017-08-01-preview"})
+
+
 def api_version(call: Call) -> str:
     """As sent, without the blanks and the quote that published pages have behind it."""
     return call.query.get("api-version", "").strip().removesuffix('"').strip().lower()
+
+
+def check_data_version(call: Call, served: frozenset[str], *, may_lack: bool) -> None:
+    """For the data plane, which refuses in words of its own. Raises Invalid."""
+    version = api_version(call)
+    if not version and not may_lack:
+        message = f"An api-version is required: {', '.join(sorted(served))}."
+        raise Invalid("ApiVersionUnspecified", message)
+    if version and version not in served:
+        message = (
+            f"The HTTP resource does not support the API version {version[:40]!r}. "
+            f"The supported versions are: {', '.join(sorted(served))}."
+        )
+        raise Invalid("UnsupportedApiVersion", message)
 
 
 def check_version(call: Call, served: frozenset[str]) -> None:

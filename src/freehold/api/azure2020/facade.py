@@ -4,10 +4,15 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
-from freehold.api.azure.versions import PROVIDER, check_version
+from freehold.api.azure.versions import MODEL_MANAGEMENT, PROVIDER, check_data_version, check_version
 from freehold.api.entry import Call
-from freehold.api.errors import arm_envelope, history_envelope
-from freehold.api.routing import WORKSPACE, Endpoint, Facade, Rule, Within
+from freehold.api.errors import (
+    arm_envelope,
+    history_envelope,
+    model_management_envelope,
+    pipelines_envelope,
+)
+from freehold.api.routing import WORKSPACE, Echo, Endpoint, Facade, Rule, Within
 from freehold.domain.access.actor import Action
 from freehold.domain.experiments import service as experiments
 from freehold.domain.experiments.service import ExperimentView
@@ -16,10 +21,15 @@ from freehold.domain.runs.views import RunView
 from freehold.kit.problems import NotFound
 from freehold.storage.transaction import Transaction
 
-arm = Facade("arm", arm_envelope, folds_case=True)
-history = Facade("history", history_envelope)
-artifact = Facade("artifact", history_envelope)
-metric = Facade("metric", history_envelope)
+arm = Facade("arm", arm_envelope, folds_case=True, echo=Echo.WHEN_ASKED)
+history = Facade("history", history_envelope, echo=Echo.ALWAYS)
+artifact = Facade("artifact", history_envelope, echo=Echo.ALWAYS)
+metric = Facade("metric", history_envelope, echo=Echo.ALWAYS)
+modelmanagement = Facade("modelmanagement", model_management_envelope, echo=Echo.ALWAYS)
+notification = Facade("notification", history_envelope, echo=Echo.ALWAYS)
+datastore = Facade("datastore", history_envelope, echo=Echo.ALWAYS)
+dataset = Facade("dataset", history_envelope, echo=Echo.ALWAYS)
+pipelines = Facade("pipelines", pipelines_envelope, echo=Echo.ALWAYS)
 
 HISTORY = f"/history/v1.0{WORKSPACE}"
 ARTIFACTS = (f"/artifact/v2.0{WORKSPACE}/artifacts", f"/artifact/v1.0{WORKSPACE}/artifacts")
@@ -39,6 +49,35 @@ def arm_route(
 
         checked.__doc__ = endpoint.__doc__
         arm.route(method, path, rule)(checked)
+        return endpoint
+
+    return declare
+
+
+MODEL_MANAGEMENT_ROOTS = (f"/modelmanagement/v1.0{WORKSPACE}", f"/api{WORKSPACE}")
+"""The SDK's addresses, which need no api-version, and the published pages', which have one."""
+
+
+def model_management_route(
+    method: str, tail: str, action: Action, *, body: type | None = None, answer: type | None = None, status: int = 200
+) -> Callable[[Endpoint], Endpoint]:
+    """Below both roots; called only with an api-version that is served."""
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        for root in MODEL_MANAGEMENT_ROOTS:
+            may_lack = root.startswith("/modelmanagement/")
+
+            async def checked(call: Call, may_lack: bool = may_lack) -> Response:
+                check_data_version(call, MODEL_MANAGEMENT, may_lack=may_lack)
+                return await endpoint(call)
+
+            checked.__doc__, checked.__name__, checked.__module__ = (
+                endpoint.__doc__,
+                endpoint.__name__,
+                endpoint.__module__,
+            )
+            rule = Within(action)
+            modelmanagement.route(method, f"{root}{tail}", rule, body=body, answer=answer, status=status)(checked)
         return endpoint
 
     return declare

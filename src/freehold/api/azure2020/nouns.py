@@ -2,35 +2,45 @@
 
 from freehold.api.azure2020 import (
     artifacts,
+    assets,
     discovery,
     experiments,
+    images,
     metrics_v1,
     metrics_v2,
+    models,
     operations,
+    registrations,
     run_artifacts,
     run_events,
     run_lists,
     runs,
+    services,
     subscriptions,
     workspaces,
 )
-from freehold.api.azure2020.facade import arm, artifact, history, metric
+from freehold.api.azure2020.facade import arm, artifact, history, metric, modelmanagement
+from freehold.api.routing import Facade
+
+FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement]
 
 __all__ = [
-    "arm",
-    "artifact",
+    "FACADES",
     "artifacts",
+    "assets",
     "discovery",
     "experiments",
-    "history",
-    "metric",
+    "images",
     "metrics_v1",
     "metrics_v2",
+    "models",
     "operations",
+    "registrations",
     "run_artifacts",
     "run_events",
     "run_lists",
     "runs",
+    "services",
     "subscriptions",
     "workspaces",
 ]

@@ -63,3 +63,4 @@ class Action(StrEnum):
     EXPORT = "export"
     ERASE = "erase"
     MANAGE = "manage"
+    SECRETS = "read secrets"

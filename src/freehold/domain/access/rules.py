@@ -12,9 +12,9 @@ PRIVACY_OFFICER = "Privacy Officer"
 
 ALLOWED: dict[str, frozenset[Action]] = {
     OWNER: frozenset(Action),
-    CONTRIBUTOR: frozenset({Action.READ, Action.WRITE, Action.DELETE, Action.EXPORT}),
+    CONTRIBUTOR: frozenset({Action.READ, Action.WRITE, Action.DELETE, Action.EXPORT, Action.SECRETS}),
     READER: frozenset({Action.READ}),
-    DATA_SCIENTIST: frozenset({Action.READ, Action.WRITE, Action.DELETE}),
+    DATA_SCIENTIST: frozenset({Action.READ, Action.WRITE, Action.DELETE, Action.SECRETS}),
     PRIVACY_OFFICER: frozenset({Action.READ, Action.EXPORT, Action.ERASE}),
 }
 

@@ -14,12 +14,12 @@ from freehold.domain.documents.queries import ANY_LABELS, Having, Paging
 from freehold.domain.documents.rules import check_text
 from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels
 from freehold.domain.runs import queries as run_queries
+from freehold.domain.runs import service as runs
 from freehold.kit.problems import Invalid, NotFound
 from freehold.records.assets import Asset
 from freehold.storage.transaction import Transaction
 
 LONGEST_NAME = 255
-NO_ROW = -1
 MOST_ENTRIES = 100
 
 
@@ -112,10 +112,7 @@ def list_assets(
     run_id: str | None = None,
     labels: Having = ANY_LABELS,
 ) -> FoundAssets:
-    run_row = None
-    if run_id is not None:
-        found = run_queries.find_writable(db, workspace.workspace_id, run_id)
-        run_row = found[0] if found else NO_ROW
+    run_row = runs.row_of(db, workspace, run_id) if run_id is not None else None
     page = queries.find_page(db, workspace.workspace_id, paging, name=name, run_row=run_row, labels=labels)
     return FoundAssets(_views(db, workspace, page.rows), page.next_place)
 

@@ -49,6 +49,11 @@ def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted
     return documents.find_page(db, workspace_id, Image, paging, *conditions, labels=wanted.labels)
 
 
+def rows_named(db: Transaction, workspace_id: int, name: str) -> list[int]:
+    """All standing versions of a name."""
+    return documents.keys_of(db, workspace_id, _i.row_id, _i.name == name, _i.hidden_at.is_(None))
+
+
 def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:
     """Image's row → rows of its models, in the order in which they were named."""
     found = sa.select(_m.image_row, _m.model_row).where(_m.workspace_id == workspace_id, _m.image_row.in_(rows))

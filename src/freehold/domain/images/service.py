@@ -158,6 +158,14 @@ def find_own_of_service(db: Transaction, workspace: WorkspaceRef, service_row: i
     return queries.find_own_of_service(db, workspace.workspace_id, service_row)
 
 
+def rows_named(db: Transaction, workspace: WorkspaceRef, image_id: str | None, name: str | None) -> list[int] | None:
+    """Rows of one image, or of all versions of a name; None where neither is asked for."""
+    if image_id is not None:
+        row = queries.find(db, workspace.workspace_id, image_id)
+        return [row.row_id] if row else []
+    return queries.rows_named(db, workspace.workspace_id, name) if name is not None else None
+
+
 def _find(db: Transaction, workspace: WorkspaceRef, name: str) -> sa.Row[Any]:
     row = queries.find(db, workspace.workspace_id, name)
     if row is None:

@@ -17,7 +17,7 @@ from freehold.domain.models.queries import ANY, Wanted
 from freehold.domain.runs import queries as run_queries
 from freehold.domain.secrets import rules as secret_rules
 from freehold.domain.secrets import service as secrets
-from freehold.kit.problems import Invalid, NotFound
+from freehold.kit.problems import NotFound
 from freehold.records.assets import Model
 from freehold.storage.transaction import Transaction
 
@@ -135,6 +135,14 @@ def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> d
     return {view.row_id: view for view in _views(db, workspace, found)}
 
 
+def rows_named(db: Transaction, workspace: WorkspaceRef, model_id: str | None, name: str | None) -> list[int] | None:
+    """Rows of one model, or of all versions of a name; None where neither is asked for."""
+    if model_id is not None:
+        found = find_model(db, workspace, model_id)
+        return [found.row_id] if found else []
+    return queries.rows_named(db, workspace.workspace_id, name) if name is not None else None
+
+
 def _find(db: Transaction, workspace: WorkspaceRef, name: str) -> sa.Row[Any]:
     row = queries.find(db, workspace.workspace_id, name)
     if row is None:
@@ -148,13 +156,17 @@ def _row_of_asset(db: Transaction, workspace: WorkspaceRef, url: str | None) -> 
     asset_id = url.removeprefix(ASSET_ADDRESS)
     row = asset_queries.find(db, workspace.workspace_id, asset_id)
     if row is None:
-        raise Invalid("AssetNotFound", "The url names an asset that is not in this workspace.", target="url")
+        raise NotFound("AssetNotFound", "The url names an asset that is not in this workspace.", target="url")
     return int(row.row_id)
 
 
 def _row_of_run(db: Transaction, workspace: WorkspaceRef, run_id: str | None) -> int | None:
-    found = run_queries.find_writable(db, workspace.workspace_id, run_id) if run_id else None
-    return found[0] if found else None
+    if not run_id:
+        return None
+    found = run_queries.find_writable(db, workspace.workspace_id, run_id)
+    if found is None:
+        raise NotFound("RunNotFound", "runId names a run that is not in this workspace.", target="runId")
+    return found[0]
 
 
 def _views(

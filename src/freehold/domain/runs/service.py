@@ -14,6 +14,7 @@ from freehold.records.runs import RunParameter, RunProperty, RunTag
 from freehold.storage.transaction import Transaction
 
 CONTAINER_PREFIX = "dcid."
+NO_ROW = -1
 
 
 def create_run(
@@ -88,6 +89,12 @@ def open_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> int:
     if deleted_at is not None:
         raise Conflict("RunDeleted", "This run is deleted. Restore it before you write to it.")
     return row_id
+
+
+def row_of(db: Transaction, workspace: WorkspaceRef, run_id: str) -> int:
+    """The row of a run, for lists that ask for what belongs to it; one that no row has where it is not here."""
+    found = queries.find_writable(db, workspace.workspace_id, run_id)
+    return found[0] if found else NO_ROW
 
 
 def change_run(db: Transaction, workspace: WorkspaceRef, run_id: str, fields: dict[str, Any]) -> None:

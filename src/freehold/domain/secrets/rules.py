@@ -52,10 +52,11 @@ def part(document: Any) -> Parted:
 
 
 def joined(document: Any, secrets: Mapping[str, str]) -> Any:
-    """The document with its secrets back in their places; a place that is no more there is passed over."""
+    """The document with its secrets back in their places. One that has no place there is passed over."""
     copy = _copied(document) if secrets else document
     for pointer, value in secrets.items():
-        _put(copy, [_unescaped(step) for step in pointer.split("/")[1:]], value)
+        if pointer.startswith("/"):
+            _put(copy, [_unescaped(step) for step in pointer.split("/")[1:]], value)
     return copy
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
-from freehold.records.serving import Image, ImageModel, Service, ServiceModel
+from freehold.records.serving import ImageModel, Service, ServiceModel
 from freehold.storage.transaction import Transaction
 
 _s, _m = Service.c, ServiceModel.c
@@ -39,11 +39,6 @@ def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted
     if wanted.model_rows is not None:
         conditions.append(_runs_model(workspace_id, wanted.model_rows))
     return documents.find_page(db, workspace_id, Service, paging, *conditions, labels=wanted.labels)
-
-
-def image_rows_named(db: Transaction, workspace_id: int, name: str) -> list[int]:
-    """All standing versions of an image's name."""
-    return documents.keys_of(db, workspace_id, Image.c.row_id, Image.c.name == name, Image.c.hidden_at.is_(None))
 
 
 def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:

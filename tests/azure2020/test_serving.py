@@ -1,0 +1,159 @@
+"""Images and services: registered by one call, moved by reports, deleted from the outside in."""
+
+import pytest
+
+from tests.azure2020.conftest import Azure
+
+
+def make_model(azure: Azure, name: str) -> str:
+    return azure.ok("POST", f"{azure.models}/models", {"name": name, "url": "https://example.test/m"})["id"]
+
+
+def follow(azure: Azure, answer) -> dict:
+    assert answer.status_code == 202, answer.text
+    operation = answer.headers["operation-location"].rpartition("/")[2]
+    return azure.ok("GET", f"{azure.models}/operations/{operation}")
+
+
+def make_image(azure: Azure, name: str, **body: object) -> dict:
+    done = follow(azure, azure.call("POST", f"{azure.models}/images", {"name": name, "imageType": "Docker", **body}))
+    assert done["state"] == "Succeeded"
+    return azure.ok("GET", f"{azure.models}/images/{done['resourceLocation'].rpartition('/')[2]}")
+
+
+def make_service(azure: Azure, name: str, **body: object) -> dict:
+    done = follow(azure, azure.call("POST", f"{azure.models}/services", {"name": name, "computeType": "ACI", **body}))
+    assert done["operationType"] == "Service"
+    return azure.ok("GET", f"{azure.models}/services/{name}")
+
+
+def chain(azure: Azure) -> tuple[str, str, str]:
+    """A service that runs an image that holds a model: their ids."""
+    name = azure.name("chain")
+    model = make_model(azure, name)
+    image = make_image(azure, name, modelIds=[model], imageLocation="registry.example.test/x:1")
+    make_service(azure, name, imageId=image["id"])
+    return model, image["id"], name
+
+
+def test_an_image_has_what_the_sdk_demands(azure: Azure):
+    name = azure.name("img")
+    model = make_model(azure, name)
+    image = make_image(azure, name, modelIds=[model], driverProgram="score.py", assets=[{"id": "a", "url": "u"}],
+                       targetRuntime={"runtimeType": "Python", "properties": {"pipRequirements": "x"}},
+                       kvTags={"t": "1"}, imageFlavor="WebApiContainer")  # fmt: skip
+    needed = (
+        "createdTime creationState description id imageLocation imageType modelIds name kvTags properties version "
+        "assets driverProgram targetRuntime"
+    )
+    assert set(needed.split()) <= image.keys()
+    assert (image["id"], image["creationState"], image["modelIds"]) == (f"{name}:1", "NotStarted", [model])
+    assert image["modelDetails"][0]["id"] == model
+    assert [each["id"] for each in azure.ok("GET", f"{azure.models}/images?modelId={model}")["value"]] == [image["id"]]
+    listed = azure.ok("GET", f"/api{azure.workspace}/images?api-version=2019-11-01&expand=true&name={name}")["value"]
+    assert listed == [image]
+    assert azure.ok("GET", f"{azure.models}/images?modelName={name}")["value"][0]["modelDetails"] is None
+
+
+def test_a_service_has_what_the_sdk_demands(azure: Azure):
+    model, image, name = chain(azure)
+    service = azure.ok("GET", f"{azure.models}/services/{name}")
+    assert service["id"] == service["name"] == name
+    assert (service["computeType"], service["state"], service["imageId"]) == ("ACI", "Transitioning", image)
+    assert service["imageDetails"]["modelIds"] == [model]
+    for query in (f"imageId={image}", f"modelId={model}", f"modelName={name}", f"imageName={name}", f"name={name}"):
+        found = azure.ok("GET", f"{azure.models}/services?{query}")["value"]
+        assert [each["name"] for each in found] == [name], query
+    assert azure.ok("GET", f"{azure.models}/services?name={name}&computeType=AKS")["value"] == []
+
+
+def test_what_is_in_use_cannot_be_deleted(azure: Azure):
+    model, image, service = chain(azure)
+    for what, needed_by in ((f"models/{model}", image), (f"images/{image}", service)):
+        answer = azure.call("DELETE", f"{azure.models}/{what}")
+        assert answer.status_code == 412
+        document = answer.json()
+        assert (document["code"], document["statusCode"]) == ("DeletionRequired", 412)
+        assert needed_by in str(document["details"])
+        azure.ok("GET", f"{azure.models}/{what}")
+    for what in (f"services/{service}", f"images/{image}", f"models/{model}"):
+        azure.ok("DELETE", f"{azure.models}/{what}")
+        assert azure.call("GET", f"{azure.models}/{what}").status_code == 404
+        assert azure.call("DELETE", f"{azure.models}/{what}").status_code == 204
+    azure.erased()
+
+
+def test_a_model_that_a_service_runs_without_an_image_is_in_use(azure: Azure):
+    name = azure.name("bare")
+    model = make_model(azure, name)
+    make_service(azure, name, environmentImageRequest={"modelIds": [model]})
+    assert azure.ok("GET", f"{azure.models}/services/{name}")["models"][0]["id"] == model
+    assert azure.call("DELETE", f"{azure.models}/models/{model}").status_code == 412
+
+
+def test_an_image_made_for_a_service_goes_with_its_last_service(azure: Azure):
+    name = azure.name("auto")
+    image = make_image(azure, name, autoDelete=True)["id"]
+    for number in (1, 2):
+        make_service(azure, f"{name}-{number}", imageId=image)
+    azure.ok("DELETE", f"{azure.models}/services/{name}-1")
+    azure.ok("GET", f"{azure.models}/images/{image}")
+    azure.ok("DELETE", f"{azure.models}/services/{name}-2")
+    assert azure.call("GET", f"{azure.models}/images/{image}").status_code == 404
+
+
+def test_a_second_service_of_a_name_is_refused_until_the_first_is_gone(azure: Azure):
+    name = azure.name("twice")
+    make_service(azure, name)
+    answer = azure.call("POST", f"{azure.models}/services", {"name": name, "computeType": "AKS"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "ServiceExists")
+    azure.ok("DELETE", f"{azure.models}/services/{name}")
+    assert make_service(azure, name, computeType="AKS")["computeType"] == "AKS"
+
+
+def test_put_makes_or_changes(azure: Azure):
+    name = azure.name("put")
+    image = make_image(azure, name)["id"]
+    body = {"name": name, "computeType": "AKS", "numReplicas": 2}
+    assert azure.call("PUT", f"{azure.models}/services", body).status_code == 202
+    follow(azure, azure.call("PUT", f"{azure.models}/services", {**body, "numReplicas": 3, "imageId": image}))
+    service = azure.ok("GET", f"{azure.models}/services/{name}")
+    assert (service["numReplicas"], service["imageId"]) == (3, image)
+
+
+def test_a_patch_moves_a_service_to_another_image(azure: Azure):
+    _, image, name = chain(azure)
+    other = make_image(azure, azure.name("other"))["id"]
+    patch = [{"op": "replace", "path": "/imageId", "value": other}, {"op": "add", "path": "/kvTags/a", "value": "1"}]
+    changed = azure.ok("PATCH", f"{azure.models}/services/{name}", patch)
+    assert (changed["imageId"], changed["kvTags"]) == (other, {"a": "1"})
+    azure.ok("DELETE", f"{azure.models}/images/{image}")
+
+
+def test_keys_are_given_changed_and_kept_out_of_the_document(azure: Azure):
+    name = azure.name("keys")
+    service = make_service(azure, name, keys={"primaryKey": "chosen-primary"}, authEnabled=True)
+    assert "chosen-primary" not in str(service)
+    first = azure.ok("POST", f"{azure.models}/services/{name}/listkeys")
+    assert first["primaryKey"] == "chosen-primary"
+    assert len(first["secondaryKey"]) > 30
+    done = azure.call("POST", f"{azure.models}/services/{name}/regenerateKeys", {"keyType": "Secondary"})
+    assert follow(azure, done)["state"] == "Succeeded"
+    second = azure.ok("POST", f"{azure.models}/services/{name}/listkeys")
+    assert second["primaryKey"] == first["primaryKey"]
+    assert second["secondaryKey"] != first["secondaryKey"]
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "status"),
+    [
+        ("services", {"name": "no", "computeType": "Moon"}, 400),
+        ("services", {"name": "no"}, 400),
+        ("services", {"name": "no", "computeType": "ACI", "imageId": "none:1"}, 404),
+        ("images", {"name": "no", "modelIds": ["none:1"]}, 404),
+        ("images", {"name": "../no"}, 400),
+    ],
+)
+def test_what_does_not_fit_is_refused(azure: Azure, what: str, body: dict, status: int):
+    answer = azure.call("POST", f"{azure.models}/{what}", body)
+    assert (answer.status_code, answer.json()["statusCode"]) == (status, status)
