@@ -14,7 +14,7 @@ from freehold.api.observe import observe
 from freehold.api.routing import Echo, Facade, Route, SignedIn, Within
 from freehold.api.services import Services
 from freehold.domain.access.actor import Action, Actor, WorkspaceName, WorkspaceRef
-from freehold.domain.access.kinds import Kind
+from freehold.domain.access.kinds import Kind, parse
 from freehold.domain.access.service import enter, require
 from freehold.kit.problems import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
 
@@ -203,15 +203,28 @@ class Entrance:
 
 
 def _workspace_name(params: dict[str, str]) -> WorkspaceName | None:
-    """The container that a path names; None is the default workspace."""
-    if "workspace" in params:
-        return WorkspaceName(params["subscription"], params["group"], (params["workspace"],))
-    if "hosting" in params:
-        return WorkspaceName(params["subscription"], params["group"], (params["hosting"],), Kind.HOSTING_ACCOUNT)
-    if "project" in params:
-        names = (params["account"], params["above"], params["project"])
-        return WorkspaceName(params["subscription"], params["group"], names, Kind.PROJECT)
+    """The container that a path names; None is the default workspace. Raises NotFound where it names none."""
+    if "resource" in params:
+        found = parse(params["resource"])
+        if found is None:
+            raise NotFound("ResourceNotFound", "There is no such workspace, or you may not see it.")
+        return WorkspaceName(params["subscription"], params["group"], found[1], found[0])
+    for kind, parts in _PARTS:
+        if parts[-1] in params:
+            names = tuple(params[part] for part in parts)
+            return WorkspaceName(params["subscription"], params["group"], names, kind)
     return None
+
+
+_PARTS = (
+    (Kind.WORKSPACE, ("workspace",)),
+    (Kind.HOSTING_ACCOUNT, ("hosting",)),
+    (Kind.CLUSTER, ("cluster",)),
+    (Kind.PROJECT, ("account", "above", "project")),
+    (Kind.EXPERIMENTATION_WORKSPACE, ("account", "above")),
+    (Kind.EXPERIMENTATION_ACCOUNT, ("account",)),
+)
+"""Kind, and the names of the path's parts that name one; what lies below is tried first."""
 
 
 def _add_ids(call: Call, response: Response) -> None:

@@ -24,6 +24,8 @@ PROJECT = (
 )
 HOSTING_ACCOUNT = "/subscriptions/{subscription}/resourceGroups/{group}/accounts/{hosting}"
 """How the data plane of 2017 names a hosting account: without its provider."""
+CONTAINER = "/subscriptions/{subscription}/resourceGroups/{group}/{resource:path}"
+"""The path parts that name a container of any kind: `providers/…/workspaces/x`, `providers/…/accounts/x` …."""
 
 Endpoint = Callable[["Call"], Awaitable[Response]]
 Envelope = Callable[["Call | None", Exception], Response]

@@ -16,6 +16,7 @@ from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 PUBLIC_ID = "public_id"
+LONGEST_VERSION = 18
 
 
 def root_of(scope: Scope) -> type[Record]:
@@ -30,18 +31,41 @@ def public_id(record: type[Record]) -> sa.Column[str]:
 
 
 def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
-    """The standing root of this public id; of the workspace itself for None. Raises NotFound."""
+    """The standing root of this id or name; of the workspace itself for None. Raises NotFound."""
     if scope is Scope.WORKSPACE:
         return Target(scope, workspace_id, (workspace_id,))
     root = root_of(scope)
     table = root.table
-    found = sa.select(key_of(table)).where(
-        table.c[WORKSPACE] == workspace_id, public_id(root) == root_id, table.c[HIDDEN].is_(None)
+    by_id = public_id(root) == root_id
+    found = (
+        sa.select(key_of(table))
+        .where(table.c[WORKSPACE] == workspace_id, sa.or_(by_id, _is_named(root, root_id or "")))
+        .where(table.c[HIDDEN].is_(None))
+        .order_by(sa.case((by_id, 0), else_=1))
+        .limit(1)
     )
     row = db.execute(found).scalar()
     if row is None:
-        raise NotFound("ResourceNotFound", f"There is no {called(scope)} with this id in the workspace.")
+        raise NotFound("ResourceNotFound", f"There is no {called(scope)} of this id or name in the workspace.")
     return Target(scope, workspace_id, (int(row),))
+
+
+def _is_named(root: type[Record], name: str) -> sa.ColumnElement[bool]:
+    """By the name that is its own in the workspace: `name:version` where there are versions."""
+    c = root.table.c
+    stem, colon, version = name.rpartition(":")
+    if "version" in c:
+        is_version = bool(colon) and version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION
+        return sa.and_(c["name"] == stem, c["version"] == int(version)) if is_version else sa.false()
+    if "name_folded" in c:
+        return c["name_folded"] == name.casefold()
+    return c["name"] == name if _has_own_names(root) else sa.false()
+
+
+def _has_own_names(root: type[Record]) -> bool:
+    unique = [index.columns for index in root.table.indexes if index.unique]
+    unique += [each.columns for each in root.table.constraints if isinstance(each, sa.UniqueConstraint)]
+    return any({column.name for column in columns} == {WORKSPACE, "name"} for columns in unique)
 
 
 def called(scope: Scope) -> str:

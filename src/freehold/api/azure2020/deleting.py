@@ -7,6 +7,7 @@ from starlette.responses import Response
 from freehold.api.entry import Call
 from freehold.api.replies import empty
 from freehold.lifecycle.deletion import delete
+from freehold.operations.model import Operation
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -15,14 +16,18 @@ Roots = list[tuple[Scope, int]]
 
 async def delete_document(call: Call, find: Callable[[Transaction], Roots], *, missing: int = 204) -> Response:
     """200 when the roots that `find` gives are hidden and on their way out; `missing` when it gives none."""
+    operation = await begin_deletion(call, find)
+    return empty(200 if operation is not None else missing)
 
-    def remove(db: Transaction) -> bool:
+
+async def begin_deletion(call: Call, find: Callable[[Transaction], Roots]) -> Operation | None:
+    """The operation that erases the roots, which are hidden by now; None where `find` gives none."""
+
+    def remove(db: Transaction) -> Operation | None:
         roots = find(db)
         if not roots:
-            return False
+            return None
         days = call.services.settings.forget_days
-        delete(db, call.services.engine, call.actor, call.workspace, roots, forget_days=days)
-        return True
+        return delete(db, call.services.engine, call.actor, call.workspace, roots, forget_days=days)
 
-    was_there = await call.services.database.write(remove)
-    return empty(200 if was_there else missing)
+    return await call.services.database.write(remove)

@@ -3,6 +3,7 @@
 from freehold.api.azure2020 import (
     artifacts,
     assets,
+    computes,
     discovery,
     experiments,
     images,
@@ -28,6 +29,7 @@ __all__ = [
     "FACADES",
     "artifacts",
     "assets",
+    "computes",
     "discovery",
     "experiments",
     "images",

@@ -16,28 +16,39 @@ from freehold.kit.problems import Problem
 from freehold.operations.model import Operation, State
 
 _LOCATION = "/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{location}"
-_STATUS = "workspaceOperationsStatus"
-_RESULTS = "workspaceOperationResults"
+WORKSPACES, COMPUTES = "workspace", "compute"
+"""Whose operation it is: the addresses say so, and all lead to the same operations."""
 _RETRY = {"Retry-After": RETRY_SECONDS}
 
 
-def accepted(call: Call, operation: Operation) -> Response:
+def accepted(call: Call, operation: Operation, of: str = WORKSPACES) -> Response:
     """202 with both of ARM's ways to poll, and how long to wait."""
+    location = {"Location": _address(call, operation, f"{of}OperationResults")}
+    return empty(202, status_header(call, operation, of) | location | _RETRY)
+
+
+def status_header(call: Call, operation: Operation, of: str) -> dict[str, str]:
+    """Where an operation's status is, for answers that clients wait behind. Source: azureml-core 1.61.0, which fails
+    without it."""
+    return {"Azure-AsyncOperation": _address(call, operation, f"{of}OperationsStatus")}
+
+
+def _address(call: Call, operation: Operation, collection: str) -> str:
     subscription = call.params["subscription"].lower()
     root = f"{own_base(call)}{_LOCATION.format(subscription=subscription, location='local')}"
-    tail = f"{operation.operation_id}?api-version={api_version(call)}"
-    headers = {"Azure-AsyncOperation": f"{root}/{_STATUS}/{tail}", "Location": f"{root}/{_RESULTS}/{tail}"}
-    return empty(202, headers | _RETRY)
+    return f"{root}/{collection}/{operation.operation_id}?api-version={api_version(call)}"
 
 
-@arm_route("GET", f"{_LOCATION}/{_STATUS}/{{operation}}", SignedIn())
+@arm_route("GET", f"{_LOCATION}/{COMPUTES}OperationsStatus/{{operation}}", SignedIn())
+@arm_route("GET", f"{_LOCATION}/{WORKSPACES}OperationsStatus/{{operation}}", SignedIn())
 async def get_status(call: Call) -> Response:
     """The status of an operation; always 200. Source: the resource provider contract's async operations."""
     operation = await look(call, call.params["operation"])
     return reply(_status(call, operation), headers={} if operation.is_ended else _RETRY)
 
 
-@arm_route("GET", f"{_LOCATION}/{_RESULTS}/{{operation}}", SignedIn())
+@arm_route("GET", f"{_LOCATION}/{COMPUTES}OperationResults/{{operation}}", SignedIn())
+@arm_route("GET", f"{_LOCATION}/{WORKSPACES}OperationResults/{{operation}}", SignedIn())
 async def get_result(call: Call) -> Response:
     """202 while it runs, 204 when it is done, the error when it failed."""
     operation = await look(call, call.params["operation"])

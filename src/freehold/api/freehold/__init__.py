@@ -1,6 +1,9 @@
-"""Freehold's own API: exports, erasures, operations, certificates. Problems as RFC 9457, additive changes only."""
+"""Freehold's own API: exports, erasures, holds, reports, operations, certificates. Problems as RFC 9457.
 
-from freehold.api.freehold import certificates, erasures, exports, openapi, operations
+Changes are additive only.
+"""
+
+from freehold.api.freehold import certificates, erasures, exports, holds, openapi, operations, reports
 from freehold.api.freehold.facade import freehold
 
-__all__ = ["certificates", "erasures", "exports", "freehold", "openapi", "operations"]
+__all__ = ["certificates", "erasures", "exports", "freehold", "holds", "openapi", "operations", "reports"]

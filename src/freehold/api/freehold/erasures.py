@@ -3,40 +3,26 @@
 from starlette.responses import Response
 
 from freehold.api.entry import Call, decode
-from freehold.api.freehold.facade import V1, freehold
+from freehold.api.freehold.facade import V1, container_route
 from freehold.api.freehold.once import once
 from freehold.api.freehold.shapes import ErasureIn, OperationOut, PlanOut, operation_out
 from freehold.api.replies import reply
-from freehold.api.routing import WORKSPACE, Within
 from freehold.domain.access.actor import Action
 from freehold.lifecycle.erase import request_erasure
 from freehold.lifecycle.plan import plan_erasure
 from freehold.operations.model import Operation
-from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 _DRY_RUN: dict[int, type] = {200: PlanOut}
 
 
-@freehold.route(
-    "POST", f"{V1}/erasures", Within(Action.ERASE), body=ErasureIn, answer=OperationOut, status=202, also=_DRY_RUN
-)
-@freehold.route(
-    "POST",
-    f"{V1}{WORKSPACE}/erasures",
-    Within(Action.ERASE),
-    body=ErasureIn,
-    answer=OperationOut,
-    status=202,
-    also=_DRY_RUN,
-)
+@container_route("POST", "/erasures", Action.ERASE, body=ErasureIn, answer=OperationOut, status=202, also=_DRY_RUN)
 async def start(call: Call) -> Response:
-    """Erase a workspace, an experiment or a run; with `dry_run` only say what would go, what stays and why."""
+    """Erase a container or anything in it; with `dry_run` only say what would go, what stays and why."""
     raw = await call.raw_body()
     wanted = decode(raw, ErasureIn)
-    scope = Scope(wanted.scope)
     if wanted.dry_run:
-        plan = await call.services.database.read(lambda db: plan_erasure(db, call.workspace, scope, wanted.id))
+        plan = await call.services.database.read(lambda db: plan_erasure(db, call.workspace, wanted.scope, wanted.id))
         return reply(plan.as_document())
 
     def make(db: Transaction) -> Operation:
@@ -45,7 +31,7 @@ async def start(call: Call) -> Response:
             call.services.engine,
             call.actor,
             call.workspace,
-            scope,
+            wanted.scope,
             wanted.id,
             plan_digest=wanted.plan_digest,
             forget_days=call.services.settings.forget_days,

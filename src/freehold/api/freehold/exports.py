@@ -1,34 +1,29 @@
-"""Exports: take a workspace, an experiment or a run out, whole."""
+"""Exports: take a container or anything in it out, whole."""
 
 from starlette.responses import Response
 
 from freehold.api.entry import Call, decode
-from freehold.api.freehold.facade import V1, freehold
+from freehold.api.freehold.facade import V1, container_route, freehold
 from freehold.api.freehold.once import once
 from freehold.api.freehold.shapes import ExportIn, OperationOut, operation_out
 from freehold.api.replies import empty, reply
-from freehold.api.routing import WORKSPACE, SignedIn, Within
+from freehold.api.routing import SignedIn
 from freehold.api.streams import stream_tar
 from freehold.domain.access.actor import Action
 from freehold.lifecycle import kept
 from freehold.lifecycle.export import request_export
 from freehold.operations.model import Operation
-from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 
-@freehold.route("POST", f"{V1}/exports", Within(Action.EXPORT), body=ExportIn, answer=OperationOut, status=202)
-@freehold.route(
-    "POST", f"{V1}{WORKSPACE}/exports", Within(Action.EXPORT), body=ExportIn, answer=OperationOut, status=202
-)
+@container_route("POST", "/exports", Action.EXPORT, body=ExportIn, answer=OperationOut, status=202)
 async def start(call: Call) -> Response:
     """Begin an export; the operation tells when its bag can be fetched."""
     raw = await call.raw_body()
     wanted = decode(raw, ExportIn)
-    scope = Scope(wanted.scope)
 
     def make(db: Transaction) -> Operation:
-        return request_export(db, call.services.engine, call.actor, call.workspace, scope, wanted.id)
+        return request_export(db, call.services.engine, call.actor, call.workspace, wanted.scope, wanted.id)
 
     operation = await once(call, raw, make)
     headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}

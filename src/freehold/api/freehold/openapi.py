@@ -25,6 +25,11 @@ async def openapi(call: Call) -> Response:
     return reply(_document())
 
 
+def template(route: Route) -> str:
+    """The route's path as OpenAPI writes it: no word on what a part may hold."""
+    return re.sub(r":\w+\}", "}", route.path)
+
+
 @cache
 def _document() -> dict[str, Any]:
     routes = [route for route in facade.routes if route.path.startswith(V1)]
@@ -34,7 +39,7 @@ def _document() -> dict[str, Any]:
     names = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, names)
+        paths.setdefault(template(route), {})[route.method.lower()] = _operation(route, names)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Freehold", "version": freehold.__version__, "license": {"name": "Apache-2.0"}},
@@ -57,7 +62,7 @@ def _operation(route: Route, names: dict[type, Any]) -> dict[str, Any]:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"\{(\w+)", route.path)
         ]
-        + ([_IDEMPOTENCY_KEY] if route.body else []),
+        + ([_IDEMPOTENCY_KEY] if route.body and route.status == 202 else []),
         "responses": {str(status): _answer(status, answer, names) for status, answer in sorted(answers.items())}
         | {"default": {"description": "A problem", "content": problem}},
     }
@@ -80,7 +85,7 @@ def _operation_id(route: Route) -> str:
     return "_".join([route.method.lower(), *words])
 
 
-_ANSWERS = {200: "Done", 202: "Accepted: follow the operation", 204: "Done, nothing to say"}
+_ANSWERS = {200: "Done", 201: "Made", 202: "Accepted: follow the operation", 204: "Done, nothing to say"}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

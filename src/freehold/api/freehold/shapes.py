@@ -1,26 +1,28 @@
 """The documents of /freehold/v1. Fields are added, never changed."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from freehold.kit.clock import to_iso
 from freehold.operations.model import Operation
+from freehold.records.rules import Scope
 
-ScopeName = Literal["workspace", "experiment", "run"]
-RootId = Annotated[str, Meta(max_length=255, description="experiment id or run id; leave it out for a workspace")]
+RootId = Annotated[
+    str, Meta(max_length=300, description="its id, or its name (`name:version`) in the workspace; none for a workspace")
+]
 
 
 class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
-    scope: ScopeName
+    scope: Scope
     id: RootId | None = None
 
 
 class ErasureIn(msgspec.Struct, forbid_unknown_fields=True):
     """`dry_run`: answer with the plan and erase nothing. `plan_digest`: refuse if the plan is another by now."""
 
-    scope: ScopeName
+    scope: Scope
     id: RootId | None = None
     dry_run: bool = False
     plan_digest: Annotated[str, Meta(max_length=128)] | None = None
@@ -59,7 +61,7 @@ class PlanOut(msgspec.Struct):
     """A dry run. `retained` says of every record that stays why it does."""
 
     format: int
-    scope: ScopeName
+    scope: Scope
     digest: str
     steps: list[PlannedOut]
     objects: list[PlannedObjectsOut]

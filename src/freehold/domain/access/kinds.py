@@ -59,3 +59,16 @@ FACTS: dict[Kind, KindFacts] = {
     ),
     Kind.CLUSTER: KindFacts("Microsoft.MachineLearningCompute", ("operationalizationClusters",), "cluster"),
 }
+
+
+def parse(arm_path: str) -> tuple[Kind, tuple[str, ...]] | None:
+    """Kind and names of an ARM id below the resource group, in any case; None where it names no container."""
+    parts = arm_path.strip("/").split("/")
+    collections = [part.casefold() for part in parts[2::2]]
+    if len(parts) % 2 or parts[0].casefold() != "providers":
+        return None
+    for kind, facts in FACTS.items():
+        is_it = parts[1].casefold() == facts.provider.casefold()
+        if is_it and collections == [each.casefold() for each in facts.collections]:
+            return kind, tuple(parts[3::2])
+    return None

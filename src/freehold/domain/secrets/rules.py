@@ -12,6 +12,8 @@ _FIELDS = frozenset(
     for name in (
         "accessKey",
         "accountKey",
+        "acsKubeConfig",
+        "adminKubeConfig",
         "adminUserPassword",
         "adminUserSshPrivateKey",
         "certificate",
@@ -21,6 +23,7 @@ _FIELDS = frozenset(
         "databricksAccessToken",
         "instrumentationKey",
         "password",
+        "password2",
         "primaryAuthKeyHash",
         "primaryKey",
         "privateKey",
@@ -30,6 +33,7 @@ _FIELDS = frozenset(
         "secondaryKey",
         "secret",
         "sslKey",
+        "userKubeConfig",
         "userPassword",
     )
 )

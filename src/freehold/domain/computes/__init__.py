@@ -1,0 +1,1 @@
+"""Computes: where runs execute. Freehold registers them and runs none."""
