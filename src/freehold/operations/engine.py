@@ -26,6 +26,7 @@ from freehold.storage.database import Database
 
 MOST_RECOVERIES = 50
 PACE_SECONDS = 0.1
+LAST_TIDIES = 8
 TIDY_SECONDS = 0.5
 STALE_SWEEPS = 4
 RELAUNCH_SECONDS = 5.0
@@ -98,7 +99,7 @@ class OperationEngine:
         self._stopping.set()
         self._requests.put(None)
         if self._thread.is_alive():
-            self._thread.join(timeout + TIDY_SECONDS)
+            self._thread.join(timeout + LAST_TIDIES * TIDY_SECONDS)
 
     def _live(self) -> None:
         system = self._open_system()
@@ -161,7 +162,7 @@ class OperationEngine:
             elif self._ended:
                 self._guarded(partial(self._tidy, workflows, system))
         self._wait_until_idle()
-        self._guarded(partial(self._tidy, workflows, system))
+        self._guarded(partial(self._tidy_all, workflows, system))
 
     def _wait_until_idle(self) -> None:
         with self._idle:
@@ -209,6 +210,15 @@ class OperationEngine:
         if not self._is_untidy or system is None:
             with self._idle:
                 self._ended -= ended - lingering
+
+    def _tidy_all(self, workflows: Workflows, system: SystemDatabase | None) -> None:
+        """At the end there is no next time: wait for what lingers, but not for ever. What was interrupted stays."""
+        interrupted = set(self._database.read_now(queries.unfinished_ids))
+        for _ in range(LAST_TIDIES):
+            self._tidy(workflows, system)
+            if self._ended <= interrupted:
+                return
+            time.sleep(TIDY_SECONDS)
 
     @contextmanager
     def _at_work(self, operation_id: str) -> Iterator[None]:
