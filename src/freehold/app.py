@@ -16,6 +16,7 @@ import msgspec
 import uvicorn
 import uvloop
 
+from freehold.api.azure2018 import nouns as azure2018
 from freehold.api.azure2020 import nouns as azure2020
 from freehold.api.blobs import blobs
 from freehold.api.entry import Entrance
@@ -62,7 +63,7 @@ class DataFolderBusy(RuntimeError):
 
 def facades() -> list[Facade]:
     """Every way of speaking, in the order of the OpenAPI document."""
-    return [health, identity, mlflow, *azure2020.FACADES, blobs, freehold]
+    return [health, identity, mlflow, *azure2020.FACADES, *azure2018.FACADES, blobs, freehold]
 
 
 def build_services(settings: Settings) -> Services:

@@ -189,7 +189,7 @@ class Entrance:
             await self._enter(call, rule.action)
 
     async def _enter(self, call: Call, action: Action) -> None:
-        name = _workspace_name(call.params)
+        name = workspace_name(call.params)
         key = (call.actor.person_row, name)
         held = self._access.get(key)
         now = time.monotonic()
@@ -202,7 +202,7 @@ class Entrance:
         require(call.actions, action)
 
 
-def _workspace_name(params: dict[str, str]) -> WorkspaceName | None:
+def workspace_name(params: dict[str, str]) -> WorkspaceName | None:
     """The container that a path names; None is the default workspace. Raises NotFound where it names none."""
     if "resource" in params:
         found = parse(params["resource"])

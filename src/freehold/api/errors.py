@@ -113,9 +113,25 @@ def history_envelope(call: "Call | None", fault: Exception) -> Response:
 
 
 def provider_envelope(call: "Call | None", fault: Exception) -> Response:
-    """The resource providers of 2017 (experimentation, model management): not wrapped."""
+    """The resource providers of 2017 (experimentation, model management): not wrapped, but for what ARM says itself."""
     problem = as_problem(call, fault)
+    if problem.status in (401, 403) or problem.code in _SAID_BY_ARM:
+        return arm_envelope(call, fault)
     return respond({"code": problem.code, "message": problem.message, "details": []}, problem, call)
+
+
+_SAID_BY_ARM = frozenset(
+    {
+        "CannotDeleteResource",
+        "InvalidApiVersionParameter",
+        "MissingApiVersionParameter",
+        "ParentResourceNotFound",
+        "ResourceGroupNotFound",
+        "ResourceNotFound",
+        "SubscriptionNotFound",
+    }
+)
+"""ARM stands in front of the providers: it knows who asks, what is there, and what stands below."""
 
 
 def model_management_envelope(call: "Call | None", fault: Exception) -> Response:

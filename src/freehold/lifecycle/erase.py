@@ -113,7 +113,8 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
     Copies are withdrawn and ids forgotten with it. `forget_days` 0: they are on the list already.
     """
     for target in plan.targets:
-        _hide(db, target)
+        is_below = target.scope is Scope.WORKSPACE and target.workspace_id != workspace.workspace_id
+        _hide(db, target, may_be_hidden=is_below)
     for target in plan.targets:
         reach = Reach(target)
         copies.withdraw(db, reach)
@@ -138,10 +139,12 @@ def _check(plan: ErasePlan, expected: str | None) -> None:
         raise PreconditionFailed("PlanChanged", message)
 
 
-def _hide(db: Transaction, target: Target) -> None:
+def _hide(db: Transaction, target: Target, *, may_be_hidden: bool) -> None:
+    """What stands below may be on its way already, by an erasure of its own; both then do the same."""
     root = root_of(target.scope).table
     here = sa.and_(key_of(root).in_(target.root_rows), root.c[HIDDEN].is_(None))
-    if db.execute(sa.update(root).where(here).values({HIDDEN: db.now()})).rowcount != len(target.root_rows):
+    hidden = db.execute(sa.update(root).where(here).values({HIDDEN: db.now()})).rowcount
+    if hidden != len(target.root_rows) and not may_be_hidden:
         raise Conflict("ErasureUnderWay", "It is being erased already. Follow that operation.")
 
 

@@ -45,6 +45,7 @@ class Asset(Record, table="assets", rules=_ASSET):
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("asset_id", "workspace_id")
         yield Index(None, "workspace_id", "created_at")
+        yield Index(None, "workspace_id", "name")
 
 
 class AssetFile(Record, table="asset_files", rules=_ASSET):

@@ -5,13 +5,13 @@ The SDK reads them by another address than it writes them: `/rp/workspaces…`. 
 
 from starlette.responses import Response
 
+from freehold.api.azure.deleting import begin_deletion
 from freehold.api.azure.listing import Asked, answer_page
+from freehold.api.azure.polling import COMPUTES, accepted, status_header
 from freehold.api.azure.reading import read_json
 from freehold.api.azure.versions import api_version
 from freehold.api.azure2020.compute_shapes import ComputeIn, compute_out, keys_out, nodes_out
-from freehold.api.azure2020.deleting import begin_deletion
 from freehold.api.azure2020.facade import arm_route
-from freehold.api.azure2020.operations import COMPUTES, accepted, status_header
 from freehold.api.entry import Call
 from freehold.api.replies import empty, reply
 from freehold.api.routing import WORKSPACE, Endpoint, Within

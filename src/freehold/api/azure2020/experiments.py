@@ -4,11 +4,11 @@ from starlette.responses import Response
 
 from freehold.api.addresses import own_base
 from freehold.api.azure.experiment_shapes import ExperimentChange, ExperimentIn, TagsIn, experiment_out
+from freehold.api.azure.history_answers import answer_experiments
 from freehold.api.azure.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
 from freehold.api.azure2020.facade import HISTORY, experiment_route, get_experiment, history_route
 from freehold.api.entry import Call
 from freehold.api.longrunning import RETRY_SECONDS, look, settle
-from freehold.api.paging import give_token
 from freehold.api.replies import empty, reply
 from freehold.domain.access.actor import Action
 from freehold.domain.experiments import service as experiments
@@ -128,8 +128,7 @@ async def _list(call: Call, paged: Paged, view: str | None) -> Response:
     found = await call.services.database.read(
         lambda db: listing.list_experiments(db, call.workspace, paged.question, archived=archived)
     )
-    token = give_token(call, found.next_place, *paged.bound)
-    return reply({"value": [experiment_out(each) for each in found.experiments], "continuationToken": token})
+    return answer_experiments(call, found, paged)
 
 
 def _archived(view: str | None) -> bool | None:

@@ -2,13 +2,13 @@
 
 from starlette.responses import Response
 
+from freehold.api.azure.deleting import delete_document
 from freehold.api.azure.listing import Asked, answer_page
 from freehold.api.azure.patching import patched, read_patch, texts
 from freehold.api.azure.reading import read_json
-from freehold.api.azure2020.deleting import delete_document
+from freehold.api.azure.registrations import answer_registration, note_registration
 from freehold.api.azure2020.facade import model_management_route
 from freehold.api.azure2020.image_shapes import ImageIn, ImageOut, ImagePage, image_out
-from freehold.api.azure2020.registrations import answer_registration, note_registration
 from freehold.api.entry import Call
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action

@@ -3,12 +3,12 @@
 import msgspec
 from starlette.responses import Response
 
+from freehold.api.azure.history_answers import answer_metrics
 from freehold.api.azure.metric_shapes import MetricV1In, metric_v1_out
 from freehold.api.azure.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
 from freehold.api.azure.wire import Wire
 from freehold.api.azure2020.facade import experiment_route, get_experiment, get_run, run_route
 from freehold.api.entry import Call
-from freehold.api.paging import give_token
 from freehold.api.replies import empty, reply
 from freehold.domain.access.actor import Action
 from freehold.domain.listing.metrics import FoundMetrics, RunMetric, get_metric, list_metrics
@@ -76,5 +76,4 @@ async def _list(call: Call, paged: Paged) -> Response:
         return list_metrics(db, call.workspace, row, question.filter, limit=question.limit, after=question.after)
 
     found = await call.services.database.read(find)
-    token = give_token(call, found.next_place, *paged.bound)
-    return reply({"value": [metric_v1_out(each) for each in found.metrics], "continuationToken": token})
+    return answer_metrics(call, found, paged)

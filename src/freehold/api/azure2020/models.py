@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from freehold.api.azure.deleting import delete_document
 from freehold.api.azure.listing import Asked, answer_page
 from freehold.api.azure.patching import patched, read_patch, texts
 from freehold.api.azure.reading import read_json
-from freehold.api.azure2020.deleting import delete_document
 from freehold.api.azure2020.facade import model_management_route
 from freehold.api.azure2020.model_shapes import ModelIn, ModelOut, ModelPage, model_out
 from freehold.api.entry import Call

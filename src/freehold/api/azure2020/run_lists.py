@@ -1,14 +1,11 @@
 """Lists of runs: by experiment, below a run, on a compute, and how many there are."""
 
-from typing import Any
-
 from starlette.responses import Response
 
+from freehold.api.azure.history_answers import answer_runs
 from freehold.api.azure.reading import Paged, QueryIn, paged_by_body, paged_by_query, read_json
-from freehold.api.azure.run_shapes import run_out
 from freehold.api.azure2020.facade import experiment_route, get_experiment, get_run, history_route, run_route
 from freehold.api.entry import Call
-from freehold.api.paging import give_token
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.domain.listing.service import FoundRuns, Within, count_runs, list_runs
@@ -66,7 +63,7 @@ async def list_children(call: Call) -> Response:
     def find(db: Transaction) -> FoundRuns:
         return list_runs(db, call.workspace, Within(parent_row=get_run(db, call).row_id), paged.question)
 
-    return _answer(call, await call.services.database.read(find), paged)
+    return answer_runs(call, await call.services.database.read(find), paged)
 
 
 @experiment_route("GET", "/runcounts", Action.READ)
@@ -85,14 +82,9 @@ async def _in_experiment(call: Call, paged: Paged) -> Response:
     def find(db: Transaction) -> FoundRuns:
         return list_runs(db, call.workspace, Within(experiment_row=get_experiment(db, call).row_id), paged.question)
 
-    return _answer(call, await call.services.database.read(find), paged)
+    return answer_runs(call, await call.services.database.read(find), paged)
 
 
 async def _in_workspace(call: Call, within: Within, paged: Paged) -> Response:
     found = await call.services.database.read(lambda db: list_runs(db, call.workspace, within, paged.question))
-    return _answer(call, found, paged)
-
-
-def _answer(call: Call, found: FoundRuns, paged: Paged) -> Response:
-    value: list[Any] = [run_out(run, found.roots.get(run.row_id, run.run_id)) for run in found.runs]
-    return reply({"value": value, "continuationToken": give_token(call, found.next_place, *paged.bound)})
+    return answer_runs(call, found, paged)

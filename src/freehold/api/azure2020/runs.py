@@ -6,9 +6,10 @@ import msgspec
 from starlette.responses import Response
 
 from freehold.api.azure.artifact_links import content_uri
+from freehold.api.azure.history_answers import run_document
 from freehold.api.azure.problems import problem_out
 from freehold.api.azure.reading import read_json
-from freehold.api.azure.run_shapes import RunIn, details_out, run_out
+from freehold.api.azure.run_shapes import RunIn, details_out
 from freehold.api.azure.wire import Wire
 from freehold.api.azure2020.facade import (
     experiment_route,
@@ -21,7 +22,6 @@ from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.domain.artifacts.service import list_artifacts
 from freehold.domain.experiments import service as experiments
-from freehold.domain.listing.service import roots_of
 from freehold.domain.runs import service as runs
 from freehold.domain.runs.upsert import RunChanges, put_run
 from freehold.domain.runs.views import RunView
@@ -117,10 +117,6 @@ async def wait_for_metrics(call: Call) -> Response:
     """Metrics are durable and readable when their request is answered, so there is nothing to wait for."""
     await call.services.database.read(lambda db: get_run(db, call))
     return reply({})
-
-
-def run_document(db: Transaction, call: Call, run: RunView) -> dict[str, Any]:
-    return run_out(run, roots_of(db, call.workspace, [run]).get(run.row_id, run.run_id))
 
 
 async def _put(call: Call, run_id: str, changes: RunChanges) -> dict[str, Any]:

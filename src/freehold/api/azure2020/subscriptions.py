@@ -5,9 +5,12 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.api.azure.containers import answer_page
+from freehold.api.azure.reading import read_json
 from freehold.api.azure.versions import PROVIDER, RESOURCES
+from freehold.api.azure.wire import Wire
 from freehold.api.azure2020.facade import arm_route
-from freehold.api.azure2020.workspace_shapes import TYPE, answer_page, resource_out
+from freehold.api.azure2020.workspace_shapes import TYPE, resource_out
 from freehold.api.entry import Call
 from freehold.api.paging import page_size, take_token
 from freehold.api.replies import empty, reply
@@ -21,6 +24,10 @@ _SUBSCRIPTION = "/subscriptions/{subscription}"
 _NAMESPACE = "Microsoft.MachineLearningServices"
 _OF_TYPE = re.compile(r"\s*resourceType\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
 _PART_OF_NAME = re.compile(r"\s*substringof\s*\(\s*'[^']*'\s*,\s*name\s*\)\s*", re.IGNORECASE)
+
+
+class GroupIn(Wire):
+    location: str | None = None
 
 
 @arm_route("GET", "/subscriptions", SignedIn(), RESOURCES)
@@ -50,6 +57,17 @@ async def list_groups(call: Call) -> Response:
 async def get_group(call: Call) -> Response:
     """One resource group."""
     return reply(_group(await _find_group(call)))
+
+
+@arm_route("PUT", f"{_SUBSCRIPTION}/resourceGroups/{{group}}", SignedIn(), RESOURCES)
+async def put_group(call: Call) -> Response:
+    """Make a resource group (201), or find it standing (200)."""
+    location = (await read_json(call, GroupIn)).location or ""
+    subscription, name = call.params["subscription"], call.params["group"]
+    found, is_new = await call.services.database.write(
+        lambda db: workspaces.put_group(db, call.actor, subscription, name, location)
+    )
+    return reply(_group(found), 201 if is_new else 200)
 
 
 @arm_route("HEAD", f"{_SUBSCRIPTION}/resourceGroups/{{group}}", SignedIn(), RESOURCES)

@@ -1,17 +1,10 @@
 """ARM's document of a workspace. Fields: calls 10 and 11, azureml-core 1.61.0."""
 
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode
-
-from starlette.responses import Response
 
 from freehold.api.addresses import own_base
-from freehold.api.azure.versions import api_version
 from freehold.api.azure.wire import Wire
 from freehold.api.entry import Call
-from freehold.api.paging import give_token
-from freehold.api.replies import reply
 from freehold.domain.workspaces.service import Wanted, WorkspaceView
 from freehold.kit.clock import to_iso
 
@@ -105,22 +98,6 @@ def resource_out(call: Call, found: WorkspaceView) -> dict[str, Any]:
         },
         "sku": {"name": found.sku, "tier": found.sku},
     }
-
-
-def answer_page(
-    call: Call,
-    found: list[WorkspaceView],
-    size: int,
-    out: Callable[[Call, WorkspaceView], dict[str, Any]],
-) -> Response:
-    """`found` has one more than `size` if more follow. `nextLink` is absolute, and absent on the last page."""
-    document: dict[str, Any] = {"value": [out(call, each) for each in found[:size]]}
-    if len(found) > size:
-        token = give_token(call, [found[size - 1].ref.workspace_id])
-        asked = {key: value for key, value in call.query.items() if key.lower() != "$skiptoken"}
-        asked |= {"api-version": api_version(call), "$skiptoken": token or ""}
-        document["nextLink"] = f"{own_base(call)}{quote(call.request.scope['path'])}?{urlencode(asked)}"
-    return reply(document)
 
 
 def _attribute(name: str) -> str:

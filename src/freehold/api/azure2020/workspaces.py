@@ -2,13 +2,13 @@
 
 from starlette.responses import Response
 
+from freehold.api.azure.containers import answer_page, page_asked
+from freehold.api.azure.polling import accepted
 from freehold.api.azure.reading import read_json
 from freehold.api.azure2020.facade import arm_route
-from freehold.api.azure2020.operations import accepted
-from freehold.api.azure2020.workspace_shapes import TYPE, WorkspaceIn, answer_page, workspace_out
+from freehold.api.azure2020.workspace_shapes import TYPE, WorkspaceIn, workspace_out
 from freehold.api.entry import Call
 from freehold.api.longrunning import settle
-from freehold.api.paging import page_size, take_token
 from freehold.api.replies import empty, reply
 from freehold.api.routing import WORKSPACE, SignedIn, Within
 from freehold.domain.access.actor import Action, WorkspaceName
@@ -79,7 +79,7 @@ async def delete_workspace(call: Call) -> Response:
 @arm_route("GET", _IN_GROUP, SignedIn())
 async def list_in_group(call: Call) -> Response:
     """The workspaces of a resource group that the caller may see."""
-    size, after = _page(call)
+    size, after = page_asked(call)
 
     def find(db: Transaction) -> list[WorkspaceView]:
         group = workspaces.get_group(db, call.actor, call.params["subscription"], call.params["group"])
@@ -91,7 +91,7 @@ async def list_in_group(call: Call) -> Response:
 @arm_route("GET", _IN_SUBSCRIPTION, SignedIn())
 async def list_in_subscription(call: Call) -> Response:
     """The workspaces of a subscription that the caller may see."""
-    size, after = _page(call)
+    size, after = page_asked(call)
     wanted = call.params["subscription"]
     found = await call.services.database.read(
         lambda db: workspaces.list_in_subscription(db, call.actor, wanted, Kind.WORKSPACE, after=after, limit=size + 1)
@@ -125,12 +125,6 @@ async def _read(call: Call) -> WorkspaceView:
 
 def _name(call: Call) -> WorkspaceName:
     return WorkspaceName(call.params["subscription"], call.params["group"], (call.params["workspace"],))
-
-
-def _page(call: Call) -> tuple[int, int]:
-    given = {key.lower(): value for key, value in call.query.items()}
-    place = take_token(call, given.get("$skiptoken"))
-    return page_size(given.get("$top")), int(place[0]) if place else 0
 
 
 def _check_preconditions(call: Call, standing: WorkspaceView | None) -> None:

@@ -116,6 +116,12 @@ def roles_in_group(db: Transaction, person_row: int, resource_group_row: int) ->
     return list(db.execute(held).scalars())
 
 
+def roles_in_subscription(db: Transaction, person_row: int, subscription_row: int) -> list[str]:
+    a = RoleAssignment.c
+    held = sa.select(a.role).where(a.person_row == person_row, a.subscription_row == subscription_row)
+    return list(db.execute(held).scalars())
+
+
 _find_member = Prepared(
     lambda _: sa.select(Member.c.row_id).where(
         Member.c.workspace_id == sa.bindparam("workspace_id"), Member.c.person_row == sa.bindparam("person_row")

@@ -1,5 +1,6 @@
 """Rows of assets and their files."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,6 +79,23 @@ def list_files(
     """By path, after the path `after`."""
     found = _select_files(workspace_id, asset_id).where(_f.path > after, begins_with(_f.path, prefix))
     return list(db.execute(found.order_by(_f.path).limit(limit)))
+
+
+def files_of(db: Transaction, workspace_id: int, rows: Sequence[int], *, limit: int) -> list[sa.Row[Any]]:
+    """(asset_row, path) of the files of some assets, by asset and path."""
+    found = sa.select(_f.asset_row, _f.path).where(_f.workspace_id == workspace_id, _f.asset_row.in_(rows))
+    return list(db.execute(found.order_by(_f.asset_row, _f.path).limit(limit))) if rows else []
+
+
+def newest_of(db: Transaction, workspace_id: int, names: Sequence[str]) -> set[int]:
+    """The newest standing row of each name."""
+    c = Asset.c
+    found = (
+        sa.select(sa.func.max(c.row_id))
+        .where(c.workspace_id == workspace_id, c.name.in_(names), c.hidden_at.is_(None))
+        .group_by(c.name)
+    )
+    return set(db.execute(found).scalars()) if names else set()
 
 
 def _select_files(workspace_id: int, asset_id: str) -> sa.Select[Any]:

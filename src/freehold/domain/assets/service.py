@@ -12,14 +12,16 @@ from freehold.domain.assets import queries
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Paging
 from freehold.domain.documents.rules import check_text
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels
+from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, take_version
 from freehold.domain.runs import queries as run_queries
 from freehold.domain.runs import service as runs
 from freehold.kit.problems import Invalid, NotFound
 from freehold.records.assets import Asset
 from freehold.storage.transaction import Transaction
 
+KIND = "asset"
 LONGEST_NAME = 255
+MOST_FILES = 10_000
 MOST_ENTRIES = 100
 
 
@@ -44,11 +46,15 @@ class NewAsset(NamedTuple):
 
 
 class AssetView(NamedTuple):
-    """Times are microseconds UTC. `artifacts` as they are named now: by the asset itself once their run is erased."""
+    """Times are microseconds UTC. `version` counts the assets of the name, from 1.
+
+    `artifacts` as they are named now: by the asset itself once their run is erased.
+    """
 
     row_id: int
     asset_id: str
     name: str
+    version: int
     artifacts: list[dict[str, str]]
     document: dict[str, Any]
     run_id: str | None
@@ -81,6 +87,7 @@ def create_asset(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: Ne
     )
     owns = _take(db, workspace, row_id, places)
     kept = {
+        "version": take_version(db, workspace, KIND, new.name),
         "artifacts": [{"id": e.id} if e.id else {"prefix": e.prefix} for e in new.artifacts],
         "owns": owns,
         "ofRun": any(place.run_row for place in places),
@@ -115,6 +122,19 @@ def list_assets(
     run_row = runs.row_of(db, workspace, run_id) if run_id is not None else None
     page = queries.find_page(db, workspace.workspace_id, paging, name=name, run_row=run_row, labels=labels)
     return FoundAssets(_views(db, workspace, page.rows), page.next_place)
+
+
+def files_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetView]) -> dict[int, list[str]]:
+    """Row of an asset → paths of its files, at most MOST_FILES together."""
+    paths: dict[int, list[str]] = {each.row_id: [] for each in found}
+    for row in queries.files_of(db, workspace.workspace_id, list(paths), limit=MOST_FILES):
+        paths[row.asset_row].append(row.path)
+    return paths
+
+
+def newest_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetView]) -> set[int]:
+    """Rows of those that are the newest of their name."""
+    return queries.newest_of(db, workspace.workspace_id, [each.name for each in found])
 
 
 def change_asset(
@@ -185,6 +205,7 @@ def _view(db: Transaction, row: sa.Row[Any], labels: Labels, run_ids: dict[int, 
         row.row_id,
         row.asset_id,
         row.name,
+        kept["version"],
         [{"prefix": f"{ASSET_ORIGIN}/{row.asset_id}"}] if stands_alone else kept["artifacts"],
         kept["given"],
         run_ids[row.run_row][0] if row.run_row in run_ids else None,

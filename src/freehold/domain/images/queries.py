@@ -42,16 +42,27 @@ def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted
     if wanted.model_rows is not None:
         holding = sa.select(_m.image_row).where(_m.workspace_id == workspace_id, _m.model_row.in_(wanted.model_rows))
         conditions.append(_i.row_id.in_(holding))
-    for column, value in ((Manifest.c.manifest_id, wanted.manifest_id), (Manifest.c.name, wanted.manifest_name)):
-        if value is not None:
-            named = sa.select(Manifest.c.row_id).where(Manifest.c.workspace_id == workspace_id, column == value)
-            conditions.append(_i.manifest_row.in_(named))
+    if wanted.manifest_id is not None or wanted.manifest_name is not None:
+        conditions.append(_of_manifest(workspace_id, wanted.manifest_id, wanted.manifest_name))
     return documents.find_page(db, workspace_id, Image, paging, *conditions, labels=wanted.labels)
 
 
 def rows_named(db: Transaction, workspace_id: int, name: str) -> list[int]:
     """All standing versions of a name."""
     return documents.keys_of(db, workspace_id, _i.row_id, _i.name == name, _i.hidden_at.is_(None))
+
+
+def rows_of_manifest(db: Transaction, workspace_id: int, manifest_id: str | None, name: str | None) -> list[int]:
+    mine = _of_manifest(workspace_id, manifest_id, name)
+    return documents.keys_of(db, workspace_id, _i.row_id, mine, _i.hidden_at.is_(None))
+
+
+def _of_manifest(workspace_id: int, manifest_id: str | None, name: str | None) -> sa.ColumnElement[bool]:
+    named = sa.select(Manifest.c.row_id).where(Manifest.c.workspace_id == workspace_id)
+    for column, value in ((Manifest.c.manifest_id, manifest_id), (Manifest.c.name, name)):
+        if value is not None:
+            named = named.where(column == value)
+    return _i.manifest_row.in_(named)
 
 
 def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:

@@ -166,6 +166,15 @@ def rows_named(db: Transaction, workspace: WorkspaceRef, image_id: str | None, n
     return queries.rows_named(db, workspace.workspace_id, name) if name is not None else None
 
 
+def rows_of_manifest(
+    db: Transaction, workspace: WorkspaceRef, manifest_id: str | None, name: str | None
+) -> list[int] | None:
+    """Rows of the images of a manifest, or of all versions of its name; None where neither is asked for."""
+    if manifest_id is None and name is None:
+        return None
+    return queries.rows_of_manifest(db, workspace.workspace_id, manifest_id, name)
+
+
 def _find(db: Transaction, workspace: WorkspaceRef, name: str) -> sa.Row[Any]:
     row = queries.find(db, workspace.workspace_id, name)
     if row is None:

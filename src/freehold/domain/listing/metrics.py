@@ -42,13 +42,15 @@ class FoundMetrics(NamedTuple):
 def list_metrics(
     db: Transaction,
     workspace: WorkspaceRef,
-    experiment_row: int,
+    experiment_row: int | None,
     filter_: str | None,
     *,
     limit: int,
     after: Sequence[Any] | None,
 ) -> FoundMetrics:
-    """Raises Invalid for a filter on other fields than RunId, Name, MetricType, MetricId and CreatedUtc."""
+    """`experiment_row` None: of all runs. Raises Invalid for a filter on other fields than RunId, Name, MetricType,
+    MetricId and CreatedUtc.
+    """
     condition = read_filter(filter_)
     if condition is not None:
         _check(condition)
@@ -68,11 +70,11 @@ def list_metrics(
     return FoundMetrics(found, None)
 
 
-def get_metric(db: Transaction, workspace: WorkspaceRef, experiment_id: str, metric_id: str) -> RunMetric:
-    """Raises NotFound, also for a metric of another experiment."""
+def get_metric(db: Transaction, workspace: WorkspaceRef, experiment_id: str | None, metric_id: str) -> RunMetric:
+    """`experiment_id` None: of whatever experiment. Raises NotFound, also for a metric of another experiment."""
     found = _find_metric(db, workspace, metric_id)
-    if found is None or found[0] != experiment_id:
-        raise NotFound("MetricNotFound", "There is no metric with this id in the experiment.")
+    if found is None or experiment_id not in (None, found[0]):
+        raise NotFound("MetricNotFound", "There is no metric with this id here.")
     return found[1]
 
 
@@ -92,9 +94,9 @@ def _find_metric(db: Transaction, workspace: WorkspaceRef, metric_id: str) -> tu
 
 
 def _runs(
-    db: Transaction, workspace: WorkspaceRef, experiment_row: int, condition: Condition | None, after: int
+    db: Transaction, workspace: WorkspaceRef, experiment_row: int | None, condition: Condition | None, after: int
 ) -> Iterator[Any]:
-    """Rows of the experiment's runs that the filter may mean, in the order they were made."""
+    """Rows of the runs that the filter may mean, in the order they were made."""
     ids = _run_ids(condition) if condition is not None else None
     named = AnyOf(tuple(Comparison("runid", None, "eq", each) for each in ids)) if ids is not None else None
     place: list[Any] | None = [after]
@@ -104,7 +106,7 @@ def _runs(
             workspace.workspace_id,
             named,
             (),
-            scope=queries.in_experiment(experiment_row),
+            scope=queries.in_experiment(experiment_row) if experiment_row is not None else None,
             limit=RUNS_AT_ONCE,
             after=place,
         )

@@ -45,6 +45,16 @@ def find_group(db: Transaction, subscription_id: str, name: str) -> sa.Row[Any] 
     return db.execute(found).first()
 
 
+def find_subscription(db: Transaction, subscription_id: str) -> int:
+    """The row of one that stands."""
+    return int(db.execute(sa.select(_s.row_id).where(_s.subscription_id == subscription_id)).scalar_one())
+
+
+def add_group(db: Transaction, subscription_row: int, name: str, location: str) -> None:
+    values = {"subscription_row": subscription_row, "name": name, "name_folded": name.casefold()}
+    db.execute(ResourceGroup.table.insert().values(values | {"location": location, "created_at": db.now()}))
+
+
 def find_in_group(db: Transaction, resource_group_row: int, arm_path: str) -> sa.Row[Any] | None:
     """Also a hidden one: its row stands until the erasure has removed it."""
     found = (
@@ -58,6 +68,19 @@ def find_in_group(db: Transaction, resource_group_row: int, arm_path: str) -> sa
 def get_row(db: Transaction, workspace_id: int) -> sa.Row[Any] | None:
     found = sa.select(*_COLUMNS).select_from(_TREE).where(_w.workspace_id == workspace_id)
     return db.execute(found).first()
+
+
+def public_ids_above(db: Transaction, workspace_id: int) -> list[str]:
+    above = (
+        sa.select(_PARENT.c.public_id, _PARENT.c.parent_workspace)
+        .join(Workspace.table, _w.parent_workspace == _PARENT.c.workspace_id)
+        .where(_w.workspace_id == workspace_id)
+    )
+    row = db.execute(above).first()
+    if row is None:
+        return []
+    beyond = sa.select(_w.public_id).where(_w.workspace_id == row.parent_workspace)
+    return [row.public_id, *db.execute(beyond).scalars()]
 
 
 def find_child(db: Transaction, workspace_id: int) -> str | None:

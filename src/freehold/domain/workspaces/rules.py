@@ -40,6 +40,9 @@ _OTHER_NAMES = (
 )
 """2017's providers took 5 to 50 letters and digits. What was made there has such a name; more may be made here."""
 
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]")
+_LOCATION = re.compile(r"[A-Za-z0-9 -]{1,50}")
+
 
 def check_name(kind: Kind, name: str) -> None:
     """A workspace has 2 to 33 characters: the clients of different years refuse 33 or 2 themselves."""
@@ -47,6 +50,19 @@ def check_name(kind: Kind, name: str) -> None:
     if not pattern.fullmatch(name):
         message = f"The name of a {FACTS[kind].called} has {says}."
         raise Invalid("InvalidResourceName", message, target="name")
+
+
+def check_group_name(name: str) -> None:
+    if not _GROUP_NAME.fullmatch(name):
+        says = "1 to 90 letters, digits, '-', '_', '.' or parentheses, and no '.' at its end"
+        message = f"The name of a resource group has {says}."
+        raise Invalid("InvalidResourceGroup", message, target="name")
+
+
+def check_location(location: str) -> None:
+    if not _LOCATION.fullmatch(location):
+        message = "location is 1 to 50 letters, digits, spaces or '-', such as local."
+        raise Invalid("LocationRequired", message, target="location")
 
 
 def check_properties(properties: Mapping[str, Any]) -> None:

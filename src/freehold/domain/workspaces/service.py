@@ -14,6 +14,8 @@ from freehold.domain.access.directory.service import find_signed_in
 from freehold.domain.access.kinds import FACTS, Kind
 from freehold.domain.access.rules import OWNER
 from freehold.domain.access.service import allow
+from freehold.domain.secrets import rules as secret_rules
+from freehold.domain.secrets import service as secrets
 from freehold.domain.workspaces import queries, rules
 from freehold.kit.problems import Conflict, NotFound
 from freehold.storage.transaction import Transaction
@@ -86,6 +88,23 @@ def get_group(db: Transaction, actor: Actor, subscription_id: str, name: str) ->
         if found.name.casefold() == name.casefold():
             return found
     raise NotFound("ResourceGroupNotFound", "There is no such resource group, or you may not see it.")
+
+
+def put_group(db: Transaction, actor: Actor, subscription_id: str, name: str, location: str) -> tuple[GroupView, bool]:
+    """Make a resource group, or find it standing; True when it was made. Raises Forbidden, Invalid, Conflict."""
+    subscription = queries.find_subscription(db, get_subscription(db, actor, subscription_id).subscription_id)
+    standing = queries.find_group(db, subscription_id, name)
+    roles = access.roles_in_subscription(db, actor.person_row, subscription)
+    rules.may_make(roles)
+    if standing is not None:
+        if _place(location) != _place(standing.location):
+            message = f"The resource group is in the location {standing.location!r} and cannot be moved."
+            raise Conflict("InvalidResourceGroupLocation", message)
+        return _group(standing), False
+    rules.check_group_name(name)
+    rules.check_location(location)
+    queries.add_group(db, subscription, name, location)
+    return get_group(db, actor, subscription_id, name), True
 
 
 def list_in_group(
@@ -170,11 +189,20 @@ def change_workspace(db: Transaction, actor: Actor, workspace: WorkspaceRef, wan
         raise Conflict("InvalidResourceLocation", message)
     values = _values(workspace.kind, wanted) | {"updated_at": db.now()}
     if wanted.properties is not None:
-        values["properties"] = standing.properties | dict(wanted.properties)
-        rules.check_properties(values["properties"])
+        values["properties"] = _part_secrets(db, workspace, standing.properties | dict(wanted.properties))
     values.pop("location", None)
     queries.change(db, workspace.workspace_id, values)
     return get_workspace(db, workspace)
+
+
+def open_properties(db: Transaction, found: WorkspaceView) -> WorkspaceView:
+    """With the secrets back in its properties, for who has the right to them."""
+    return found._replace(properties=secret_rules.joined(found.properties, _secrets_of(db, found.ref)))
+
+
+def ids_above(db: Transaction, workspace: WorkspaceRef) -> list[str]:
+    """Public ids of what stands above it, the nearest first."""
+    return queries.public_ids_above(db, workspace.workspace_id)
 
 
 def refuse_nested(db: Transaction, workspace: WorkspaceRef) -> None:
@@ -244,13 +272,26 @@ def _make(
         "created_at": now,
         "updated_at": now,
     }
-    rules.check_properties(wanted.properties or {})
-    workspace_id = queries.add(db, defaults | _values(name.kind, wanted))
+    workspace_id = queries.add(db, defaults | _values(name.kind, wanted) | {"properties": {}})
     if OWNER not in roles:
         queries.add_role(db, actor.person_row, workspace_id, OWNER)
-    row = queries.get_row(db, workspace_id)
-    assert row is not None, "what was just written is there"
-    return _view(row)
+    ref = access.find_workspace_by_key(db, workspace_id)
+    assert ref is not None, "what was just written is there"
+    queries.change(db, workspace_id, {"properties": _part_secrets(db, ref, dict(wanted.properties or {}))})
+    return get_workspace(db, ref)
+
+
+def _part_secrets(db: Transaction, workspace: WorkspaceRef, properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties without their secrets, which are kept sealed; those that are not given again stay."""
+    rules.check_properties(properties)
+    parted, hidden = secret_rules.part(properties)
+    if hidden:
+        secrets.keep(db, workspace, None, 0, _secrets_of(db, workspace) | hidden)
+    return dict(parted)
+
+
+def _secrets_of(db: Transaction, workspace: WorkspaceRef) -> dict[str, str]:
+    return secrets.secrets_of(db, workspace, None, [0])[0]
 
 
 def _below(parent: WorkspaceRef, name: WorkspaceName) -> str:

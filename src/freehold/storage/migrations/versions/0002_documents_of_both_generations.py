@@ -277,6 +277,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_assets_workspace_id_created_at"), ["workspace_id", "created_at"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_assets_workspace_id_name"), ["workspace_id", "name"], unique=False)
 
     op.create_table(
         "pipeline_objects",
@@ -718,18 +719,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_operation_targets_service_row"), ["service_row"], unique=False)
         batch_op.create_index(batch_op.f("ix_operation_targets_target_id"), ["target_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_operation_targets_task_row"), ["task_row"], unique=False)
-        add_link(batch_op, "operation_targets", "service_row", "services")
-        add_link(batch_op, "operation_targets", "asset_row", "assets")
-        add_link(batch_op, "operation_targets", "image_row", "images")
-        add_link(batch_op, "operation_targets", "compute_row", "computes")
-        add_link(batch_op, "operation_targets", "model_row", "models")
-        add_link(batch_op, "operation_targets", "datastore_row", "datastores")
-        add_link(batch_op, "operation_targets", "dataset_row", "datasets")
-        add_link(batch_op, "operation_targets", "pipeline_draft_row", "pipeline_drafts")
-        add_link(batch_op, "operation_targets", "pipeline_object_row", "pipeline_objects")
         add_link(batch_op, "operation_targets", "manifest_row", "manifests")
+        add_link(batch_op, "operation_targets", "image_row", "images")
         add_link(batch_op, "operation_targets", "task_row", "tasks")
+        add_link(batch_op, "operation_targets", "dataset_row", "datasets")
+        add_link(batch_op, "operation_targets", "compute_row", "computes")
+        add_link(batch_op, "operation_targets", "pipeline_draft_row", "pipeline_drafts")
+        add_link(batch_op, "operation_targets", "model_row", "models")
         add_link(batch_op, "operation_targets", "notification_row", "notifications")
+        add_link(batch_op, "operation_targets", "asset_row", "assets")
+        add_link(batch_op, "operation_targets", "datastore_row", "datastores")
+        add_link(batch_op, "operation_targets", "service_row", "services")
+        add_link(batch_op, "operation_targets", "pipeline_object_row", "pipeline_objects")
 
     op.execute(
         "UPDATE operation_targets SET scope = CASE WHEN run_row IS NOT NULL THEN 'run' "
