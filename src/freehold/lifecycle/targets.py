@@ -4,6 +4,7 @@ The row is itself erased with the thing; from then on nothing can tell what the 
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -110,8 +111,16 @@ def find_target(db: Transaction, target_id: str) -> Target | None:
     return next(iter(find_targets(db, target_id)), None)
 
 
-def named_root(db: Transaction, target_id: str) -> tuple[Scope, str] | None:
-    """Scope and name (`name:version`) of the one document that an operation was about; None once it is gone."""
+class NamedRoot(NamedTuple):
+    """`name`: as people call it, `name:version` where it has versions."""
+
+    scope: Scope
+    name: str
+    root_id: str
+
+
+def named_root(db: Transaction, target_id: str) -> NamedRoot | None:
+    """The one document that an operation was about; None once it is gone."""
     target = find_target(db, target_id)
     if target is None or target.scope is Scope.WORKSPACE:
         return None
@@ -119,7 +128,9 @@ def named_root(db: Transaction, target_id: str) -> tuple[Scope, str] | None:
     row = db.execute(
         sa.select(root.table).where(key_of(root.table) == target.root_rows[0], root.c[HIDDEN].is_(None))
     ).first()
-    return (target.scope, spelt(root, row)) if row is not None else None
+    if row is None:
+        return None
+    return NamedRoot(target.scope, spelt(root, row), str(row._mapping[public_id(root).name]))
 
 
 def spelt(record: type[Record], row: sa.Row[tuple[object, ...]]) -> str:

@@ -14,7 +14,7 @@ from freehold.api.longrunning import look
 from freehold.api.replies import empty
 from freehold.kit.clock import to_iso
 from freehold.lifecycle.selection import Target
-from freehold.lifecycle.targets import name_targets, named_root
+from freehold.lifecycle.targets import NamedRoot, name_targets, named_root
 from freehold.operations.model import Operation, State
 from freehold.operations.service import note_operation
 from freehold.records.rules import Scope
@@ -49,8 +49,8 @@ def answer_registration(call: Call, operation: Operation) -> Response:
     return empty(202, {"Operation-Location": f"{_root(call)}/operations/{operation.operation_id}"})
 
 
-async def read_registration(call: Call) -> OperationOut:
-    """The operation that the address names, and where what it made is."""
+async def read_registration(call: Call, *, by_id: bool = False) -> OperationOut:
+    """The operation that the address names, and where what it made is: by its name, or by its id (2018)."""
     operation = await look(call, call.params["operation"])
     root = await call.services.database.read(lambda db: named_root(db, operation.target_id))
     return OperationOut(
@@ -60,8 +60,12 @@ async def read_registration(call: Call) -> OperationOut:
         created_time=to_iso(operation.created_at),
         end_time=to_iso(operation.ended_at) if operation.ended_at is not None else None,
         error=_error(operation),
-        resource_location=f"{_root(call)}/{root[0].value}s/{root[1]}" if root else None,
+        resource_location=_location(call, root, by_id) if root else None,
     )
+
+
+def _location(call: Call, root: NamedRoot, by_id: bool) -> str:
+    return f"{_root(call)}/{root.scope.value}s/{root.root_id if by_id else root.name}"
 
 
 def _error(operation: Operation) -> dict[str, str] | None:

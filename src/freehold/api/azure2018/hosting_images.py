@@ -72,4 +72,4 @@ async def delete_image(call: Call) -> Response:
 @hosting_route("GET", "/operations/{operation}", Action.READ, answer=OperationOut)
 async def read_operation(call: Call) -> Response:
     """The operation that registering an image or a service answered with, and where what it made is."""
-    return reply(await read_registration(call))
+    return reply(await read_registration(call, by_id=True))
