@@ -88,8 +88,8 @@ class Azure:
         """Waits until every erasure that was begun in this workspace has ended, and verified."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
-            operations = self.ok("GET", "/freehold/v1/operations")["value"]
-            running = [each for each in operations if each["kind"] == "erase" and each["state"] != "Succeeded"]
+            operations = self.ok("GET", "/freehold/v1/operations?kind=erase&limit=100")["value"]
+            running = [each for each in operations if each["state"] != "Succeeded"]
             if not running:
                 return
             assert all(each["state"] in {"NotStarted", "Running"} for each in running), running
