@@ -16,6 +16,7 @@ import msgspec
 import uvicorn
 import uvloop
 
+from freehold.api.addresses import ORIGINAL_HOSTS
 from freehold.api.azure2018 import nouns as azure2018
 from freehold.api.azure2020 import nouns as azure2020
 from freehold.api.blobs import blobs
@@ -247,7 +248,8 @@ def _listener(services: Services, sock: socket.socket, *, is_secure: bool) -> Li
     settings = services.settings
     tls: dict[str, str] = {}
     if is_secure:
-        files = services.keys.tls.ensure([settings.public_host] if settings.public_host else [])
+        original = ORIGINAL_HOSTS if settings.original_hosts else ()
+        files = services.keys.tls.ensure([settings.public_host, *original])
         tls = {"ssl_keyfile": str(files.key), "ssl_certfile": str(files.certificate)}
     return Listener(
         uvicorn.Config(

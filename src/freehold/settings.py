@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     objects: Annotated[str, Meta(description="empty: the data folder; or a file:// URL of a folder")] = ""
     keys: Annotated[str, Meta(description="empty: `keys` in the data folder; a folder apart from it is better")] = ""
     public_host: Annotated[str, Meta(description="host name that clients use, if not the address above")] = ""
+    original_hosts: Annotated[bool, Meta(description="the certificate is good for Azure's own host names, too")] = True
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
     sqlite_driver: Annotated[str, Meta(pattern="^(sqlite3|pysqlite3)$", description="which SQLite build")] = "sqlite3"
     readers: Annotated[int, Meta(ge=1, le=64, description="threads that read the database")] = 4
