@@ -15,8 +15,27 @@ from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 from freehold.client import Freehold, Operation, Plan
 
-Scope = Annotated[Literal["workspace", "experiment", "run"], typer.Argument(help="workspace, experiment or run.")]
-RootId = Annotated[str | None, typer.Argument(help="Experiment id or run id; leave it out for the workspace.")]
+ScopeName = Literal[
+    "workspace",
+    "experiment",
+    "run",
+    "asset",
+    "model",
+    "manifest",
+    "image",
+    "service",
+    "compute",
+    "datastore",
+    "dataset",
+    "pipeline_object",
+    "pipeline_draft",
+    "task",
+    "notification",
+]
+Scope = Annotated[ScopeName, typer.Argument(help="What it is; `workspace` is any container, with all below it.")]
+RootId = Annotated[
+    str | None, typer.Argument(help="Its id, or its name (name:version where it has versions); none for a workspace.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +55,7 @@ def export(
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a workspace, an experiment or a run out as a bag, verify it, and drop the server's copy."""
+    """Take a workspace, or one thing in it, out as a bag, verify it, and drop the server's copy."""
     _check_root(scope, id)
     _check_target(to)
     with connect(data, url, token, workspace) as server:
@@ -82,7 +101,7 @@ def erase(
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a workspace, an experiment or a run for good, and have it proved gone. Prints the plan and asks first."""
+    """Erase a workspace, or one thing in it, for good, and have it proved gone. Prints the plan and asks first."""
     _check_root(scope, id)
     if as_json and not (yes or dry_run):
         raise Failure("WrongArguments", "With --json nobody is asked: add --yes to erase, or --dry-run to see.", 2)
@@ -106,7 +125,7 @@ def erase(
 
 def _check_root(scope: str, id: str | None) -> None:
     if (scope == "workspace") != (id is None):
-        wanted = "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id"
+        wanted = "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id or name"
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
 
 

@@ -49,7 +49,7 @@ class Freehold:
         self._http.close()
 
     def export(self, scope: str, id: str | None = None) -> Operation:
-        """Begin to export a workspace, an experiment or a run."""
+        """Begin to export a workspace, or with `id` one thing in it."""
         return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id})
 
     def fetch_bag(self, operation_id: str, to: Path | str, on_bytes: Callable[[int], None] | None = None) -> int:

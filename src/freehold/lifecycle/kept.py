@@ -13,6 +13,7 @@ from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.spool import Spool
 from freehold.records.lifecycle import ExportLease, KeptBag
+from freehold.records.rules import Scope
 from freehold.settings import Settings
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
@@ -32,8 +33,7 @@ class ReadyBag(NamedTuple):
 def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: str) -> ReadyBag:
     """A finished bag. Raises NotFound, or Conflict while it is being written."""
     bag = KeptBag.c
-    columns = (bag.workspace_id, bag.state, bag.snapshot_at, bag.experiment_row, bag.run_row)
-    query = sa.select(*columns).where(bag.operation_id == operation_id, bag.expires_at > db.now())
+    query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, bag.expires_at > db.now())
     found = db.execute(query).mappings().first()
     actions = actions_of(roles_in(db, actor.person_row, found["workspace_id"])) if found else frozenset()
     if found is None or Action.EXPORT not in actions:
@@ -41,7 +41,7 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
         raise NotFound("BagNotFound", message)
     if found["state"] != READY:
         raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
-    scope = "run" if found["run_row"] else "experiment" if found["experiment_row"] else "workspace"
+    scope = next((each for each in Scope if found.get(f"{each}_row") is not None), Scope.WORKSPACE)
     name = f"{scope}-{to_datetime(found['snapshot_at']):%Y%m%dT%H%M%SZ}-{operation_id[-8:]}"
     seconds = found["snapshot_at"] // MICROSECONDS
     return ReadyBag(Spool(settings.data_folder, operation_id).bag, name, seconds)

@@ -190,6 +190,8 @@ class _Snapshot:
             lines = (_line(document, resource.withheld) for document in batch)
             self._writer.write(f"data/rest/{resource.name}/part-{part:05d}.jsonl", lines)
             total, part = total + len(batch), part + 1
+        if total == 0:
+            return
         self._facts.rest[resource.name] = total
         self._facts.rest_withheld[resource.name] = dict(resource.withheld)
 

@@ -67,13 +67,25 @@ class KeptBag(
 ):
     """An export that lies on this server, in `exports/<operation_id>`: a copy of what it covers.
 
-    Both links null: it covers the whole workspace. `parts` lists the finished files of an export under way.
+    All links null: it covers the whole workspace. `parts` lists the finished files of an export under way.
     """
 
     row_id = key()
     workspace_id = workspace()
     experiment_row = link("experiments", LinkKind.COVERS, null=True, index=True)
     run_row = link("runs", LinkKind.COVERS, null=True, index=True)
+    asset_row = link("assets", LinkKind.COVERS, null=True, index=True)
+    model_row = link("models", LinkKind.COVERS, null=True, index=True)
+    manifest_row = link("manifests", LinkKind.COVERS, null=True, index=True)
+    image_row = link("images", LinkKind.COVERS, null=True, index=True)
+    service_row = link("services", LinkKind.COVERS, null=True, index=True)
+    compute_row = link("computes", LinkKind.COVERS, null=True, index=True)
+    datastore_row = link("datastores", LinkKind.COVERS, null=True, index=True)
+    dataset_row = link("datasets", LinkKind.COVERS, null=True, index=True)
+    pipeline_object_row = link("pipeline_objects", LinkKind.COVERS, null=True, index=True)
+    pipeline_draft_row = link("pipeline_drafts", LinkKind.COVERS, null=True, index=True)
+    task_row = link("tasks", LinkKind.COVERS, null=True, index=True)
+    notification_row = link("notifications", LinkKind.COVERS, null=True, index=True)
     operation_id = text(plain())
     state = text(plain())
     parts = json(plain())

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from freehold.api.azure.wire import Wire
-from freehold.api.entry import Call
+from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.computes.service import ERRORS, INNER, NODES, ComputeView, NewCompute
 from freehold.domain.documents.rules import without_nothing
 from freehold.kit.clock import to_iso
@@ -58,12 +58,12 @@ class ComputeIn(Wire):
 _OF_ALL = frozenset({"computeLocation", "description", "resourceId", "disableLocalAuth", "isAttachedCompute"})
 
 
-def compute_out(call: Call, found: ComputeView) -> dict[str, Any]:
+def compute_out(workspace: WorkspaceRef, found: ComputeView) -> dict[str, Any]:
     """`tags` is always there, null where there are none: azureml-core fails without the key."""
     document = found.document
-    location = document.get("location") or call.workspace.location
+    location = document.get("location") or workspace.location
     return {
-        "id": f"{call.workspace.path}/computes/{found.name}",
+        "id": f"{workspace.path}/computes/{found.name}",
         "name": found.name,
         "type": TYPE,
         "location": location,

@@ -46,14 +46,14 @@ async def list_computes(call: Call) -> Response:
     found = await call.services.database.read(
         lambda db: computes.list_computes(db, call.workspace, paging, compute_type)
     )
-    return answer_page(call, asked, [compute_out(call, each) for each in found.computes], found.next_place)
+    return answer_page(call, asked, [compute_out(call.workspace, each) for each in found.computes], found.next_place)
 
 
 @arm_route("GET", _COMPUTE, Within(Action.READ))
 @arm_route("GET", f"/rp/workspaces{_COMPUTE}", Within(Action.READ))
 async def get_compute(call: Call) -> Response:
     """One compute."""
-    return reply(compute_out(call, await call.services.database.read(lambda db: _get(db, call))))
+    return reply(compute_out(call.workspace, await call.services.database.read(lambda db: _get(db, call))))
 
 
 @arm_route("PUT", _COMPUTE, Within(Action.READ))
@@ -75,7 +75,7 @@ async def put_compute(call: Call) -> Response:
         return found, is_new, noted
 
     found, is_new, operation = await call.services.database.write(put)
-    return reply(compute_out(call, found), 201 if is_new else 200, status_header(call, operation, COMPUTES))
+    return reply(compute_out(call.workspace, found), 201 if is_new else 200, status_header(call, operation, COMPUTES))
 
 
 @arm_route("PATCH", _COMPUTE, Within(Action.READ))
@@ -87,7 +87,7 @@ async def change_compute(call: Call) -> Response:
         allow_making(db, call.actor, call.workspace)
         return computes.change_compute(db, call.workspace, call.params["compute"], document)
 
-    return reply(compute_out(call, await call.services.database.write(change)))
+    return reply(compute_out(call.workspace, await call.services.database.write(change)))
 
 
 @arm_route("DELETE", _COMPUTE, Within(Action.READ))

@@ -8,17 +8,28 @@ from typing import Any
 
 from freehold.api.azure.artifact_shapes import artifact_out
 from freehold.api.azure.experiment_shapes import experiment_out
+from freehold.api.azure.rest_documents import PERSON, Documents, Noun, workspace_of
 from freehold.api.azure.run_shapes import run_out
-from freehold.domain.access.actor import WorkspaceRef
-from freehold.domain.access.queries import find_workspace_by_key
+from freehold.api.azure2020.compute_shapes import compute_out
+from freehold.api.azure2020.image_shapes import image_out
+from freehold.api.azure2020.model_shapes import asset_out, model_out
+from freehold.api.azure2020.service_shapes import service_out
+from freehold.domain.access.kinds import Kind
+from freehold.domain.assets import service as assets
+from freehold.domain.computes import service as computes
+from freehold.domain.images import service as images
 from freehold.domain.listing.service import roots_of
+from freehold.domain.models import service as models
+from freehold.domain.services import service as services
 from freehold.domain.whole import service as whole
 from freehold.domain.whole.queries import Bounds
 from freehold.lifecycle.selection import Target
+from freehold.records.assets import Asset, Model
+from freehold.records.outside import Compute
 from freehold.records.rules import Scope
+from freehold.records.serving import Image, Service
 from freehold.storage.transaction import Transaction
 
-_PERSON = "the directory belongs to the server; members.parquet has a random id instead"
 _VOLATILE = "it is made anew at every answer"
 
 
@@ -28,22 +39,22 @@ class Experiments:
 
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments`, in order of creation."""
-        for page in whole.experiments(db, _workspace(db, chosen), _bounds(chosen)):
+        for page in whole.experiments(db, workspace_of(db, chosen), _bounds(chosen)):
             yield from map(experiment_out, page)
 
 
 class Runs:
     name = "runs"
     withheld: Mapping[str, str] = {
-        "createdBy": _PERSON,
-        "userId": _PERSON,
+        "createdBy": PERSON,
+        "userId": PERSON,
         "token": _VOLATILE,
         "tokenExpiryTimeUtc": _VOLATILE,
     }
 
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments/{e}/runs`, in order of creation."""
-        workspace = _workspace(db, chosen)
+        workspace = workspace_of(db, chosen)
         for page in whole.runs(db, workspace, _bounds(chosen)):
             roots = roots_of(db, workspace, page)
             yield from (run_out(run, roots.get(run.row_id, run.run_id)) for run in page)
@@ -55,17 +66,32 @@ class Artifacts:
 
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/artifact/v2.0{WS}/artifacts/{origin}/{container}`, in order of creation."""
-        for page in whole.artifacts(db, _workspace(db, chosen), _bounds(chosen)):
+        for page in whole.artifacts(db, workspace_of(db, chosen), _bounds(chosen)):
             yield from map(artifact_out, page)
 
 
-WRITERS = (Experiments(), Runs(), Artifacts())
-
-
-def _workspace(db: Transaction, chosen: Target) -> WorkspaceRef:
-    found = find_workspace_by_key(db, chosen.workspace_id)
-    assert found is not None, "the snapshot holds the workspace that it is taken of"
-    return found
+_WORKSPACES = frozenset({Kind.WORKSPACE, Kind.PROJECT})
+WRITERS = (
+    Experiments(),
+    Runs(),
+    Artifacts(),
+    Documents(Noun("models", Model, _WORKSPACES), models.views_of, lambda _, found: model_out(found), ["createdBy"]),
+    Documents(Noun("assets", Asset, _WORKSPACES), assets.views_of, lambda _, found: asset_out(found)),
+    Documents(
+        Noun("images", Image, _WORKSPACES),
+        images.views_of,
+        lambda _, found: image_out(found),
+        ["createdBy", "modelDetails.createdBy"],
+    ),
+    Documents(
+        Noun("services", Service, _WORKSPACES),
+        services.views_of,
+        lambda _, found: service_out(found),
+        ["createdBy", "imageDetails.createdBy", "imageDetails.modelDetails.createdBy", "models.createdBy"],
+    ),
+    Documents(Noun("computes", Compute, _WORKSPACES), computes.views_of, compute_out),
+)
+"""Secrets are in none of these documents: they are kept apart, and only a GET by who has the right joins them."""
 
 
 def _bounds(chosen: Target) -> Bounds:

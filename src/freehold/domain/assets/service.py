@@ -137,6 +137,12 @@ def newest_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetVie
     return queries.newest_of(db, workspace.workspace_id, [each.name for each in found])
 
 
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, AssetView]:
+    """Row → view, of those that stand."""
+    found = documents.find_rows(db, workspace.workspace_id, Asset, rows)
+    return {view.row_id: view for view in _views(db, workspace, found)}
+
+
 def change_asset(
     db: Transaction,
     workspace: WorkspaceRef,

@@ -1,5 +1,6 @@
 """What one can do with computes. They lie outside: registering or deleting one starts, stops and removes nothing."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -93,6 +94,12 @@ def list_computes(
 ) -> FoundComputes:
     page = queries.find_page(db, workspace.workspace_id, paging, compute_type)
     return FoundComputes([_view(db, row) for row in page.rows], page.next_place)
+
+
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, ComputeView]:
+    """Row → view, of those that stand."""
+    found = documents.find_rows(db, workspace.workspace_id, Compute, rows)
+    return {row.row_id: _view(db, row) for row in found}
 
 
 def change_compute(db: Transaction, workspace: WorkspaceRef, name: str, document: dict[str, Any]) -> ComputeView:

@@ -133,6 +133,12 @@ def list_services(
     return FoundServices(_views(db, workspace, page.rows, opens=opens), page.next_place)
 
 
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, ServiceView]:
+    """Row → view, of those that stand."""
+    found = documents.find_rows(db, workspace.workspace_id, Service, rows)
+    return {view.row_id: view for view in _views(db, workspace, found)}
+
+
 def change_service(db: Transaction, workspace: WorkspaceRef, name: str, change: Change) -> ServiceView:
     """A change of what it runs sets it moving again. Raises NotFound."""
     row = _find(db, workspace, name)

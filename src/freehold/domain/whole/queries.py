@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.runs.queries import STANDING, TREE, select_runs
 from freehold.records.artifacts import Artifact
+from freehold.records.catalogue import Record
 from freehold.records.experiments import Experiment
 from freehold.records.runs import Run
 from freehold.storage.transaction import Transaction
@@ -14,6 +15,8 @@ from freehold.storage.transaction import Transaction
 _r, _e, _a = Run.c, Experiment.c, Artifact.c
 Bounds = tuple[int | None, int | None]
 """(experiment row, run row); both None for the whole workspace."""
+Chosen = sa.ColumnElement[bool]
+"""The condition that picks rows of a record: `Selection.rows`."""
 
 
 def list_experiments(db: Transaction, workspace_id: int, bounds: Bounds, after: int, limit: int) -> list[sa.Row[Any]]:
@@ -46,6 +49,20 @@ def list_artifacts(db: Transaction, workspace_id: int, bounds: Bounds, after: in
     else:
         found = found.where(_a.run_row.in_(standing.where(*_within(bounds))))
     return list(db.execute(found.order_by(_a.row_id).limit(limit)))
+
+
+def list_keys(
+    db: Transaction,
+    workspace_id: int,
+    record: type[Record],
+    chosen: Chosen,
+    after: int,
+    limit: int,
+) -> list[int]:
+    """Keys of the rows of a record that `chosen` picks."""
+    c = record.c
+    found = sa.select(c.row_id).where(c.workspace_id == workspace_id, c.row_id > after, chosen)
+    return list(db.execute(found.order_by(c.row_id).limit(limit)).scalars())
 
 
 def _within(bounds: Bounds) -> list[sa.ColumnElement[bool]]:

@@ -13,10 +13,12 @@ from freehold.domain.experiments.service import views as experiment_views
 from freehold.domain.runs.views import RunView
 from freehold.domain.runs.views import views as run_views
 from freehold.domain.whole import queries
-from freehold.domain.whole.queries import Bounds
+from freehold.domain.whole.queries import Bounds, Chosen
+from freehold.records.catalogue import Record
 from freehold.storage.transaction import Transaction
 
 PAGE = 500
+DOCUMENTS = 100
 Rows = Callable[[Transaction, int, Bounds, int, int], list[sa.Row[Any]]]
 
 
@@ -34,6 +36,14 @@ def runs(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[l
 def artifacts(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[ArtifactView]]:
     for rows in _pages(db, workspace, bounds, queries.list_artifacts):
         yield [artifact_view(row) for row in rows]
+
+
+def keys(db: Transaction, workspace: WorkspaceRef, record: type[Record], chosen: Chosen) -> Iterator[list[int]]:
+    """Keys of the rows of a record that `chosen` picks."""
+    after = 0
+    while found := queries.list_keys(db, workspace.workspace_id, record, chosen, after, DOCUMENTS):
+        yield found
+        after = found[-1]
 
 
 def _pages(db: Transaction, workspace: WorkspaceRef, bounds: Bounds, rows_of: Rows) -> Iterator[list[sa.Row[Any]]]:

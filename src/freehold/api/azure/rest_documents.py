@@ -1,0 +1,56 @@
+"""Documents of any noun as an export writes them to `rest/`: canonical, without host, caller, page or person."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.access.kinds import Kind
+from freehold.domain.access.queries import find_workspace_by_key
+from freehold.domain.whole import service as whole
+from freehold.lifecycle.selection import Selection, Target
+from freehold.records.catalogue import Record
+from freehold.storage.transaction import Transaction
+
+PERSON = "the directory belongs to the server; members.parquet has a random id instead"
+View = TypeVar("View")
+
+
+class Noun(NamedTuple):
+    """`name`: of the folder below `rest/`. `kinds`: of the containers whose documents are spelt so."""
+
+    name: str
+    record: type[Record]
+    kinds: frozenset[Kind]
+
+
+class Documents(Generic[View]):
+    """`views`: row → view, of the rows given. `out`: the document that a GET answers."""
+
+    def __init__(
+        self,
+        noun: Noun,
+        views: Callable[[Transaction, WorkspaceRef, Sequence[int]], Mapping[int, View]],
+        out: Callable[[WorkspaceRef, View], Any],
+        persons: Sequence[str] = (),
+    ) -> None:
+        """`persons`: dotted paths of what names one."""
+        self.name = noun.name
+        self.withheld: Mapping[str, str] = dict.fromkeys(persons, PERSON)
+        self._noun, self._views, self._out = noun, views, out
+
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
+        """In order of creation."""
+        workspace, selection = workspace_of(db, chosen), Selection(chosen)
+        if workspace.kind not in self._noun.kinds or self._noun.record not in selection.exported():
+            return
+        for rows in whole.keys(db, workspace, self._noun.record, selection.rows(self._noun.record)):
+            found = self._views(db, workspace, rows)
+            yield from (msgspec.to_builtins(self._out(workspace, found[row])) for row in rows if row in found)
+
+
+def workspace_of(db: Transaction, chosen: Target) -> WorkspaceRef:
+    found = find_workspace_by_key(db, chosen.workspace_id)
+    assert found is not None, "the snapshot holds the workspace that it is taken of"
+    return found
