@@ -276,6 +276,7 @@ def test_an_endpoint_submits_its_default_version_or_another(azure: Azure):
     said = {"ExperimentName": azure.experiment}
     assert azure.ok("POST", where, said)["PipelineId"] == one["Id"]
     assert azure.ok("POST", f"{where}?pipelineVersion=1", said)["PipelineId"] == two["Id"]
+    assert azure.ok("POST", f"{where}/1?pipelineVersion=1", said)["PipelineId"] == two["Id"]
     assert azure.call("POST", f"{where}?pipelineVersion=7", said).status_code == 404
     azure.ok("PUT", at(azure, f"Pipelines/{two['Id']}/status"), "Disabled")
     under = at(azure, f"PipelineEndpoints/{made['Id']}/pipelines")

@@ -93,6 +93,21 @@ def test_steps_are_child_runs_that_name_their_node(azure: Azure):
     assert azure.call("POST", f"{nodes}/Node/Status", []).status_code == 400
 
 
+def test_logs_of_a_step_are_artifacts_of_its_run(azure: Azure):
+    run = make_run(azure)["Id"]
+    logs = at(azure, f"PipelineRuns/{run}/Graph/Shareable")
+    assert azure.call("POST", f"{logs}/STDOUT", ["n1"]).content == b""
+    step = azure.new_run(parentRunId=run, tags={"azureml.nodeid": "n1"})
+    written = {"STDOUT": "stdoutlogs.txt", "STDERR": "stderrlogs.txt", "JobLog": "executionlogs.txt"}
+    for word, name in written.items():
+        azure.upload("ExperimentRun", f"dcid.{step}", **{f"logs__azureml__{name}": f"{word} ü".encode()})
+    for word in written:
+        for noun in ("PipelineRuns", "Experiments"):
+            answer = azure.call("POST", at(azure, f"{noun}/{run}/Graph/Shareable/{word}"), ["n1"])
+            assert (answer.status_code, answer.content.decode()) == (200, f"{word} ü")
+    assert azure.call("POST", f"{logs}/STDOUT", ["other"]).status_code == 404
+
+
 @pytest.mark.parametrize(("reported", "becomes"), [(None, "Canceled"), ("Start", "Running"), ("Completed", "Finished")])
 def test_cancelling_ends_what_nobody_runs_and_asks_who_does(azure: Azure, reported: str | None, becomes: str):
     run = make_run(azure)["Id"]

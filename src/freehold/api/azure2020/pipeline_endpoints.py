@@ -120,11 +120,12 @@ async def list_pipelines(call: Call) -> Response:
     return reply([pipeline_out(call, each) for each in found])
 
 
+@pipeline_route("POST", "/PipelineRuns/PipelineEndpointSubmit/Id/{id}/{version}", Action.WRITE, body=SubmissionIn)
 @pipeline_route("POST", "/PipelineRuns/PipelineEndpointSubmit/Id/{id}", Action.WRITE, body=SubmissionIn)
 async def submit_endpoint(call: Call) -> Response:
-    """A submitted run of the default version, or of `pipelineVersion`."""
+    """A submitted run of the default version, or of `pipelineVersion`, which 1.62 puts into the address too."""
     said = (await read_json(call, SubmissionIn)).submission(call.query.get("parentRunId"))
-    version = call.query.get("pipelineVersion")
+    version = call.params.get("version") or call.query.get("pipelineVersion")
     made = await call.services.database.write(
         lambda db: endpoints.submit_endpoint(db, call.actor, call.workspace, call.params["id"], version, said)
     )
