@@ -174,3 +174,25 @@ def make_draft_with(azure: Azure, secret: str) -> Any:
     made = azure.ok("POST", at(azure, "PipelineDrafts/Create"), said)
     assert secret not in str(made)
     return made
+
+
+def test_what_still_names_a_deleted_thing_does_not_stop_its_erasure(azure: Azure):
+    draft, pipeline = make_draft(azure), publish(azure)
+    run = azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
+    schedule = {"PipelineId": pipeline["Id"], "ScheduleType": "0", "Recurrence": {"Frequency": "Day", "Interval": 1}}
+    schedule = azure.ok("POST", at(azure, "Schedules/Create"), schedule)
+    endpoint = {"Name": azure.name("endpoint"), "PipelineId": pipeline["Id"]}
+    endpoint = azure.ok("POST", at(azure, "PipelineEndpoints/Create"), endpoint)
+    graph = azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
+    module, source = graph["ModuleNodes"][0]["ModuleId"], graph["DatasetNodes"][0]["DatasetId"]
+    gone = (f"PipelineRuns/{run['Id']}", f"Pipelines/{pipeline['Id']}", f"Modules/{module}", f"DataSources/{source}")
+    for each in gone:
+        azure.ok("DELETE", at(azure, each))
+    azure.erased()
+    for each in gone:
+        assert azure.call("GET", at(azure, each)).status_code == 404
+    assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["LastSubmittedPipelineRunId"] == run["Id"]
+    assert azure.ok("GET", at(azure, f"Schedules/{schedule['Id']}"))["PipelineId"] is None
+    assert azure.ok("GET", at(azure, f"PipelineEndpoints/{endpoint['Id']}/pipelines")) == []
+    answer = azure.call("POST", at(azure, f"PipelineRuns/PipelineEndpointSubmit/Id/{endpoint['Id']}"), {})
+    assert answer.status_code == 404
