@@ -45,7 +45,7 @@ async def change_graph_draft(call: Call) -> Response:
 
 @pipeline_route("DELETE", "/GraphDrafts/{id}", Action.DELETE)
 async def delete_graph_draft(call: Call) -> Response:
-    """Delete a graph draft: 200 done, 204 there was none, 409 a pipeline draft is drawn on it."""
+    """Delete a graph draft: 200 done, 204 there was none. A pipeline draft on it is left without a graph."""
 
     def find(db: Transaction) -> Roots:
         try:

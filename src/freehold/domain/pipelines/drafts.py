@@ -16,7 +16,7 @@ from freehold.domain.pipelines.graphs import Drawing, GraphView
 from freehold.domain.pipelines.objects import PAGE, NewObject
 from freehold.domain.secrets import rules as secret_rules
 from freehold.domain.secrets import service as secrets
-from freehold.kit.problems import Conflict, NotFound
+from freehold.kit.problems import NotFound
 from freehold.records.pipelines import PipelineDraft
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
@@ -60,10 +60,15 @@ def change_graph_draft(db: Transaction, workspace: WorkspaceRef, graph_id: str, 
 
 
 def graph_draft_roots(db: Transaction, workspace: WorkspaceRef, graph_id: str) -> list[tuple[Scope, int]]:
-    """What goes with a graph draft. Raises NotFound, Conflict while a pipeline draft is drawn on it."""
+    """What goes with a graph draft: its graph. Raises NotFound.
+
+    Pipeline drafts on it are left without a graph: the SDK deletes the graph draft first, then its draft.
+    """
     found = objects.get(db, workspace, GRAPH_DRAFT, graph_id)
-    if found.graph_row is not None and queries.drafts_with_graph(db, workspace.workspace_id, found.graph_row):
-        raise Conflict("GraphDraftInUse", "A pipeline draft is drawn on this graph draft. Delete that; both go.")
+    assert found.graph_row is not None, "a graph draft has a graph"
+    for row_id in queries.drafts_with_graph(db, workspace.workspace_id, found.graph_row):
+        values = {"graph_row": None, "updated_at": db.now()}
+        documents.change(db, workspace.workspace_id, PipelineDraft, row_id, values)
     return [(Scope.PIPELINE_OBJECT, found.row_id)]
 
 
