@@ -159,6 +159,8 @@ def test_lists_come_whole_or_in_pages(azure: Azure):
         found += [each["Id"] for each in page["Entity"]]
         token = page["ContinuationToken"]
     assert found == made
+    token = azure.ok("GET", f"{where}?$top=2")["ContinuationToken"]
+    assert azure.call("GET", f"{where}?activeOnly=true&continuationToken={token}").status_code == 400
     assert azure.call("GET", f"{where}?$top=0").status_code == 400
     assert azure.call("GET", f"{where}?continuationToken=nonsense").status_code == 400
     assert made[0] in {each["Id"] for each in azure.ok("GET", at(azure, "PipelineRuns"))}

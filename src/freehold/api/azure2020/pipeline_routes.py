@@ -54,7 +54,7 @@ class ListAsked:
         """Raises Invalid for a size or a token that is none."""
         batch = self._call.request.headers.get("BatchSize")
         size = page_size(self._given.get("top") or batch, default=LARGEST_PAGE, largest=LARGEST_PAGE)
-        return Paging(size, take_token(self._call, self._given.get("continuationtoken"), self.active_only))
+        return Paging(size, take_token(self._call, self._given.get("continuationtoken"), *self._bound()))
 
     def goes_on(self) -> bool:
         """Whether a plain list is to have everything."""
@@ -63,4 +63,11 @@ class ListAsked:
     def answer(self, value: list[Any], place: list[Any] | None) -> Response:
         if not self.is_paged:
             return reply(value)
-        return reply({"Entity": value, "ContinuationToken": give_token(self._call, place, self.active_only)})
+        return reply({"Entity": value, "ContinuationToken": give_token(self._call, place, *self._bound())})
+
+    def _bound(self) -> tuple[tuple[str, str], ...]:
+        """What a token is good for: the same question, of whatever page size."""
+        return tuple(sorted((key, value) for key, value in self._given.items() if key not in _PAGE))
+
+
+_PAGE = frozenset({"top", "continuationtoken"})

@@ -1,12 +1,10 @@
 """Schedules: what would submit a pipeline, and when. Freehold keeps them; it starts nothing by the clock."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.pipelines import objects, rules
 from freehold.domain.pipelines.objects import NewObject, ObjectView
-from freehold.domain.pipelines.queries import Wanted
 from freehold.kit.problems import Invalid
 from freehold.storage.transaction import Transaction
 
@@ -42,14 +40,6 @@ def change_schedule(
     _check(standing.document | given)
     under = _target(db, workspace, new)
     return objects.change(db, workspace, KIND, schedule_id, fields=given, name=new.name, status=status, under=under)
-
-
-def schedules_of(
-    db: Transaction, workspace: WorkspaceRef, kind: str, object_id: str, *, active_only: bool = False
-) -> Iterator[ObjectView]:
-    """Of a pipeline or an endpoint. Raises NotFound."""
-    under = objects.get(db, workspace, kind, object_id).row_id
-    return objects.all_objects(db, workspace, KIND, Wanted(active_only, under))
 
 
 def _target(db: Transaction, workspace: WorkspaceRef, new: Schedule) -> int | None:
