@@ -316,3 +316,21 @@ def test_what_does_not_fit_is_refused(azure: Azure, path: str, body: dict):
     answer = azure.call("POST", at(azure, path), body)
     assert answer.status_code == 400
     assert answer.json()["Error"]["Message"]
+
+
+def test_secrets_of_a_schedule_stay_when_it_is_saved_without_them(azure: Azure):
+    said = {"ParameterAssignments": {"password": "kept-apart-from-the-schedule"}}
+    body = {
+        "PipelineId": publish(azure)["Id"],
+        "ScheduleType": "Recurrence",
+        "Recurrence": {"Frequency": "Day", "Interval": 1},
+        "PipelineSubmissionInfo": said,
+    }
+    made = azure.ok("POST", at(azure, "Schedules/Create"), body)
+    assert made["PipelineSubmissionInfo"] == {"ParameterAssignments": {"password": None}}
+    where = at(azure, f"Schedules/{made['Id']}")
+    azure.ok("PUT", where, made | {"Name": "saved"})
+    assert azure.ok("GET", where)["PipelineSubmissionInfo"] == said
+    other = {"ParameterAssignments": {"password": "another"}}
+    azure.ok("PUT", where, {"PipelineSubmissionInfo": other})
+    assert azure.ok("GET", where)["PipelineSubmissionInfo"] == other
