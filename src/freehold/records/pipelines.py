@@ -48,9 +48,12 @@ class PipelineGraph(Record, table="pipeline_graphs", rules=_GRAPH):
 
 
 class PipelineObject(Record, table="pipeline_objects", rules=_OBJECT):
-    """`kind`: pipeline_run, pipeline, module, template, data_source, schedule, pipeline_endpoint or data_type.
+    """`kind`: pipeline_run, pipeline, module, azureml_module (a name over versions), template, data_source, data_type,
+    schedule, pipeline_endpoint or graph_draft (a draft's hold on its graph, under the graph's id).
 
-    A pipeline run goes with the run of the same id in the run history.
+    A pipeline run goes with the run of the same id in the run history. `pipeline_row` is what an object belongs to: a
+    run to its pipeline, a schedule to a pipeline or endpoint, a template to the run it was made of, a version to its
+    module.
     """
 
     row_id = key()

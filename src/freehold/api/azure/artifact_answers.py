@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from freehold.api.azure.artifact_links import content_out, content_uri
 from freehold.api.azure.artifact_shapes import PathsIn, artifact_out
@@ -13,7 +13,7 @@ from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.domain.artifacts import service as artifacts
 from freehold.domain.artifacts.service import ArtifactName, ArtifactView
-from freehold.kit.problems import Conflict, Invalid, Problem
+from freehold.kit.problems import Conflict, Invalid, NotFound, Problem
 from freehold.storage.transaction import Transaction
 
 MOST_AT_ONCE = 1_000
@@ -55,6 +55,19 @@ async def answer_content(call: Call, place: Place, *, path: str) -> Response:
     """ArtifactContentInformationDto."""
     found = await _find(call, place, path)
     return reply(content_out(call, found.name, may=Action.READ))
+
+
+async def answer_bytes(call: Call, found: ArtifactView) -> Response:
+    """The bytes themselves. Raises NotFound where none were uploaded."""
+    if found.object_key is None:
+        raise NotFound("ArtifactHasNoContent", "The artifact is registered, but its content was not uploaded yet.")
+    headers = {
+        "Content-Length": str(found.size),
+        "Content-Security-Policy": "sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+    pieces = await call.services.objects.get(found.object_key)
+    return StreamingResponse(pieces, 200, headers, "application/octet-stream")
 
 
 async def answer_uri(call: Call, place: Place, *, path: str) -> Response:

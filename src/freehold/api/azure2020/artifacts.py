@@ -4,10 +4,11 @@ query (MLflow's plugin); and the published pages' `origins/…/containers/…`.
 
 from collections.abc import Callable
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from freehold.api.azure.artifact_answers import (
     Place,
+    answer_bytes,
     answer_content,
     answer_list,
     answer_metadata,
@@ -25,7 +26,7 @@ from freehold.domain.access.actor import Action
 from freehold.domain.artifacts import service as artifacts
 from freehold.domain.artifacts.blocks import append_content
 from freehold.domain.artifacts.transfer import upload
-from freehold.kit.problems import Conflict, NotFound, NotImplementedHere
+from freehold.kit.problems import Conflict, NotImplementedHere
 from freehold.storage.transaction import Transaction
 
 _PLACE = "{origin}/{container}"
@@ -143,15 +144,7 @@ async def read_content(call: Call) -> Response:
     """An artifact's bytes themselves."""
     name = _place(call).name(_path(call))
     found = await call.services.database.read(lambda db: artifacts.get_artifact(db, call.workspace, name))
-    if found.object_key is None:
-        raise NotFound("ArtifactHasNoContent", "The artifact is registered, but its content was not uploaded yet.")
-    headers = {
-        "Content-Length": str(found.size),
-        "Content-Security-Policy": "sandbox",
-        "X-Content-Type-Options": "nosniff",
-    }
-    pieces = await call.services.objects.get(found.object_key)
-    return StreamingResponse(pieces, 200, headers, "application/octet-stream")
+    return await answer_bytes(call, found)
 
 
 @_by_path("POST", "content", Action.WRITE)

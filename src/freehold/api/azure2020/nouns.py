@@ -11,6 +11,19 @@ from freehold.api.azure2020 import (
     metrics_v2,
     models,
     operations,
+    pipeline_data,
+    pipeline_deletions,
+    pipeline_drafts,
+    pipeline_endpoints,
+    pipeline_graph_drafts,
+    pipeline_graphs,
+    pipeline_modules,
+    pipeline_named_modules,
+    pipeline_published,
+    pipeline_runs,
+    pipeline_schedules,
+    pipeline_steps,
+    pipeline_templates,
     registrations,
     run_artifacts,
     run_events,
@@ -20,10 +33,10 @@ from freehold.api.azure2020 import (
     subscriptions,
     workspaces,
 )
-from freehold.api.azure2020.facade import arm, artifact, history, metric, modelmanagement
+from freehold.api.azure2020.facade import arm, artifact, history, metric, modelmanagement, pipelines
 from freehold.api.routing import Facade
 
-FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement]
+FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, pipelines]
 
 __all__ = [
     "FACADES",
@@ -37,6 +50,19 @@ __all__ = [
     "metrics_v2",
     "models",
     "operations",
+    "pipeline_data",
+    "pipeline_deletions",
+    "pipeline_drafts",
+    "pipeline_endpoints",
+    "pipeline_graph_drafts",
+    "pipeline_graphs",
+    "pipeline_modules",
+    "pipeline_named_modules",
+    "pipeline_published",
+    "pipeline_runs",
+    "pipeline_schedules",
+    "pipeline_steps",
+    "pipeline_templates",
     "registrations",
     "run_artifacts",
     "run_events",

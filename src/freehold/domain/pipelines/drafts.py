@@ -1,0 +1,212 @@
+"""Drafts: a pipeline being drawn, and the graph draft it is drawn on. Both may be deleted at any time."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.access.authors import Author, author_of
+from freehold.domain.documents import queries as documents
+from freehold.domain.documents.queries import Paging
+from freehold.domain.documents.rules import check_text
+from freehold.domain.documents.service import new_document
+from freehold.domain.pipelines import graphs, objects, queries, rules
+from freehold.domain.pipelines.graphs import Drawing, GraphView
+from freehold.domain.pipelines.objects import PAGE, NewObject
+from freehold.domain.secrets import rules as secret_rules
+from freehold.domain.secrets import service as secrets
+from freehold.kit.problems import NotFound
+from freehold.records.pipelines import PipelineDraft
+from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
+
+GRAPH_DRAFT = rules.GRAPH_DRAFT
+LAST_RUN = "LastSubmittedPipelineRunId"
+
+
+class DraftView(NamedTuple):
+    """`graph_draft_id`: the graph draft has its graph's id. Times are microseconds UTC."""
+
+    row_id: int
+    draft_id: str
+    name: str
+    document: dict[str, Any]
+    graph_row: int | None
+    graph_draft_id: str | None
+    author: Author | None
+    created_at: int
+    updated_at: int
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return self.document.get("tags") or {}
+
+
+def create_graph_draft(db: Transaction, actor: Actor, workspace: WorkspaceRef, drawing: Drawing) -> GraphView:
+    """Raises Invalid."""
+    return _as_draft(db, actor, workspace, graphs.add_graph(db, actor, workspace, drawing))
+
+
+def get_graph_draft(db: Transaction, workspace: WorkspaceRef, graph_id: str, *, opens: bool = False) -> GraphView:
+    """Raises NotFound, also for a graph that is no draft's: that one does not change any more."""
+    found = objects.get(db, workspace, GRAPH_DRAFT, graph_id)
+    assert found.graph_row is not None, "a graph draft has a graph"
+    return graphs.graph_of(db, workspace, found.graph_row, opens=opens)
+
+
+def change_graph_draft(db: Transaction, workspace: WorkspaceRef, graph_id: str, drawing: Drawing) -> GraphView:
+    return graphs.change_graph(db, workspace, get_graph_draft(db, workspace, graph_id), drawing)
+
+
+def graph_draft_roots(db: Transaction, workspace: WorkspaceRef, graph_id: str) -> list[tuple[Scope, int]]:
+    """What goes with a graph draft: its graph. Raises NotFound.
+
+    Pipeline drafts on it are left without a graph: the SDK deletes the graph draft first, then its draft.
+    """
+    found = objects.get(db, workspace, GRAPH_DRAFT, graph_id)
+    assert found.graph_row is not None, "a graph draft has a graph"
+    for row_id in queries.drafts_with_graph(db, workspace.workspace_id, found.graph_row):
+        values = {"graph_row": None, "updated_at": db.now()}
+        documents.change(db, workspace.workspace_id, PipelineDraft, row_id, values)
+    return [(Scope.PIPELINE_OBJECT, found.row_id)]
+
+
+def create_draft(
+    db: Transaction,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    name: str,
+    graph_draft_id: str | None,
+    document: dict[str, Any],
+) -> DraftView:
+    """Raises NotFound for a graph draft that is not here, Invalid."""
+    graph = get_graph_draft(db, workspace, graph_draft_id) if graph_draft_id else None
+    return _add(db, actor, workspace, name, graph, document)
+
+
+def get_draft(db: Transaction, workspace: WorkspaceRef, draft_id: str, *, opens: bool = False) -> DraftView:
+    """Raises NotFound."""
+    return _views(db, workspace, [_find(db, workspace, draft_id)], opens=opens)[0]
+
+
+def list_drafts(db: Transaction, workspace: WorkspaceRef, tags: Mapping[str, str]) -> Iterator[DraftView]:
+    """Those that have all these tags, newest first."""
+    paging: Paging | None = Paging(PAGE)
+    while paging is not None:
+        page = queries.draft_page(db, workspace.workspace_id, paging)
+        found = _views(db, workspace, page.rows)
+        yield from (each for each in found if tags.items() <= each.tags.items())
+        paging = Paging(PAGE, page.next_place) if page.next_place else None
+
+
+def change_draft(
+    db: Transaction,
+    workspace: WorkspaceRef,
+    draft_id: str,
+    *,
+    fields: dict[str, Any],
+    name: str | None = None,
+    graph_draft_id: str | None = None,
+) -> DraftView:
+    """Set what is given; None leaves a thing as it is. Raises NotFound, Invalid."""
+    row = _find(db, workspace, draft_id)
+    given = {key: value for key, value in fields.items() if value is not None}
+    _check(name, given)
+    whole = secrets.with_secrets(db, workspace, PipelineDraft, {row.row_id: row.document})[row.row_id]
+    changed = {key: value for key, value in given.items() if value != row.document.get(key)}
+    document, hidden = secret_rules.part(whole | changed)
+    values = {"document": document, "updated_at": db.now()}
+    values |= {"name": name} if name is not None else {}
+    if graph_draft_id is not None:
+        values["graph_row"] = get_graph_draft(db, workspace, graph_draft_id).row_id
+    documents.change(db, workspace.workspace_id, PipelineDraft, row.row_id, values)
+    secrets.keep(db, workspace, PipelineDraft, row.row_id, hidden)
+    return get_draft(db, workspace, draft_id)
+
+
+def draft_roots(db: Transaction, workspace: WorkspaceRef, draft_id: str) -> list[tuple[Scope, int]]:
+    """What goes with a draft: its graph draft too, if no other draft is drawn on it. Raises NotFound."""
+    draft = get_draft(db, workspace, draft_id)
+    roots = [(Scope.PIPELINE_DRAFT, draft.row_id)]
+    if draft.graph_row is None or queries.drafts_with_graph(db, workspace.workspace_id, draft.graph_row) != [
+        draft.row_id
+    ]:
+        return roots
+    graph_draft = objects.find(db, workspace, GRAPH_DRAFT, draft.graph_draft_id)
+    return [*roots, (Scope.PIPELINE_OBJECT, graph_draft.row_id)] if graph_draft else roots
+
+
+def draw_from(
+    db: Transaction,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    name: str,
+    graph_row: int | None,
+    document: dict[str, Any],
+) -> DraftView:
+    """A draft on a copy of a graph: what is drawn on it changes nothing else."""
+    copy = graphs.copy_graph(db, actor, workspace, graph_row) if graph_row is not None else None
+    graph = _as_draft(db, actor, workspace, copy) if copy else None
+    return _add(db, actor, workspace, name, graph, document)
+
+
+def _as_draft(db: Transaction, actor: Actor, workspace: WorkspaceRef, graph: GraphView) -> GraphView:
+    objects.add(db, actor, workspace, GRAPH_DRAFT, NewObject({}, object_id=graph.graph_id, graph_row=graph.row_id))
+    return graph
+
+
+def _add(
+    db: Transaction,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    name: str,
+    graph: GraphView | None,
+    document: dict[str, Any],
+) -> DraftView:
+    _check(name, document)
+    kept, hidden = secret_rules.part(document)
+    values = new_document(db, actor, workspace) | {
+        "pipeline_draft_id": db.new_id(),
+        "name": name,
+        "document": kept,
+        "graph_row": graph.row_id if graph else None,
+    }
+    row_id = documents.add(db, workspace.workspace_id, PipelineDraft, values)
+    secrets.keep(db, workspace, PipelineDraft, row_id, hidden)
+    return get_draft(db, workspace, values["pipeline_draft_id"])
+
+
+def _check(name: str | None, fields: Mapping[str, Any]) -> None:
+    check_text("The name of a pipeline draft", name, most=rules.LONGEST_ID)
+    check_text("The description of a pipeline draft", fields.get("Description"))
+    rules.check_tags(fields.get("tags") or {})
+
+
+def _find(db: Transaction, workspace: WorkspaceRef, draft_id: str) -> sa.Row[Any]:
+    row = queries.find_draft(db, workspace.workspace_id, draft_id)
+    if row is None:
+        raise NotFound("PipelineDraftNotFound", "There is no pipeline draft of this id in the workspace.")
+    return row
+
+
+def _views(
+    db: Transaction, workspace: WorkspaceRef, rows: list[sa.Row[Any]], *, opens: bool = False
+) -> list[DraftView]:
+    kept = {row.row_id: row.document for row in rows}
+    kept = secrets.with_secrets(db, workspace, PipelineDraft, kept) if opens else kept
+    ids = queries.graph_ids(db, workspace.workspace_id, [row.graph_row for row in rows if row.graph_row])
+    return [
+        DraftView(
+            row.row_id,
+            row.pipeline_draft_id,
+            row.name,
+            kept[row.row_id],
+            row.graph_row,
+            ids.get(row.graph_row),
+            author_of(db, row),
+            row.created_at,
+            row.updated_at,
+        )
+        for row in rows
+    ]

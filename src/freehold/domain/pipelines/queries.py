@@ -1,0 +1,140 @@
+"""Rows of graphs, of the objects made of them, and of drafts."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access import queries as access
+from freehold.domain.documents import queries as documents
+from freehold.domain.documents.queries import Page, Paging
+from freehold.domain.pipelines.rules import ACTIVE
+from freehold.domain.runs.queries import select_runs
+from freehold.records.experiments import Experiment
+from freehold.records.outside import Datastore
+from freehold.records.pipelines import PipelineDraft, PipelineGraph, PipelineObject
+from freehold.records.runs import Run
+from freehold.storage.transaction import Transaction
+
+_o, _g, _d, _r = PipelineObject.c, PipelineGraph.c, PipelineDraft.c, Run.c
+
+
+class Wanted(NamedTuple):
+    """What a list of objects asks for. `under`: the row of the pipeline (endpoint, run, module) they belong to."""
+
+    active_only: bool = False
+    under: int | None = None
+    name: str | None = None
+
+
+ALL = Wanted()
+
+
+def find(db: Transaction, workspace_id: int, kind: str, object_id: str) -> sa.Row[Any] | None:
+    here = _standing(workspace_id, kind)
+    return documents.find(db, workspace_id, PipelineObject, here, _o.pipeline_object_id == object_id)
+
+
+def find_by_digest(db: Transaction, workspace_id: int, kind: str, digest: str) -> sa.Row[Any] | None:
+    """The newest."""
+    return documents.find_newest(db, workspace_id, PipelineObject, _standing(workspace_id, kind), _o.digest == digest)
+
+
+def find_by_name(db: Transaction, workspace_id: int, kind: str, name: str) -> sa.Row[Any] | None:
+    """The newest."""
+    return documents.find_newest(db, workspace_id, PipelineObject, _standing(workspace_id, kind), _o.name == name)
+
+
+def find_page(db: Transaction, workspace_id: int, kind: str, paging: Paging, wanted: Wanted) -> Page:
+    conditions = _conditions(workspace_id, kind, wanted)
+    return documents.find_page(db, workspace_id, PipelineObject, paging, *conditions)
+
+
+def count(db: Transaction, workspace_id: int, kind: str, wanted: Wanted) -> int:
+    found = sa.select(sa.func.count()).select_from(PipelineObject.table)
+    here = sa.and_(_o.workspace_id == workspace_id, _o.hidden_at.is_(None))
+    return int(db.execute(found.where(here, *_conditions(workspace_id, kind, wanted))).scalar_one())
+
+
+def names_of(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Row → kind and id, of those that stand."""
+    found = sa.select(_o.row_id, _o.kind, _o.pipeline_object_id).where(
+        _o.workspace_id == workspace_id, _o.row_id.in_(rows), _o.hidden_at.is_(None)
+    )
+    return {row.row_id: (row.kind, row.pipeline_object_id) for row in db.execute(found)} if rows else {}
+
+
+def find_graph(db: Transaction, workspace_id: int, graph_id: str) -> sa.Row[Any] | None:
+    """One that something standing uses: with the last that is being erased, the graph is, too."""
+    users = [
+        sa.select(_o.row_id).where(_o.graph_row == _g.row_id, _o.hidden_at.is_(None), _runs_stand(workspace_id)),
+        sa.select(_d.row_id).where(_d.graph_row == _g.row_id, _d.hidden_at.is_(None)),
+    ]
+    is_used = sa.or_(*(user.exists() for user in users))
+    return db.execute(_select_graphs(workspace_id).where(_g.graph_id == graph_id, is_used)).first()
+
+
+def find_graph_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, sa.Row[Any]]:
+    found = db.execute(_select_graphs(workspace_id).where(_g.row_id.in_(rows))) if rows else ()
+    return {row.row_id: row for row in found}
+
+
+def graph_ids(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, str]:
+    """Row → id."""
+    found = sa.select(_g.row_id, _g.graph_id).where(_g.workspace_id == workspace_id, _g.row_id.in_(rows))
+    return {row.row_id: row.graph_id for row in db.execute(found)} if rows else {}
+
+
+def find_draft(db: Transaction, workspace_id: int, draft_id: str) -> sa.Row[Any] | None:
+    return documents.find(db, workspace_id, PipelineDraft, _d.pipeline_draft_id == draft_id)
+
+
+def draft_page(db: Transaction, workspace_id: int, paging: Paging) -> Page:
+    return documents.find_page(db, workspace_id, PipelineDraft, paging)
+
+
+def drafts_with_graph(db: Transaction, workspace_id: int, graph_row: int) -> list[int]:
+    """Rows of standing pipeline drafts that use the graph."""
+    return documents.keys_of(db, workspace_id, _d.row_id, _d.graph_row == graph_row, _d.hidden_at.is_(None))
+
+
+def run_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:
+    """Rows of the run history, in no order."""
+    return list(db.execute(select_runs(workspace_id).where(_r.row_id.in_(rows)))) if rows else []
+
+
+def store_type_of(db: Transaction, workspace_id: int, datastore: str) -> str | None:
+    """The type of a registered datastore; None where there is none of this name."""
+    row = documents.find(db, workspace_id, Datastore, Datastore.c.name == datastore)
+    return row.store_type if row else None
+
+
+def _conditions(workspace_id: int, kind: str, wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    yield _standing(workspace_id, kind)
+    if wanted.active_only:
+        yield _o.status == ACTIVE
+    if wanted.under is not None:
+        yield _o.pipeline_row == wanted.under
+    if wanted.name is not None:
+        yield _o.name == wanted.name
+
+
+def _standing(workspace_id: int, kind: str) -> sa.ColumnElement[bool]:
+    return sa.and_(_o.kind == kind, _runs_stand(workspace_id))
+
+
+def _runs_stand(workspace_id: int) -> sa.ColumnElement[bool]:
+    """Only a run itself is hidden when its erasure begins, or set aside: its pipeline run goes out of sight with it."""
+    standing = (
+        sa.select(_r.row_id)
+        .join(Experiment.table, _r.experiment_row == Experiment.c.row_id)
+        .where(_r.workspace_id == workspace_id, _r.row_id == _o.run_row)
+        .where(_r.hidden_at.is_(None), _r.deleted_at.is_(None), Experiment.c.hidden_at.is_(None))
+    )
+    return sa.or_(_o.run_row.is_(None), standing.exists())
+
+
+def _select_graphs(workspace_id: int) -> sa.Select[Any]:
+    source = access.with_authors(PipelineGraph.table, _g.created_by)
+    columns = (*PipelineGraph.table.columns, *access.AUTHOR_COLUMNS)
+    return sa.select(*columns).select_from(source).where(_g.workspace_id == workspace_id)

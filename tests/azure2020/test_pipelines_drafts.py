@@ -1,0 +1,207 @@
+"""Drafts: drawn, saved, cloned, submitted, published, deleted; what came of one does not change with it."""
+
+from typing import Any
+
+from tests.azure2020.conftest import Azure
+from tests.azure2020.pipelines import INTERFACE, at, make_run, new_graph, publish
+
+
+def make_graph_draft(azure: Azure, **more: Any) -> Any:
+    return azure.ok("POST", at(azure, "GraphDrafts"), new_graph(azure) | {"EntityInterface": INTERFACE, **more})
+
+
+def make_draft(azure: Azure, **more: Any) -> Any:
+    said = {"ExperimentName": azure.experiment, "Description": "d", "ParameterAssignments": {"rate": "0.3"}}
+    body = {
+        "Name": azure.name("draft"),
+        "Description": "d",
+        "tags": {"team": azure.experiment},
+        "Properties": {"p": "1"},
+        "PipelineSubmissionInfo": said,
+        "GraphDraftId": make_graph_draft(azure)["Id"],
+        **more,
+    }
+    made = azure.ok("POST", at(azure, "PipelineDrafts/Create"), body)
+    assert {key: made[key] for key in body} == body
+    return made
+
+
+def test_a_draft_has_what_the_sdk_demands(azure: Azure):
+    made = make_draft(azure)
+    needed = (
+        "Name Description tags Properties PipelineSubmissionInfo GraphDraftId ParentPipelineId ParentPipelineRunId "
+        "ParentStepRunIds ParentPipelineDraftId LastSubmittedPipelineRunId CreatedBy LastUpdatedBy Id Etag "
+        "CreatedDate LastModifiedDate"
+    )
+    assert made.keys() == set(needed.split())
+    assert azure.ok("GET", at(azure, f"PipelineDrafts/{made['Id']}", old=True)) == made
+    assert made["CreatedBy"]["UserObjectId"] == azure.person.object_id
+
+
+def test_drafts_are_listed_by_their_tags(azure: Azure):
+    first, second = make_draft(azure)["Id"], make_draft(azure, tags={"team": azure.experiment, "x": "1"})["Id"]
+
+    def ids(**tags: str) -> list[str]:
+        return [each["Id"] for each in azure.ok("POST", at(azure, "PipelineDrafts"), tags)]
+
+    assert ids(team=azure.experiment) == [second, first]
+    assert ids(team=azure.experiment, x="1") == [second]
+    assert ids(team=azure.experiment, x="2") == []
+    assert {first, second} <= set(ids())
+    assert {first, second} <= {each["Id"] for each in azure.ok("GET", at(azure, "PipelineDrafts"))}
+
+
+def test_a_draft_is_saved_whole_or_in_part(azure: Azure):
+    made = make_draft(azure)
+    where = at(azure, f"PipelineDrafts/{made['Id']}")
+    changed = azure.ok("PUT", where, made | {"Name": "other", "tags": {}})
+    assert (changed["Name"], changed["tags"], changed["GraphDraftId"]) == ("other", {}, made["GraphDraftId"])
+    again = azure.ok("PUT", where, {"Description": "more"})
+    assert (again["Name"], again["Description"]) == ("other", "more")
+    assert again["PipelineSubmissionInfo"] == made["PipelineSubmissionInfo"]
+
+
+def test_a_graph_draft_is_drawn_anew(azure: Azure):
+    made = make_graph_draft(azure, GraphLayout={"NodeLayouts": {"n1": {"X": 1.0}}})
+    where = at(azure, f"GraphDrafts/{made['Id']}")
+    assert azure.ok("GET", where) == made
+    assert (made["EntityInterface"]["Parameters"], made["Edges"] != []) == (INTERFACE["Parameters"], True)
+    changed = azure.ok("PUT", where, {**made, "Edges": [], "GraphLayout": None})
+    assert (changed["Edges"], changed["GraphLayout"]["NodeLayouts"]) == ([], {"n1": {"X": 1.0}})
+    assert azure.ok("GET", where) == changed
+
+
+def test_a_graph_that_is_no_draft_cannot_be_drawn_on(azure: Azure):
+    run = make_run(azure)
+    assert azure.call("PUT", at(azure, f"GraphDrafts/{run['GraphId']}"), {}).status_code == 404
+    assert azure.call("DELETE", at(azure, f"GraphDrafts/{run['GraphId']}")).status_code == 204
+    azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
+
+
+def test_a_submitted_draft_gives_a_run_that_drawing_does_not_change(azure: Azure):
+    draft = make_draft(azure)
+    run = azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
+    assert (run["RunHistoryExperimentName"], run["IsSubmitted"]) == (azure.experiment, True)
+    assert (run["ParameterAssignments"], run["tags"]) == ({"rate": "0.3"}, {"team": azure.experiment})
+    found = azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))
+    assert found["LastSubmittedPipelineRunId"] == run["Id"]
+    azure.ok("PUT", at(azure, f"GraphDrafts/{draft['GraphDraftId']}"), {"Edges": []})
+    assert len(azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))["Edges"]) == 1
+    assert azure.call("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), {}).status_code == 400
+
+
+def test_a_draft_without_a_graph_cannot_be_submitted(azure: Azure):
+    draft = make_draft(azure, GraphDraftId=None)
+    for path in ("PipelineRuns/PipelineDraftSubmit", "Pipelines/PipelineDraftCreate"):
+        answer = azure.call("POST", at(azure, path), draft)
+        assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "DraftWithoutGraph")
+
+
+def test_a_published_draft_is_a_pipeline(azure: Azure):
+    draft = make_draft(azure)
+    pipeline = azure.ok("POST", at(azure, "Pipelines/PipelineDraftCreate"), draft)
+    assert (pipeline["Name"], pipeline["ParameterAssignments"]) == (draft["Name"], {"rate": "0.3"})
+    assert pipeline["GraphId"] != draft["GraphDraftId"]
+    assert azure.ok("GET", at(azure, f"Pipelines/{pipeline['Id']}")) == pipeline
+
+
+def test_drafts_are_cloned_of_drafts_pipelines_and_runs(azure: Azure):
+    draft, pipeline, run = make_draft(azure), publish(azure), make_run(azure, ParameterAssignments={"rate": "7"})
+    of_draft = azure.ok("GET", at(azure, f"PipelineDrafts/Clone/{draft['Id']}"))
+    assert of_draft["ParentPipelineDraftId"] == draft["Id"]
+    assert of_draft["PipelineSubmissionInfo"] == draft["PipelineSubmissionInfo"]
+    assert of_draft["GraphDraftId"] not in (None, draft["GraphDraftId"])
+    of_pipeline = azure.ok("GET", at(azure, f"PipelineDrafts/ClonePublished/{pipeline['Id']}"))
+    assert (of_pipeline["ParentPipelineId"], of_pipeline["Name"]) == (pipeline["Id"], pipeline["Name"])
+    of_run = azure.ok("GET", at(azure, f"PipelineDrafts/ClonePipelineRun/{run['Id']}"))
+    assert of_run["ParentPipelineRunId"] == run["Id"]
+    assert of_run["PipelineSubmissionInfo"]["ExperimentName"] == azure.experiment
+    assert of_run["PipelineSubmissionInfo"]["ParameterAssignments"] == {"rate": "7"}
+    for each in (of_draft, of_pipeline, of_run):
+        graph = azure.ok("GET", at(azure, f"GraphDrafts/{each['GraphDraftId']}"))
+        assert len(graph["ModuleNodes"]) == 1
+    for path in ("Clone", "ClonePublished", "ClonePipelineRun"):
+        assert azure.call("GET", at(azure, f"PipelineDrafts/{path}/none")).status_code == 404
+
+
+def test_a_deleted_draft_takes_its_graph_draft_and_nothing_else(azure: Azure):
+    draft = make_draft(azure)
+    run = azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
+    azure.ok("DELETE", at(azure, f"PipelineDrafts/{draft['Id']}"), draft)
+    for gone in (f"PipelineDrafts/{draft['Id']}", f"GraphDrafts/{draft['GraphDraftId']}"):
+        assert azure.call("GET", at(azure, gone)).status_code == 404
+        assert azure.call("DELETE", at(azure, gone)).status_code == 204
+    assert azure.call("GET", at(azure, f"Graphs/{draft['GraphDraftId']}")).status_code == 404
+    azure.erased()
+    azure.ok("GET", at(azure, f"PipelineRuns/{run['Id']}"))
+    azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
+
+
+def test_a_graph_draft_may_be_deleted_before_its_draft(azure: Azure):
+    """As the SDK does it."""
+    draft = make_draft(azure)
+    azure.ok("DELETE", at(azure, f"GraphDrafts/{draft['GraphDraftId']}"))
+    assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["GraphDraftId"] is None
+    assert azure.call("GET", at(azure, f"Graphs/{draft['GraphDraftId']}")).status_code == 404
+    azure.erased()
+    azure.ok("DELETE", at(azure, f"PipelineDrafts/{draft['Id']}"))
+    assert azure.call("GET", at(azure, f"PipelineDrafts/{draft['Id']}")).status_code == 404
+    azure.erased()
+
+
+def test_a_graph_draft_that_two_drafts_use_goes_with_the_second(azure: Azure):
+    first = make_draft(azure)
+    second = make_draft(azure, GraphDraftId=first["GraphDraftId"])
+    azure.ok("DELETE", at(azure, f"PipelineDrafts/{first['Id']}"))
+    azure.erased()
+    azure.ok("GET", at(azure, f"GraphDrafts/{first['GraphDraftId']}"))
+    azure.ok("DELETE", at(azure, f"PipelineDrafts/{second['Id']}"))
+    azure.erased()
+    assert azure.call("GET", at(azure, f"GraphDrafts/{first['GraphDraftId']}")).status_code == 404
+
+
+def test_a_graph_draft_that_no_draft_uses_is_deleted_alone(azure: Azure):
+    graph = make_graph_draft(azure)
+    azure.ok("DELETE", at(azure, f"GraphDrafts/{graph['Id']}"), graph)
+    assert azure.call("GET", at(azure, f"Graphs/{graph['Id']}")).status_code == 404
+    azure.erased()
+
+
+def test_secrets_of_a_draft_stay_when_it_is_saved_without_them(azure: Azure):
+    secret = "kept-apart-from-the-draft"
+    draft = make_draft_with(azure, secret)
+    where = at(azure, f"PipelineDrafts/{draft['Id']}")
+    opened = azure.ok("GET", where)
+    assert opened["PipelineSubmissionInfo"]["ParameterAssignments"] == {"password": secret}
+    azure.ok("PUT", where, draft | {"Name": "saved"})
+    assert azure.ok("GET", where)["PipelineSubmissionInfo"]["ParameterAssignments"] == {"password": secret}
+
+
+def make_draft_with(azure: Azure, secret: str) -> Any:
+    """As answered: without the secret."""
+    said = {"PipelineSubmissionInfo": {"ParameterAssignments": {"password": secret}}, "Name": "d"}
+    made = azure.ok("POST", at(azure, "PipelineDrafts/Create"), said)
+    assert secret not in str(made)
+    return made
+
+
+def test_what_still_names_a_deleted_thing_does_not_stop_its_erasure(azure: Azure):
+    draft, pipeline = make_draft(azure), publish(azure)
+    run = azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
+    schedule = {"PipelineId": pipeline["Id"], "ScheduleType": "0", "Recurrence": {"Frequency": "Day", "Interval": 1}}
+    schedule = azure.ok("POST", at(azure, "Schedules/Create"), schedule)
+    endpoint = {"Name": azure.name("endpoint"), "PipelineId": pipeline["Id"]}
+    endpoint = azure.ok("POST", at(azure, "PipelineEndpoints/Create"), endpoint)
+    graph = azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
+    module, source = graph["ModuleNodes"][0]["ModuleId"], graph["DatasetNodes"][0]["DatasetId"]
+    gone = (f"PipelineRuns/{run['Id']}", f"Pipelines/{pipeline['Id']}", f"Modules/{module}", f"DataSources/{source}")
+    for each in gone:
+        azure.ok("DELETE", at(azure, each))
+    azure.erased()
+    for each in gone:
+        assert azure.call("GET", at(azure, each)).status_code == 404
+    assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["LastSubmittedPipelineRunId"] == run["Id"]
+    assert azure.ok("GET", at(azure, f"Schedules/{schedule['Id']}"))["PipelineId"] is None
+    assert azure.ok("GET", at(azure, f"PipelineEndpoints/{endpoint['Id']}/pipelines")) == []
+    answer = azure.call("POST", at(azure, f"PipelineRuns/PipelineEndpointSubmit/Id/{endpoint['Id']}"), {})
+    assert answer.status_code == 404
