@@ -125,7 +125,9 @@ def erase(
 
 def _check_root(scope: str, id: str | None) -> None:
     if (scope == "workspace") != (id is None):
-        wanted = "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id or name"
+        wanted = (
+            "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id or name"
+        )
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
 
 

@@ -5,7 +5,7 @@ What was made of an object stays: runs of a deleted pipeline keep their graph, a
 
 from starlette.responses import Response
 
-from freehold.api.azure2020.deleting import Roots, delete_document
+from freehold.api.azure.deleting import Roots, delete_document
 from freehold.api.azure2020.pipeline_routes import pipeline_route
 from freehold.api.entry import Call
 from freehold.domain.access.actor import Action

@@ -2,8 +2,8 @@
 
 from starlette.responses import Response
 
+from freehold.api.azure.deleting import Roots, delete_document
 from freehold.api.azure.reading import read_json
-from freehold.api.azure2020.deleting import Roots, delete_document
 from freehold.api.azure2020.pipeline_draft_shapes import DraftIn, draft_out
 from freehold.api.azure2020.pipeline_published_shapes import pipeline_out
 from freehold.api.azure2020.pipeline_routes import RUNS, pipeline_route

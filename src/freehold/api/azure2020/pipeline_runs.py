@@ -5,8 +5,8 @@ A run is NotStarted until whoever runs it reports to the run history, where it h
 
 from starlette.responses import Response
 
+from freehold.api.azure.deleting import Roots, delete_document
 from freehold.api.azure.reading import read_json
-from freehold.api.azure2020.deleting import Roots, delete_document
 from freehold.api.azure2020.pipeline_lists import Found, answer_list
 from freehold.api.azure2020.pipeline_routes import RUNS, pipeline_route
 from freehold.api.azure2020.pipeline_run_shapes import RunEntityIn, RunWithGraphIn, pipeline_run_out
