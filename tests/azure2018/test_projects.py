@@ -165,3 +165,17 @@ def holds(tree: Tree, content: bytes) -> bool:
     wanted = hashlib.sha256(content).digest()
     objects = tree.world.folder.rglob("*")
     return any(hashlib.sha256(each.read_bytes()).digest() == wanted for each in objects if each.is_file())
+
+
+def test_jobs_of_a_person_are_those_that_concern_them(tree: Tree):
+    run = tree.name("run")
+    tree.put_run(run, status="Running")
+    tree.put_run(run, status="Failed")
+    place = f"/notification/v1.0{tree.project}"
+    jobs = tree.ok("GET", f"{place}/users/{tree.world.alice.object_id}/jobs")["value"]
+    job = next(each for each in jobs if each["runId"] == run)
+    assert (job["status"], job["projectName"]) == ("Failed", f"digits{tree.number}")
+    assert tree.ok("GET", f"{place}/jobs/{job['jobId']}") == job
+    assert tree.ok("GET", f"{place}/users/{tree.world.bob.object_id}/jobs")["value"] == []
+    tree.ok("DELETE", f"{place}/jobs/{job['jobId']}")
+    assert tree.call("GET", f"{place}/jobs/{job['jobId']}").status_code == 404

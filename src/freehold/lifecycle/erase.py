@@ -27,7 +27,8 @@ from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
 from freehold.lifecycle.targets import find_targets, name_targets, public_id, root_of
-from freehold.operations.model import Operation, Progress
+from freehold.lifecycle.telling import tell_end, tell_failure
+from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, again, finished
 from freehold.records.rules import Scope
@@ -263,8 +264,10 @@ def _verified(db: Transaction, context: OperationContext) -> Turn:
     evidence, found = _evidence(context, db.keys), context.found
     statement = certificate.statement_of_erasure(db, context.operation, evidence, found)
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
-    for workspace_id in sorted({t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE}):
+    standing = sorted({t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE})
+    for workspace_id in standing:
         record(db, None, workspace_id, f"{context.operation.scope} erasure {found.level}")
+    tell_end(db, context.operation, State.SUCCEEDED, standing)
     result = {"certificate_id": certificate_id, "level": found.level, "scan": found.scan}
     return finished(result=result)
 
@@ -316,5 +319,6 @@ ERASE = Kind(
         Step("verify", _verified, _verify),
         Step("close", _closed, _close),
     ),
+    on_failure=tell_failure,
 )
 """For the composition root: operations.engine.register(ERASE.name, ERASE.steps)."""

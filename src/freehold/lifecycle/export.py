@@ -19,7 +19,8 @@ from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import ExportJob, Spool, superseded
 from freehold.lifecycle.targets import find_root, find_target, name_targets
-from freehold.operations.model import Operation, Progress
+from freehold.lifecycle.telling import tell_end, tell_failure
+from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
 from freehold.records.lifecycle import Certificate, ExportLease, KeptBag
@@ -53,7 +54,12 @@ def request_export(
 
 def export_kind() -> Kind:
     """For the composition root to register with the engine."""
-    return Kind(KIND, (Step("lease", _take_lease), Step("write", _keep_bag, _write)), clean_up=_clean_up)
+    return Kind(
+        KIND,
+        (Step("lease", _take_lease), Step("write", _keep_bag, _write)),
+        clean_up=_clean_up,
+        on_failure=tell_failure,
+    )
 
 
 def _target(db: Transaction, ctx: OperationContext) -> Target:
@@ -118,7 +124,8 @@ def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     operation_id, statement = ctx.operation.operation_id, ctx.found
     ready = {"state": READY, "size": statement["bytes"], "snapshot_at": statement["snapshot_at"]}
     kept = KeptBag.table.update().where(KeptBag.c.operation_id == operation_id).values(ready)
-    if db.execute(kept).rowcount == 0:
+    kept_in = db.execute(kept.returning(KeptBag.c.workspace_id)).scalar()
+    if kept_in is None:
         raise superseded()
     db.execute(ExportLease.table.delete().where(ExportLease.c.operation_id == operation_id))
     certificate_id = db.new_id()
@@ -129,6 +136,7 @@ def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     counts = {**statement["rows"], "metric_points": statement["points"], "files": statement["files"]}
     result = {"certificate_id": certificate_id, "counts": counts, "bytes": statement["bytes"]}
     total = sum(counts.values())
+    tell_end(db, ctx.operation, State.SUCCEEDED, [kept_in])
     return finished(Progress(total, total, counts), result=result)
 
 

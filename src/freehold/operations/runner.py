@@ -72,11 +72,20 @@ class Runner:
     def give_up(self, operation_id: str, code: str) -> None:
         """End the operation as failed, and clean up. `code` names the fault and nothing else."""
         message = f"A step of this operation failed ({code}) and was not tried again. The server's log says where."
-        if self._database.write_now(lambda db: service.fail_operation(db, operation_id, code, message)):
+        if self._database.write_now(lambda db: self._fail(db, operation_id, code, message)):
             log.error("operation failed", extra={"operation_id": operation_id, "code": code})
         operation = self._database.read_now(lambda db: queries.find(db, operation_id))
         if operation is not None:
             self._clean_up(operation)
+
+    def _fail(self, db: Transaction, operation_id: str, code: str, message: str) -> bool:
+        if not service.fail_operation(db, operation_id, code, message):
+            return False
+        operation = service.get_operation(db, operation_id)
+        kind = self._kinds.get(operation.kind)
+        if kind is not None and kind.on_failure is not None:
+            kind.on_failure(db, operation)
+        return True
 
     def _run_step(self, operation: Operation) -> bool:
         kind, step = self._find_step(operation)

@@ -104,11 +104,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A sort of operation. `clean_up` runs after a failure or a cancellation, outside transactions; repeatable."""
+    """A sort of operation. `clean_up` runs after a failure or a cancellation, outside transactions; repeatable.
+
+    `on_failure` runs in the transaction that ends it as failed.
+    """
 
     name: str
     steps: tuple[Step, ...]
     clean_up: Callable[[OperationContext], None] | None = None
+    on_failure: Callable[[Transaction, Operation], None] | None = None
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

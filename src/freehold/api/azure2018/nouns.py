@@ -8,6 +8,7 @@ from freehold.api.azure2018 import (
     hosting_services,
     project_artifacts,
     project_assets,
+    project_jobs,
     project_runs,
 )
 from freehold.api.azure2018.facade import clusters, hosting, projects, providers
@@ -24,5 +25,6 @@ __all__ = [
     "hosting_services",
     "project_artifacts",
     "project_assets",
+    "project_jobs",
     "project_runs",
 ]

@@ -31,12 +31,13 @@ from freehold.api.azure2020 import (
     runs,
     services,
     subscriptions,
+    tasks,
     workspaces,
 )
-from freehold.api.azure2020.facade import arm, artifact, history, metric, modelmanagement, pipelines
+from freehold.api.azure2020.facade import arm, artifact, history, metric, modelmanagement, notification, pipelines
 from freehold.api.routing import Facade
 
-FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, pipelines]
+FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, notification, pipelines]
 
 __all__ = [
     "FACADES",
@@ -70,5 +71,6 @@ __all__ = [
     "runs",
     "services",
     "subscriptions",
+    "tasks",
     "workspaces",
 ]

@@ -173,6 +173,11 @@ def has_runs(db: Transaction, workspace_id: int, experiment_row: int) -> bool:
     return db.execute(found.where(_r.hidden_at.is_(None)).limit(1)).first() is not None
 
 
+def status_of(db: Transaction, workspace_id: int, run_row: int) -> str | None:
+    here = sa.and_(_r.workspace_id == workspace_id, _r.row_id == run_row)
+    return db.execute(sa.select(_r.status).where(here)).scalar()
+
+
 def find_by_row(db: Transaction, workspace_id: int, run_row: int) -> sa.Row[Any] | None:
     return db.execute(select_runs(workspace_id).where(_r.row_id == run_row, _r.deleted_at.is_(None))).first()
 

@@ -40,6 +40,10 @@ def check_run_id(run_id: str) -> None:
         raise Invalid("InvalidRunId", message, target="runId")
 
 
+ENDS = frozenset({"Completed", "Failed", "Canceled"})
+"""Statuses that whoever made the run is told of."""
+
+
 def check_status(status: str) -> None:
     if status not in STATUSES:
         raise Invalid("InvalidStatus", f"A run's status is one of {', '.join(sorted(STATUSES))}.", target="status")

@@ -7,6 +7,8 @@ from freehold.domain.access.members import alias_of, member_of
 from freehold.domain.experiments import queries as experiment_queries
 from freehold.domain.experiments.service import ExperimentRef, ExperimentView
 from freehold.domain.forgetting.service import refuse_forgotten
+from freehold.domain.notifications.rules import RUN
+from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs import queries, rules
 from freehold.domain.runs.views import USER_TAG, RunView, views
 from freehold.kit.problems import Conflict, Invalid, NotFound
@@ -63,6 +65,8 @@ def create_run(
         "started_at": started_at,
     }
     row_id = queries.add(db, workspace.workspace_id, values | (fields or {}))
+    if status in rules.ENDS:
+        _tell_end(db, workspace, row_id, status)
     queries.put_entries(db, workspace.workspace_id, RunTag, row_id, tags)
     return run_id
 
@@ -103,7 +107,19 @@ def change_run(db: Transaction, workspace: WorkspaceRef, run_id: str, fields: di
     if "status" in fields:
         rules.check_status(fields["status"])
     rules.check_name(fields.get("name") or "")
+    ends = fields.get("status") in rules.ENDS and queries.status_of(db, workspace.workspace_id, row_id)
     queries.change(db, workspace.workspace_id, row_id, fields)
+    if ends and ends != fields["status"]:
+        _tell_end(db, workspace, row_id, fields["status"])
+
+
+def _tell_end(db: Transaction, workspace: WorkspaceRef, row_id: int, status: str) -> None:
+    """Whoever made the run is told."""
+    run = queries.find_by_row(db, workspace.workspace_id, row_id)
+    if run is not None:
+        moments = {"started_at": run.started_at or run.created_at, "ended_at": run.ended_at or db.now()}
+        news = News(RUN, status, f"run {status.lower()}", run.created_by, run_row=row_id, **moments)
+        tell(db, workspace.workspace_id, news)
 
 
 def set_tags(db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str, tags: dict[str, str]) -> None:
