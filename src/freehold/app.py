@@ -88,6 +88,7 @@ def build_services(settings: Settings) -> Services:
         database=database,
         objects=open_objects(settings),
         tokens=TokenVerifier(keys, database, clock, hosts=own_hosts(settings)),
+        facades=facades(),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from freehold.api.freehold.facade import V1
-from freehold.api.freehold.openapi import template
+from freehold.api.openapi import template
 from freehold.api.routing import Anonymous, Route, SignedIn, SignedUrl, Within
 from freehold.app import facades
 from tests.world import ELSEWHERE, World
@@ -27,6 +27,7 @@ ANONYMOUS = {
     "GET /healthz": WATCH_THE_PROCESS,
     "GET /readyz": WATCH_THE_PROCESS,
     "GET /openapi.json": KNOW_THE_ADDRESSES,
+    "GET /openapi/{facade}.json": KNOW_THE_ADDRESSES,
     "GET /freehold/v1/certificates/keys": CHECK_A_PROOF,
     "GET /discovery": FIND_THE_SERVICES,
     "GET /discovery/workspaces/{id}": FIND_THE_SERVICES,

@@ -12,7 +12,7 @@ from schemathesis.specs.openapi import checks
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from freehold.api.freehold.facade import V1, freehold
-from freehold.api.freehold.openapi import template
+from freehold.api.openapi import template
 from freehold.api.routing import Route
 from tests.world import World
 

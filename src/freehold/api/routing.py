@@ -80,6 +80,7 @@ class Route:
     status: int = 200
     also: dict[int, type] = field(default_factory=dict, compare=False)
     echo: Echo = Echo.NO_IDS
+    versions: frozenset[str] = frozenset()
 
 
 class Facade:
@@ -102,17 +103,18 @@ class Facade:
         answer: type | None = None,
         status: int = 200,
         also: dict[int, type] | None = None,
+        versions: frozenset[str] = frozenset(),
     ) -> Callable[[Endpoint], Endpoint]:
         """Declare a handler: `@facade.route("GET", "/healthz", Anonymous(because="…"))`.
 
         `{name}` matches one path part, `{name:path}` the rest with its slashes. `body`, `answer` and `status`
-        describe it in the OpenAPI document; `also` are answers with another status.
+        describe it in the OpenAPI document; `also` are answers with another status, `versions` the api-versions.
         """
 
         def declare(endpoint: Endpoint) -> Endpoint:
             summary = (endpoint.__doc__ or "").strip().partition("\n")[0]
             pattern = _compile(path, self._folds_case)
-            shapes = (summary, body, answer, status, also or {}, self._echo)
+            shapes = (summary, body, answer, status, also or {}, self._echo, versions)
             self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, *shapes))
             return endpoint
 

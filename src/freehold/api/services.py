@@ -1,8 +1,10 @@
 """What every handler can reach. Built once by the composition root."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from freehold.api.routing import Facade
 from freehold.domain.access.actor import Actor
 from freehold.domain.access.issuer import TokenIssuer
 from freehold.kit.clock import Clock
@@ -40,5 +42,7 @@ class Services:
     """Base of absolute links, such as https://127.0.0.1:8443, without a slash at the end."""
     engine: Any = None
     """The engine of durable operations (operations/engine.py)."""
+    facades: Sequence[Facade] = ()
+    """Every way of speaking, for the descriptions of them."""
     ready: dict[str, bool] = field(default_factory=dict)
     """What /readyz reports: part → is it ready."""

@@ -31,7 +31,7 @@ def provider_route(
             return await endpoint(call)
 
         checked.__doc__ = endpoint.__doc__
-        facade.route(method, path, rule)(checked)
+        facade.route(method, path, rule, versions=versions)(checked)
         return endpoint
 
     return declare
@@ -49,7 +49,8 @@ def hosting_route(
 
         checked.__doc__, checked.__name__, checked.__module__ = endpoint.__doc__, endpoint.__name__, endpoint.__module__
         path = f"/api{HOSTING_ACCOUNT}{tail}"
-        hosting.route(method, path, Within(action), body=body, answer=answer, status=status)(checked)
+        rule = Within(action)
+        hosting.route(method, path, rule, body=body, answer=answer, status=status, versions=ACCOUNTS)(checked)
         return endpoint
 
     return declare

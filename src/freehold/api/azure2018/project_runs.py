@@ -88,10 +88,10 @@ async def list_experiments(call: Call) -> Response:
 
 @projects.route("GET", f"{HISTORY}/experiments/{{experiment}}", Within(Action.READ))
 async def read_experiment(call: Call) -> Response:
-    """One experiment by its id; a name is understood, too."""
+    """One experiment by its id; a name is understood, too. The page has blanks behind it, which count for nothing."""
 
     def read(db: Transaction) -> ExperimentView:
-        wanted = call.params["experiment"]
+        wanted = call.params["experiment"].strip()
         named = experiments.find_experiment_by_name(db, call.workspace, wanted)
         return named or experiments.get_experiment(db, call.workspace, wanted)
 

@@ -48,7 +48,7 @@ def arm_route(
             return await endpoint(call)
 
         checked.__doc__ = endpoint.__doc__
-        arm.route(method, path, rule)(checked)
+        arm.route(method, path, rule, versions=versions)(checked)
         return endpoint
 
     return declare
@@ -76,8 +76,16 @@ def model_management_route(
                 endpoint.__name__,
                 endpoint.__module__,
             )
-            rule = Within(action)
-            modelmanagement.route(method, f"{root}{tail}", rule, body=body, answer=answer, status=status)(checked)
+            route = modelmanagement.route(
+                method,
+                f"{root}{tail}",
+                Within(action),
+                body=body,
+                answer=answer,
+                status=status,
+                versions=MODEL_MANAGEMENT,
+            )
+            route(checked)
         return endpoint
 
     return declare
