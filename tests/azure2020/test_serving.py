@@ -157,3 +157,18 @@ def test_keys_are_given_changed_and_kept_out_of_the_document(azure: Azure):
 def test_what_does_not_fit_is_refused(azure: Azure, what: str, body: dict, status: int):
     answer = azure.call("POST", f"{azure.models}/{what}", body)
     assert (answer.status_code, answer.json()["statusCode"]) == (status, status)
+
+
+def test_services_are_listed_by_a_question_in_the_body_too(azure: Azure):
+    name = azure.name("asked")
+    azure.ok("POST", f"{azure.models}/services", {"name": name, "computeType": "ACI"}, status=202)
+    found = azure.ok("POST", f"{azure.models}/services/list", {"name": name})["value"]
+    assert [each["name"] for each in found] == [name]
+
+
+def test_no_token_is_made_for_a_service_that_runs_elsewhere(azure: Azure):
+    name = azure.name("tokens")
+    azure.ok("POST", f"{azure.models}/services", {"name": name, "computeType": "AKS"}, status=202)
+    answer = azure.call("POST", f"{azure.models}/services/{name}/token")
+    assert (answer.status_code, answer.json()["code"]) == (501, "NotImplemented")
+    assert azure.call("POST", f"{azure.models}/services/none/token").status_code == 404

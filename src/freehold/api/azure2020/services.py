@@ -1,5 +1,7 @@
 """Services: list, create, read, change, delete, keys. Calls 8, 9, 30 and 31. Freehold runs none of them."""
 
+from typing import Any
+
 import msgspec
 from starlette.responses import Response
 
@@ -27,7 +29,7 @@ from freehold.domain.models.service import rows_named
 from freehold.domain.services import service as services
 from freehold.domain.services.queries import Wanted
 from freehold.domain.services.service import Change, FoundServices, ServiceView
-from freehold.kit.problems import NotFound
+from freehold.kit.problems import NotFound, NotImplementedHere
 from freehold.operations.model import Operation
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
@@ -36,23 +38,13 @@ from freehold.storage.transaction import Transaction
 @model_management_route("GET", "/services", Action.READ, answer=ServicePage)
 async def list_services(call: Call) -> Response:
     """Services in pages, newest first; by name, image, model, compute type, tags."""
-    asked = Asked(call)
-    paging = asked.paging()
+    return await _list(call, Asked(call))
 
-    def find(db: Transaction) -> FoundServices:
-        wanted = Wanted(
-            asked.text("name"),
-            asked.text("computeType"),
-            images.rows_named(db, call.workspace, asked.text("imageId"), asked.text("imageName")),
-            rows_named(db, call.workspace, asked.text("modelId"), asked.text("modelName")),
-            asked.labels(),
-        )
-        return services.list_services(db, call.workspace, paging, wanted, opens=call.opens_secrets)
 
-    found = await call.services.database.read(find)
-    expands = asked.flag("expand")
-    value = [service_out(each, expands=expands) for each in found.services]
-    return answer_page(call, asked, value, found.next_place)
+@model_management_route("POST", "/services/list", Action.READ, answer=ServicePage)
+async def query_services(call: Call) -> Response:
+    """The same list, with the question in the body."""
+    return await _list(call, Asked(call, await read_json(call, dict[str, Any])))
 
 
 @model_management_route("POST", "/services", Action.WRITE, body=ServiceIn, status=202)
@@ -170,3 +162,30 @@ async def read_logs(call: Call) -> Response:
     """No log: Freehold runs no service, so none is written here."""
     await call.services.database.read(lambda db: services.get_service(db, call.workspace, call.params["id"]))
     return reply(LogsOut(content=""))
+
+
+@model_management_route("POST", "/services/{id}/token", Action.SECRETS)
+async def make_token(call: Call) -> Response:
+    """501: a service that runs elsewhere takes its own tokens, and Freehold runs none."""
+    await call.services.database.read(lambda db: services.get_service(db, call.workspace, call.params["id"]))
+    message = "Freehold runs no service, so it makes no token for one. Use the service's keys: POST …/listkeys."
+    raise NotImplementedHere("NotImplemented", message)
+
+
+async def _list(call: Call, asked: Asked) -> Response:
+    paging = asked.paging()
+
+    def find(db: Transaction) -> FoundServices:
+        wanted = Wanted(
+            asked.text("name"),
+            asked.text("computeType"),
+            images.rows_named(db, call.workspace, asked.text("imageId"), asked.text("imageName")),
+            rows_named(db, call.workspace, asked.text("modelId"), asked.text("modelName")),
+            asked.labels(),
+        )
+        return services.list_services(db, call.workspace, paging, wanted, opens=call.opens_secrets)
+
+    found = await call.services.database.read(find)
+    expands = asked.flag("expand")
+    value = [service_out(each, expands=expands) for each in found.services]
+    return answer_page(call, asked, value, found.next_place)
