@@ -56,7 +56,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Take a workspace, or one thing in it, out as a bag, verify it, and drop the server's copy."""
-    _check_root(scope, id)
+    check_root(scope, id)
     _check_target(to)
     with connect(data, url, token, workspace) as server:
         operation = watch(server, server.export(scope, id), quiet=as_json)
@@ -102,13 +102,13 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase a workspace, or one thing in it, for good, and have it proved gone. Prints the plan and asks first."""
-    _check_root(scope, id)
+    check_root(scope, id)
     if as_json and not (yes or dry_run):
         raise Failure("WrongArguments", "With --json nobody is asked: add --yes to erase, or --dry-run to see.", 2)
     with connect(data, url, token, workspace) as server:
         plan = server.plan_erasure(scope, id)
         if dry_run or not as_json:
-            _print_plan(plan, as_json=as_json)
+            print_json(plan) if as_json else print_plan(plan)
         if dry_run:
             return
         if not yes and not typer.confirm("Erase this for good? It cannot be undone.", default=False):
@@ -123,7 +123,7 @@ def erase(
     console.print(f"  certificate {certificate.id} (freehold operations {operation.id} --json)")
 
 
-def _check_root(scope: str, id: str | None) -> None:
+def check_root(scope: str, id: str | None) -> None:
     if (scope == "workspace") != (id is None):
         wanted = (
             "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id or name"
@@ -184,10 +184,7 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None) -> dict[str, Any]:
     return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)}
 
 
-def _print_plan(plan: Plan, *, as_json: bool) -> None:
-    if as_json:
-        print_json(plan)
-        return
+def print_plan(plan: Plan) -> None:
     table = Table(box=None, header_style="bold", title="What will be erased", title_justify="left")
     table.add_column("record")
     table.add_column("rows", justify="right")
@@ -195,6 +192,10 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     for step in plan["steps"]:
         table.add_row(step["record"], f"{step['count']:,}", human_bytes(step["bytes"]) if step["bytes"] else "")
     console.print(table)
+    for hold in plan["holds"]:
+        console.print(f"  [red]forbidden by the legal hold {hold}[/]")
+    for each in plan["conflicts"]:
+        console.print(f"  [red]still needed by {', '.join(each['needed_by']) or each['record']}[/]")
     for copy in plan["copies"]:
         console.print(f"  [yellow]also goes:[/] the bag of export {copy['operation_id']} that lies on this server")
     kept = ", ".join(each["record"] for each in plan["retained"])

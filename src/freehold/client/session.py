@@ -52,6 +52,11 @@ class Freehold:
         """Begin to export a workspace, or with `id` one thing in it."""
         return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id})
 
+    def plan_export(self, scope: str, id: str | None = None) -> Plan:
+        """What an export would take out, how much it is, and what stays and why."""
+        body = {"scope": scope, "id": id, "dry_run": True}
+        return self._read(self._send("POST", f"{self._prefix}/exports", body), dict[str, Any])
+
     def fetch_bag(self, operation_id: str, to: Path | str, on_bytes: Callable[[int], None] | None = None) -> int:
         """Stream a finished bag into a tar file; how many bytes. The file is complete or not there."""
         target = Path(to)

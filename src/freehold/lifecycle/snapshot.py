@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.bag.writer import BagWriter
+from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
 from freehold.lifecycle.selection import Selection, Target, deep_owners, key_of, public_key
 from freehold.lifecycle.spool import Spool, superseded
@@ -154,8 +155,8 @@ class _Snapshot:
                 write_parquet(file, schema, batches_of(counted, schema))
             total, part, is_full = total + counted.count, part + 1, counted.count == ROWS_IN_PART
             self._facts.content_at = max(self._facts.content_at, counted.latest)
-        meaning = _meaning(table.record)
-        self._facts.tables.append(TableFacts(table.name, total, schema.names, table.withheld, meaning))
+        facts = TableFacts(table.name, total, schema.names, table.withheld, meaning(table.record))
+        self._facts.tables.append(facts)
 
     def _list_points(self) -> None:
         """Keys of packed rows by owner; the older form first, in order of names (chunks before segments)."""
@@ -219,11 +220,6 @@ class _Counted:
             for place in self._moments:
                 self.latest = max(self.latest, row[place] or 0)
             yield row
-
-
-def _meaning(record: type[Record]) -> str:
-    text = " ".join((record.__doc__ or "").split())
-    return text or record.table.name.replace("_", " ").capitalize()
 
 
 def _line(document: dict[str, Any], withheld: Mapping[str, str]) -> bytes:

@@ -5,22 +5,28 @@ from starlette.responses import Response
 from freehold.api.entry import Call, decode
 from freehold.api.freehold.facade import V1, container_route, freehold
 from freehold.api.freehold.once import once
-from freehold.api.freehold.shapes import ExportIn, OperationOut, operation_out
+from freehold.api.freehold.shapes import ExportIn, ExportPlanOut, OperationOut, operation_out
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
 from freehold.api.streams import stream_tar
 from freehold.domain.access.actor import Action
 from freehold.lifecycle import kept
 from freehold.lifecycle.export import request_export
+from freehold.lifecycle.export_plan import plan_export
 from freehold.operations.model import Operation
 from freehold.storage.transaction import Transaction
 
+_DRY_RUN: dict[int, type] = {200: ExportPlanOut}
 
-@container_route("POST", "/exports", Action.EXPORT, body=ExportIn, answer=OperationOut, status=202)
+
+@container_route("POST", "/exports", Action.EXPORT, body=ExportIn, answer=OperationOut, status=202, also=_DRY_RUN)
 async def start(call: Call) -> Response:
-    """Begin an export; the operation tells when its bag can be fetched."""
+    """Begin an export; the operation tells when its bag can be fetched. With `dry_run` only say what would leave."""
     raw = await call.raw_body()
     wanted = decode(raw, ExportIn)
+    if wanted.dry_run:
+        plan = await call.services.database.read(lambda db: plan_export(db, call.workspace, wanted.scope, wanted.id))
+        return reply(plan)
 
     def make(db: Transaction) -> Operation:
         return request_export(db, call.services.engine, call.actor, call.workspace, wanted.scope, wanted.id)

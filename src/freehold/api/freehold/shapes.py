@@ -15,8 +15,21 @@ RootId = Annotated[
 
 
 class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`dry_run`: answer with what would leave, and export nothing."""
+
     scope: Scope
     id: RootId | None = None
+    dry_run: bool = False
+
+
+class ExportedOut(msgspec.Struct):
+    record: str
+    rows: int
+
+
+class WithheldOut(msgspec.Struct):
+    record: str
+    because: str
 
 
 class ErasureIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +68,17 @@ class PlannedCopyOut(msgspec.Struct):
 
     operation_id: str
     bytes: int
+
+
+class ExportPlanOut(msgspec.Struct):
+    """A dry run of an export. `objects`: the records that name bytes. `withheld` says of each why it stays."""
+
+    format: int
+    scope: Scope
+    records: list[ExportedOut]
+    metric_points: int
+    objects: list[PlannedObjectsOut]
+    withheld: list[WithheldOut]
 
 
 class PlanOut(msgspec.Struct):

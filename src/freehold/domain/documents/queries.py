@@ -131,6 +131,8 @@ def labels_of(
     db: Transaction, workspace_id: int, record: type[Record], rows: Sequence[int]
 ) -> dict[int, dict[str, dict[str, str]]]:
     """row → kind → key → value."""
+    if not rows:
+        return {}
     link = link_to(record)
     found = (
         sa.select(link.label("row"), Label.c.kind, Label.c.key, Label.c.value)

@@ -1,0 +1,95 @@
+"""Commands that look ahead and change nothing: plan, catalogue."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
+from freehold.cli.failure import Failure
+from freehold.cli.lifecycle import RootId, Scope, check_root, print_plan
+from freehold.cli.printing import console, human_bytes, print_json
+
+Verb = Annotated[Literal["erase", "export"], typer.Argument(help="What to plan.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(plan)
+    app.command("catalogue")(show_catalogue)
+
+
+def plan(
+    verb: Verb,
+    scope: Scope,
+    id: RootId = None,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+    workspace: Workspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """What an erasure or an export would do, with counts and bytes, what stays and why. Nothing is changed."""
+    check_root(scope, id)
+    with connect(data, url, token, workspace) as server:
+        found = server.plan_erasure(scope, id) if verb == "erase" else server.plan_export(scope, id)
+    if as_json:
+        print_json(found)
+    elif verb == "erase":
+        print_plan(found)
+    else:
+        _print_export(found)
+
+
+def show_catalogue(
+    record: Annotated[str | None, typer.Argument(help="One record, with its fields; all records if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every stored field: whose it is, whether it is about a person, how it leaves, how it dies. Needs no server."""
+    from freehold.lifecycle.explain import explain, explain_all, records
+
+    if record is not None and record not in records():
+        raise Failure("NoSuchRecord", f"There is no record {record!r}. There are: {', '.join(sorted(records()))}.", 2)
+    if as_json:
+        print_json(explain(records()[record]) if record else explain_all())
+    elif record:
+        _print_record(explain(records()[record]))
+    else:
+        _print_records(explain_all())
+
+
+def _print_export(found: dict[str, Any]) -> None:
+    table = Table(box=None, header_style="bold", title="What would leave", title_justify="left")
+    table.add_column("record")
+    table.add_column("rows", justify="right")
+    for each in found["records"]:
+        if each["rows"]:
+            table.add_row(each["record"], f"{each['rows']:,}")
+    if found["metric_points"]:
+        table.add_row("metric points", f"{found['metric_points']:,}")
+    console.print(table)
+    for each in found["objects"]:
+        console.print(f"  files of {each['prefix']}: {each['count']:,}, {human_bytes(each['bytes'])}")
+    console.print("  [dim]stays on the server:[/]")
+    for each in found["withheld"]:
+        console.print(f"  [dim]{each['record']}: {each['because']}[/]", soft_wrap=True)
+
+
+def _print_records(found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold")
+    for title in ("record", "container", "export", "erasure", "retention"):
+        table.add_column(title)
+    for each in found:
+        table.add_row(each["record"], each["container"], each["export"], each["erasure"], each["retention"])
+    console.print(table)
+
+
+def _print_record(found: dict[str, Any]) -> None:
+    console.print(f"[bold]{found['record']}[/]  {found['meaning']}", soft_wrap=True)
+    for name in ("container", "export", "erasure", "retention", "writes"):
+        console.print(f"  [dim]{name}[/]  {found[name]}", soft_wrap=True)
+    table = Table(box=None, header_style="bold")
+    for title in ("field", "what", "about", "link", "when that is erased"):
+        table.add_column(title)
+    for each in found["fields"]:
+        table.add_row(each["field"], each["what"], each["personal"] or "", each["link"] or "", each["fate"] or "")
+    console.print(table)

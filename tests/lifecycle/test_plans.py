@@ -1,0 +1,100 @@
+"""What `freehold plan` and `freehold catalogue` say, before anything is done."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from freehold.cli.commands import app
+from freehold.cli.failure import Failure
+from freehold.cli.plans import show_catalogue
+from freehold.records.catalogue import catalogue
+from tests.commands import freehold
+from tests.world import World
+
+
+@pytest.fixture(scope="module")
+def run(shared_world: World) -> str:
+    made = shared_world.mlflow("POST", "experiments/create", {"name": "planned"})
+    created = shared_world.mlflow("POST", "runs/create", {"experiment_id": made["experiment_id"], "run_name": "r"})
+    run_id = str(created["run"]["info"]["run_id"])
+    for step in range(3):
+        body = {"run_id": run_id, "key": "loss", "value": 0.5, "timestamp": 1, "step": step}
+        shared_world.mlflow("POST", "runs/log-metric", body)
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{made['experiment_id']}/{run_id}/artifacts/a.txt"
+    assert shared_world.request("PUT", path, shared_world.alice, content=b"hello").status_code == 200
+    return run_id
+
+
+def test_an_export_is_planned_with_counts_and_bytes(shared_world: World, run: str):
+    found = json.loads(freehold(shared_world, "plan", "export", "run", run, "--json"))
+    rows = {each["record"]: each["rows"] for each in found["records"]}
+    assert (rows["runs"], rows["artifacts"], found["metric_points"]) == (1, 1, 3)
+    assert {"prefix": "artifacts", "count": 1, "bytes": 5} in found["objects"]
+    withheld = {each["record"]: each["because"] for each in found["withheld"]}
+    assert "persons" in withheld
+    assert all(withheld.values())
+
+
+def test_an_export_does_what_its_plan_says(shared_world: World, run: str):
+    planned = shared_world.post(
+        "/freehold/v1/exports", {"scope": "run", "id": run, "dry_run": True}, shared_world.alice
+    )
+    assert planned.status_code == 200
+    begun = shared_world.post("/freehold/v1/exports", {"scope": "run", "id": run}, shared_world.alice).json()
+    while (now := shared_world.get(f"/freehold/v1/operations/{begun['id']}", shared_world.alice).json())["state"] in (
+        "NotStarted",
+        "Running",
+    ):
+        pass
+    counts = now["result"]["counts"]
+    assert {each["record"]: each["rows"] for each in planned.json()["records"]}.items() <= counts.items()
+    assert counts["metric_points"] == planned.json()["metric_points"]
+
+
+def test_an_erasure_is_planned_and_nothing_goes(shared_world: World, run: str):
+    found = json.loads(freehold(shared_world, "plan", "erase", "run", run, "--json"))
+    assert found["digest"]
+    assert {"record": "runs", "count": 1}.items() <= next(
+        each for each in found["steps"] if each["record"] == "runs"
+    ).items()
+    assert "runs" in freehold(shared_world, "plan", "erase", "run", run)
+    assert shared_world.mlflow("GET", "runs/get", {"run_id": run})["run"]["info"]["run_id"] == run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [(("erase", "run"), 2), (("export", "workspace", "x"), 2), (("burn", "run", "x"), 2), (("erase", "run", "no"), 1)],
+)
+def test_wrong_questions_are_told_apart(shared_world: World, arguments: tuple[str, ...], exit_code: int):
+    freehold(shared_world, "plan", *arguments, expect=exit_code)
+
+
+def test_every_field_of_every_record_is_explained():
+    found = json.loads(catalogue_of("--json"))
+    assert {each["record"]: [field["field"] for field in each["fields"]] for each in found} == {
+        name: [column.name for column in record.table.columns] for name, record in catalogue().items()
+    }
+    for each in found:
+        assert each["meaning"], f"{each['record']} says nothing of itself"
+        assert each["container"]
+        assert each["export"]
+        assert each["erasure"]
+        assert each["retention"]
+        assert all(field["what"] for field in each["fields"])
+        assert all((field["link"] is None) == (field["fate"] is None) for field in each["fields"])
+
+
+def test_one_record_is_explained_in_words():
+    said = catalogue_of("runs")
+    assert "created_by" in said
+    assert "pseudonym" in said
+    with pytest.raises(Failure, match="There are: "):
+        show_catalogue("nothing")
+
+
+def catalogue_of(*arguments: str) -> str:
+    """It needs no server and no data."""
+    result = CliRunner().invoke(app, ["catalogue", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.output
