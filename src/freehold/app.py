@@ -192,7 +192,7 @@ def _ended(services: Services, operation_id: str) -> Operation:
 def _engine(services: Services) -> OperationEngine:
     engine = OperationEngine(services.database, services.settings)
     for kind in operation_kinds():
-        engine.register(kind.name, kind.steps, clean_up=kind.clean_up)
+        engine.register(kind.name, kind.steps, clean_up=kind.clean_up, on_failure=kind.on_failure)
     return engine
 
 
