@@ -37,6 +37,7 @@ from freehold.kit.logs import set_up_logs
 from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
+from freehold.lifecycle.probes import Prober
 from freehold.lifecycle.replay import erase_returned
 from freehold.lifecycle.rewrap import rewrap_all
 from freehold.lifecycle.sweeps import Sweeper
@@ -193,7 +194,7 @@ def _ended(services: Services, operation_id: str) -> Operation:
 def _engine(services: Services) -> OperationEngine:
     engine = OperationEngine(services.database, services.settings)
     for kind in operation_kinds():
-        engine.register(kind.name, kind.steps, clean_up=kind.clean_up)
+        engine.register(kind.name, kind.steps, clean_up=kind.clean_up, on_failure=kind.on_failure)
     return engine
 
 
@@ -210,11 +211,13 @@ async def _serve(
     listeners = [_listener(services, plain, is_secure=False), _listener(services, secure, is_secure=True)]
     engine = services.engine = _engine(services)
     sweeper = Sweeper(services.database, services.objects, services.clock, settings)
+    prober = Prober(services.database, settings)
     _stop_on_signals(listeners)
     _announce(lock, plain, secure)
     tell(_url("http", plain), _url("https", secure))
     services.ready |= {"database": True, "objects": True}
     sweeper.start()
+    prober.start()
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})
     try:
         await asyncio.gather(
@@ -225,6 +228,7 @@ async def _serve(
         services.ready |= {"database": False}
         await asyncio.to_thread(engine.stop)
         await asyncio.to_thread(sweeper.stop)
+        await asyncio.to_thread(prober.stop)
         await asyncio.to_thread(services.database.close)
         log.info("stopped")
 

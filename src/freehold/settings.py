@@ -29,6 +29,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_object: Annotated[int, Meta(ge=1024, description="bytes of one uploaded object")] = 1 << 40
     telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
     forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = 3650
+    outside_hosts: Annotated[
+        str, Meta(description="hosts, addresses, networks (by commas) that may be visited though not public")
+    ] = ""
+    probe_seconds: Annotated[int, Meta(ge=0, description="pause between probes of services; 0: none")] = 60
     sweep_seconds: Annotated[int, Meta(ge=1, description="pause between background sweeps")] = 30
 
     @property

@@ -17,12 +17,14 @@ from functools import partial
 
 from freehold.kit.clock import MICROSECONDS
 from freehold.operations import queries
+from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
 from freehold.operations.steps import Kind, OperationContext, Step
 from freehold.operations.system_database import SystemDatabase
 from freehold.operations.workflows import Workflows
 from freehold.settings import Settings
 from freehold.storage.database import Database
+from freehold.storage.transaction import Transaction
 
 MOST_RECOVERIES = 50
 PACE_SECONDS = 0.1
@@ -62,12 +64,17 @@ class OperationEngine:
         self._thread = threading.Thread(target=self._live, name="freehold-operations", daemon=True)
 
     def register(
-        self, kind: str, steps: Sequence[Step], *, clean_up: Callable[[OperationContext], None] | None = None
+        self,
+        kind: str,
+        steps: Sequence[Step],
+        *,
+        clean_up: Callable[[OperationContext], None] | None = None,
+        on_failure: Callable[[Transaction, Operation], None] | None = None,
     ) -> None:
         """Make operations of this kind known. The steps' names outlive a release: rename none."""
         if kind in self.kinds:
             raise ValueError(f"The operation kind {kind!r} is registered already.")
-        self.kinds[kind] = Kind(kind, tuple(steps), clean_up)
+        self.kinds[kind] = Kind(kind, tuple(steps), clean_up, on_failure)
 
     def knows(self, kind: str) -> bool:
         return kind in self.kinds

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
+from freehold.records.containers import Workspace
 from freehold.records.serving import ImageModel, Service, ServiceModel
 from freehold.storage.transaction import Transaction
 
@@ -52,10 +53,12 @@ def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> d
 
 # allow-workspace: because a sweep probes the services of all workspaces and learns from it where each is
 def probed(db: Transaction, *, after: int, limit: int) -> list[sa.Row[Any]]:
-    """(row_id, workspace_id, name, state, scoring_uri) of services whose scoring address is to be probed."""
+    """(row_id, workspace_id, name, state, scoring_uri) of services to be probed, in workspaces that stand."""
     found = (
         sa.select(_s.row_id, _s.workspace_id, _s.name, _s.state, _s.scoring_uri)
+        .join(Workspace.table, _s.workspace_id == Workspace.c.workspace_id)
         .where(_s.is_probed, _s.scoring_uri.is_not(None), _s.hidden_at.is_(None), _s.row_id > after)
+        .where(Workspace.c.hidden_at.is_(None))
         .order_by(_s.row_id)
         .limit(limit)
     )

@@ -14,6 +14,8 @@ MOVES: dict[str, frozenset[str]] = {
 """What has failed or found no place must be deployed anew before it can be well."""
 TELLING = frozenset({UNHEALTHY, FAILED, UNSCHEDULABLE})
 """States that somebody must be told of."""
+PROBED = frozenset({TRANSITIONING, HEALTHY, UNHEALTHY})
+"""States that a probe may move; the others need somebody to deploy anew."""
 COMPUTE_TYPES = ("ACI", "AKS", "AKSENDPOINT", "AMLCOMPUTE", "IOT", "MIR", "CLUSTER", "UNKNOWN")
 
 
@@ -31,3 +33,11 @@ def check_compute_type(name: str) -> str:
     if known is None:
         raise Invalid("InvalidComputeType", f"computeType is one of {', '.join(COMPUTE_TYPES)}.", target="computeType")
     return known
+
+
+def is_answered(status: int | None) -> bool:
+    """Whether a GET's status says that a service is there. It may want a POST, a key or a body: 405, 401, 400 are well.
+
+    A redirect is not: it is not followed, so nobody knows what is behind it.
+    """
+    return status is not None and (200 <= status < 300 or (400 <= status < 500 and status not in {404, 410}))
