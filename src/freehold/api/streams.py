@@ -1,18 +1,47 @@
-"""A folder as one tar stream, made while it is sent."""
+"""A bag as one stream, tar or zip, made while it is sent; whole, or from any byte on."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 from starlette.concurrency import iterate_in_threadpool
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from freehold.api.ranges import asked_span
+from freehold.kit.problems import Invalid
 from freehold.lifecycle.bag.tar import iter_tar, tar_size
+from freehold.lifecycle.bag.zip import iter_zip, zip_size
+from freehold.lifecycle.kept import ReadyBag
+
+TAR, ZIP = "tar", "zip"
+_TYPES = {TAR: "application/x-tar", ZIP: "application/zip"}
 
 
-def stream_tar(folder: Path, name: str, seconds: int) -> StreamingResponse:
-    """`name` is the archive's top folder, `seconds` the time of all its files."""
+def stream_bag(request: Request, bag: ReadyBag, form: str) -> StreamingResponse:
+    """200 with all of it, 206 with what `Range` asks for. The same bag gives the same bytes, so a download resumes."""
+    if form not in _TYPES:
+        raise Invalid("InvalidFormat", f"format is {TAR} or {ZIP}.", target="format")
+    size = tar_size(bag.folder, bag.name, bag.seconds) if form == TAR else zip_size(bag.folder, bag.name)
+    etag = f'"{bag.name}.{form}"'
+    is_same = request.headers.get("if-range", etag) == etag
+    span = asked_span(request.headers, size) if is_same else None
+    start, end = span or (0, size)
     headers = {
-        "Content-Disposition": f'attachment; filename="{name}.tar"',
-        "Content-Length": str(tar_size(folder, name, seconds)),
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'attachment; filename="{bag.name}.{form}"',
+        "Content-Length": str(end - start),
+        "ETag": etag,
     }
-    pieces = iterate_in_threadpool(iter_tar(folder, name, seconds))
-    return StreamingResponse(pieces, 200, headers, "application/x-tar")
+    if span:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    whole = iter_tar if form == TAR else iter_zip
+    pieces = _first(whole(bag.folder, bag.name, bag.seconds, start), end - start)
+    return StreamingResponse(iterate_in_threadpool(pieces), 206 if span else 200, headers, _TYPES[form])
+
+
+def _first(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    for piece in pieces:
+        if len(piece) >= size:
+            yield piece[:size]
+            return
+        size -= len(piece)
+        yield piece

@@ -2,7 +2,8 @@
 
 import shutil
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,6 +16,8 @@ from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 from freehold.client import Freehold, Operation, Plan
 
+ARCHIVES = frozenset({".tar", ".zip"})
+STORES = ("s3://", "az://", "gs://", "file://")
 ScopeName = Literal[
     "workspace",
     "experiment",
@@ -47,7 +50,9 @@ def register(app: typer.Typer) -> None:
 def export(
     scope: Scope,
     id: RootId = None,
-    to: Annotated[Path, typer.Option(help="Folder or .tar file to write; it must not be there yet.")] = Path("bag.tar"),
+    to: Annotated[
+        str, typer.Option(help="Folder, .tar or .zip file that is not there yet; or s3://, az:// or gs://…/NAME.tar.")
+    ] = "bag.tar",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server's own copy there.")] = False,
     data: Data = None,
     url: Url = None,
@@ -57,11 +62,12 @@ def export(
 ) -> None:
     """Take a workspace, or one thing in it, out as a bag, verify it, and drop the server's copy."""
     check_root(scope, id)
-    _check_target(to)
-    with connect(data, url, token, workspace) as server:
+    place = _Place.of(to)
+    with connect(data, url, token, workspace) as server, place as local:
         operation = watch(server, server.export(scope, id), quiet=as_json)
-        size = write_bag(server, operation, to)
-        report = verify_or_fail(to, server.certificate_keys())
+        size = write_bag(server, operation, local)
+        report = verify_or_fail(local, server.certificate_keys())
+        place.finish()
         if not keep:
             server.drop_bag(operation.id)
     result = operation.result or {}
@@ -73,13 +79,13 @@ def export(
 
 
 def verify(
-    bag: Annotated[Path, typer.Argument(help="A bag: a folder or a .tar file.")],
+    bag: Annotated[Path, typer.Argument(help="A bag: a folder, a .tar or a .zip file.")],
     keys: Annotated[Path | None, typer.Option(help="JWK set of the server that signed it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a bag without trusting it: every digest, nothing missing, nothing more, the signature. Needs no server."""
     if not bag.exists():
-        raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder or a .tar file.", 2)
+        raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
     report = verify_or_fail(bag, _read_keys(keys) if keys else None)
     if as_json:
         print_json(report)
@@ -131,6 +137,49 @@ def check_root(scope: str, id: str | None) -> None:
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
 
 
+class _Place:
+    """Where a bag goes: a path here, or an address in an object store, by way of a file here that is then put there.
+
+    Credentials of a store are those of its own tools' environment (AWS_…, AZURE_STORAGE_…, GOOGLE_…).
+    """
+
+    def __init__(self, path: Path, address: str | None, scratch: TemporaryDirectory[str] | None) -> None:
+        self._path, self._address, self._scratch = path, address, scratch
+
+    @classmethod
+    def of(cls, to: str) -> "_Place":
+        """Raises Failure before the server begins to work."""
+        if "://" not in to:
+            _check_target(Path(to))
+            return cls(Path(to), None, None)
+        if not to.startswith(STORES) or PurePosixPath(to).suffix not in ARCHIVES:
+            known = ", ".join(STORES)
+            raise Failure("WrongArguments", f"An address begins with {known} and ends with .tar or .zip.", 2)
+        scratch = TemporaryDirectory(prefix="freehold-export-")
+        return cls(Path(scratch.name) / PurePosixPath(to).name, to, scratch)
+
+    def __enter__(self) -> Path:
+        return self._path
+
+    def __exit__(self, *_: object) -> None:
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def finish(self) -> None:
+        """The bag holds: put it where it is wanted."""
+        if self._address is None:
+            return
+        import obstore  # late: most exports need none
+        from obstore.store import from_url
+
+        folder, _, name = self._address.rpartition("/")
+        try:
+            obstore.put(from_url(folder), name, self._path, mode="create")
+        except Exception as fault:  # each store has its own; the texts may hold what was sent
+            message = f"The bag could not be put at {self._address} ({type(fault).__name__}). Is its name free there?"
+            raise Failure("StoreRefused", message) from None
+
+
 def _check_target(to: Path) -> None:
     """Before the server begins to work."""
     if to.exists():
@@ -148,8 +197,8 @@ def _read_keys(path: Path) -> dict[str, Any]:
 
 
 def write_bag(server: Freehold, operation: Operation, to: Path) -> int:
-    """Fetch the bag as a tar file; unpack it where a folder is wanted."""
-    if to.suffix == ".tar":
+    """Fetch the bag as a tar or zip file; unpack it where a folder is wanted."""
+    if to.suffix in ARCHIVES:
         return server.fetch_bag(operation.id, to)
     archive = to.with_name(to.name + ".part.tar")
     try:

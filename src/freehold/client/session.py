@@ -13,6 +13,8 @@ import msgspec
 from freehold.client.documents import Certificate, Operation, OperationPage, Plan
 
 TIMEOUT_SECONDS = 60.0
+MOST_BREAKS = 5
+BREAK_SECONDS = 1.0
 T = TypeVar("T")
 
 
@@ -58,16 +60,20 @@ class Freehold:
         return self._read(self._send("POST", f"{self._prefix}/exports", body), dict[str, Any])
 
     def fetch_bag(self, operation_id: str, to: Path | str, on_bytes: Callable[[int], None] | None = None) -> int:
-        """Stream a finished bag into a tar file; how many bytes. The file is complete or not there."""
+        """Stream a finished bag into a tar file, or a zip file by its name; how many bytes.
+
+        A download that breaks off goes on where it was, MOST_BREAKS times. The file is complete or not there.
+        """
         target = Path(to)
         part = target.with_name(target.name + ".part")
-        written = 0
+        form = "zip" if target.suffix == ".zip" else "tar"
         try:
             with part.open("wb") as file:
-                for piece in self._bag_pieces(operation_id):
-                    written += file.write(piece)
+                for piece in self._bag_pieces(operation_id, form):
+                    file.write(piece)
                     if on_bytes:
                         on_bytes(len(piece))
+            written = part.stat().st_size
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -129,12 +135,24 @@ class Freehold:
         headers = {"Idempotency-Key": str(uuid.uuid4())}  # a retry of the transport starts nothing twice
         return self._read(self._send("POST", path, body, headers=headers), Operation)
 
-    def _bag_pieces(self, operation_id: str) -> Iterator[bytes]:
-        with self._http.stream("GET", f"/freehold/v1/exports/{operation_id}/bag") as response:
-            if response.status_code != 200:
-                response.read()
-                raise _refusal(response)
-            yield from response.iter_bytes()
+    def _bag_pieces(self, operation_id: str, form: str) -> Iterator[bytes]:
+        """Raises FreeholdError when it breaks off too often."""
+        position, etag = 0, ""
+        for breaks in range(MOST_BREAKS + 1):
+            headers = {"Range": f"bytes={position}-", "If-Range": etag} if position else {}
+            path = f"/freehold/v1/exports/{operation_id}/bag?format={form}"
+            try:
+                with self._http.stream("GET", path, headers=headers) as response:
+                    etag = _check_part(response, position)
+                    for piece in response.iter_bytes():
+                        position += len(piece)
+                        yield piece
+                return
+            except httpx.TransportError as fault:
+                if breaks == MOST_BREAKS:
+                    message = f"The download broke off {breaks + 1} times ({fault}). The bag is still on the server."
+                    raise FreeholdError(503, "DownloadBroken", message) from None
+                time.sleep(BREAK_SECONDS * (breaks + 1))
 
     def _send(
         self,
@@ -156,6 +174,16 @@ class Freehold:
 
     def _read(self, response: httpx.Response, shape: type[T]) -> T:
         return msgspec.json.decode(response.content, type=shape)
+
+
+def _check_part(response: httpx.Response, position: int) -> str:
+    """The bag's etag. Raises FreeholdError where it is refused, or is not what broke off."""
+    if response.status_code != (206 if position else 200):
+        response.read()
+        if response.is_error:
+            raise _refusal(response)
+        raise FreeholdError(409, "BagChanged", "The bag is another one by now. Fetch it anew.")
+    return str(response.headers.get("etag", ""))
 
 
 def _refusal(response: httpx.Response) -> FreeholdError:

@@ -8,7 +8,7 @@ from freehold.api.freehold.once import once
 from freehold.api.freehold.shapes import ExportIn, ExportPlanOut, OperationOut, operation_out
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
-from freehold.api.streams import stream_tar
+from freehold.api.streams import TAR, stream_bag
 from freehold.domain.access.actor import Action
 from freehold.lifecycle import kept
 from freehold.lifecycle.export import request_export
@@ -38,12 +38,12 @@ async def start(call: Call) -> Response:
 
 @freehold.route("GET", f"{V1}/exports/{{operation}}/bag", SignedIn())
 async def fetch(call: Call) -> Response:
-    """The finished bag as one tar stream."""
+    """The finished bag as one tar stream, or with `format=zip` as one zip; with `Range` from any byte on."""
     operation_id = call.params["operation"]
     bag = await call.services.database.read(
         lambda db: kept.ready_bag(db, call.services.settings, call.actor, operation_id)
     )
-    return stream_tar(bag.folder, bag.name, bag.seconds)
+    return stream_bag(call.request, bag, call.query.get("format", TAR))
 
 
 @freehold.route("DELETE", f"{V1}/exports/{{operation}}/bag", SignedIn(), status=204)

@@ -1,4 +1,4 @@
-"""What stands in a bag, read without trusting it: a folder or a `.tar`, as one stream of entries.
+"""What stands in a bag, read without trusting it: a folder, a `.tar` or a `.zip`, as one stream of entries.
 
 Nothing is extracted. A link, a device or a path that leaves the bag is told as a fault, never followed.
 """
@@ -40,7 +40,15 @@ class BrokenArchive(Exception):
 
 def entries_of(bag: Path) -> Iterator[Entry | Oddity]:
     """Raises BrokenArchive, OSError."""
-    return _folder_entries(bag) if bag.is_dir() else _tar_entries(bag)
+    if bag.is_dir():
+        return _folder_entries(bag)
+    with bag.open("rb") as archive:
+        is_zip = archive.read(4) == b"PK\x03\x04"
+    if is_zip:
+        from freehold.lifecycle.bag.zip_source import zip_entries  # late: it is made of what stands here
+
+        return zip_entries(bag)
+    return _tar_entries(bag)
 
 
 def unsafe(path: str) -> bool:
@@ -78,7 +86,7 @@ def _file(place: Path, path: str) -> Iterator[Entry]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise BrokenArchive("a file changed its kind while it was read")
-        yield Entry(path, status.st_size, _pieces(stream, status.st_size + 1))
+        yield Entry(path, status.st_size, pieces_of_stream(stream, status.st_size + 1))
 
 
 def _tar_entries(archive: Path) -> Iterator[Entry | Oddity]:
@@ -119,7 +127,7 @@ class _TarReader:
         if path is None:
             yield Oddity("unsafe_path", ascii(name))
         elif kind in (b"0", b"\0"):
-            yield Entry(path, size, _pieces(self._stream, size))
+            yield Entry(path, size, pieces_of_stream(self._stream, size))
         elif kind != b"5":
             yield Oddity("not_a_file", path)
         self._stream.seek(end)
@@ -190,7 +198,7 @@ def _records(raw: bytes) -> dict[str, str]:
     return found
 
 
-def _pieces(stream: IO[bytes], limit: int) -> Iterator[memoryview]:
+def pieces_of_stream(stream: IO[bytes], limit: int) -> Iterator[memoryview]:
     """At most `limit` bytes, fewer where the stream ends. One buffer serves all pieces."""
     buffer = memoryview(bytearray(min(CHUNK, limit)))
     left = limit

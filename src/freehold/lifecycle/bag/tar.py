@@ -43,12 +43,13 @@ def iter_tar(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[
 
 
 def _entries(folder: Path, name: str, seconds: int) -> Iterator[tuple[Path, bytes, int]]:
-    for path in _paths(folder):
+    for path in bag_paths(folder):
         size = (folder / path).stat().st_size
         yield folder / path, _header(f"{name}/{path}", size, seconds), size
 
 
-def _paths(folder: Path) -> Iterator[str]:
+def bag_paths(folder: Path) -> Iterator[str]:
+    """Files of a bag in the order of an archive: tags, then the payload as the manifest has it."""
     yield from (tag for tag in TAG_FILES if (folder / tag).exists())
     with (folder / "manifest-sha256.txt").open(encoding="utf-8", newline="\n") as manifest:
         for line in manifest:

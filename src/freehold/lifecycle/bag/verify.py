@@ -69,7 +69,7 @@ def verify_bag(
     limits: Limits | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Reads the folder or `.tar` at `bag`. `keys` is a JWK Set of public keys; without it the certificate is
+    """Reads the folder, `.tar` or `.zip` at `bag`. `keys` is a JWK Set of public keys; without it the certificate is
     checked against the set inside the bag, which proves that the bag is whole, not who made it.
 
     `on_progress` is told the bytes read so far. Raises OSError when the bag cannot be read at all.
