@@ -26,6 +26,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     readers: Annotated[int, Meta(ge=1, le=64, description="threads that read the database")] = 4
     max_body: Annotated[int, Meta(ge=1024, description="bytes of a JSON body")] = 1_048_576
     max_object: Annotated[int, Meta(ge=1024, description="bytes of one uploaded object")] = 1 << 40
+    outside_folders: Annotated[
+        str, Meta(description="local folders below which datastores may lie, with commas between; empty: none")
+    ] = ""
+    outside_hosts: Annotated[
+        str,
+        Meta(description="hosts besides the clouds' own that datastores may name: host[:port] or http://host[:port]"),
+    ] = ""
     telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
     forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = 3650
     sweep_seconds: Annotated[int, Meta(ge=1, description="pause between background sweeps")] = 30

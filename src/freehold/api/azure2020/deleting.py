@@ -10,6 +10,7 @@ from freehold.lifecycle.deletion import delete
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
+KEPT_OUTSIDE = "The reference is deleted. The data that it points to lies outside and was not touched."
 Roots = list[tuple[Scope, int]]
 
 
@@ -26,3 +27,13 @@ async def delete_document(call: Call, find: Callable[[Transaction], Roots], *, m
 
     was_there = await call.services.database.write(remove)
     return empty(200 if was_there else missing)
+
+
+async def delete_reference(call: Call, find: Callable[[Transaction], Roots], *, missing: int = 204) -> Response:
+    """As `delete_document`, of what only points to data outside; the answer says what was not deleted.
+
+    In a header: these answers have no body in the services that they stand for.
+    """
+    answer = await delete_document(call, find, missing=missing)
+    answer.headers["x-freehold-note"] = KEPT_OUTSIDE
+    return answer

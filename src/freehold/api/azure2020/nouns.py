@@ -3,6 +3,7 @@
 from freehold.api.azure2020 import (
     artifacts,
     assets,
+    datastores,
     discovery,
     experiments,
     images,
@@ -19,15 +20,16 @@ from freehold.api.azure2020 import (
     subscriptions,
     workspaces,
 )
-from freehold.api.azure2020.facade import arm, artifact, history, metric, modelmanagement
+from freehold.api.azure2020.facade import arm, artifact, datastore, history, metric, modelmanagement
 from freehold.api.routing import Facade
 
-FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement]
+FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, datastore]
 
 __all__ = [
     "FACADES",
     "artifacts",
     "assets",
+    "datastores",
     "discovery",
     "experiments",
     "images",

@@ -18,6 +18,7 @@ _FIELDS = frozenset(
         "clientSecret",
         "connectionString",
         "credential",
+        "credentialValue",
         "databricksAccessToken",
         "instrumentationKey",
         "password",
@@ -29,6 +30,8 @@ _FIELDS = frozenset(
         "secondaryAuthKeyHash",
         "secondaryKey",
         "secret",
+        "secretAccessKey",
+        "sessionToken",
         "sslKey",
         "userPassword",
     )
