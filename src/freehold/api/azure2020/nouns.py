@@ -3,6 +3,8 @@
 from freehold.api.azure2020 import (
     artifacts,
     assets,
+    dataset_definitions,
+    datasets,
     datastores,
     discovery,
     experiments,
@@ -20,15 +22,17 @@ from freehold.api.azure2020 import (
     subscriptions,
     workspaces,
 )
-from freehold.api.azure2020.facade import arm, artifact, datastore, history, metric, modelmanagement
+from freehold.api.azure2020.facade import arm, artifact, dataset, datastore, history, metric, modelmanagement
 from freehold.api.routing import Facade
 
-FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, datastore]
+FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, datastore, dataset]
 
 __all__ = [
     "FACADES",
     "artifacts",
     "assets",
+    "dataset_definitions",
+    "datasets",
     "datastores",
     "discovery",
     "experiments",
