@@ -15,7 +15,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps \
        --no-build-isolation --only-binary :all: --no-binary bagit
 
-.PHONY: help setup demo serve test check test-all bench lock postgres sizes clean
+.PHONY: help setup demo serve test check test-all bench lock postgres azurite sizes clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ demo: $(VENV)/.demo $(VENV)/.project ## a real training run logged, exported, ve
 serve: setup ## start the server (ARGS="--data DIR …")
 	$(BIN)/freehold serve $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.project postgres ## all tests, the long ones as seeded samples
+test: $(VENV)/.dev $(VENV)/.project postgres azurite ## all tests, the long ones as seeded samples
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not exhaustive" $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.project ## the fast loop: lint, types, imports, dependencies, unit tests
@@ -40,7 +40,7 @@ check: $(VENV)/.dev $(VENV)/.project ## the fast loop: lint, types, imports, dep
 	$(BIN)/deptry src
 	$(BIN)/python -m pytest -q tests/unit tests/house $(ARGS)
 
-test-all: $(VENV)/.dev $(VENV)/.project postgres ## everything: every kill point, both databases throughout, long fuzzing
+test-all: $(VENV)/.dev $(VENV)/.project postgres azurite ## everything: every kill point, both databases throughout, long fuzzing
 	FREEHOLD_TEST_EXHAUSTIVE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(VENV)/.dev $(VENV)/.project ## the figures, beside MLflow's server on this machine
@@ -51,6 +51,9 @@ lock: $(VENV)/.dev ## resolve requirements/*.in into hash-locked requirements/*.
 
 postgres: ## find PostgreSQL's programs for the tests, or install them
 	@scripts/postgres.sh
+
+azurite: ## Azure's blob storage for the tests, into .tools (needs Node's npm)
+	@scripts/azurite.sh
 
 sizes: ## the longest functions and files
 	@$(PYTHON) scripts/sizes.py

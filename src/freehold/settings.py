@@ -27,11 +27,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     readers: Annotated[int, Meta(ge=1, le=64, description="threads that read the database")] = 4
     max_body: Annotated[int, Meta(ge=1024, description="bytes of a JSON body")] = 1_048_576
     max_object: Annotated[int, Meta(ge=1024, description="bytes of one uploaded object")] = 1 << 40
+    outside_folders: Annotated[
+        str, Meta(description="local folders below which datastores may lie, with commas between; empty: none")
+    ] = ""
+    outside_hosts: Annotated[
+        str,
+        Meta(
+            description="what datastores and probes may reach though not public: [http://]host[:port], networks"
+        ),
+    ] = ""
     telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
     forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = 3650
-    outside_hosts: Annotated[
-        str, Meta(description="hosts, addresses, networks (by commas) that may be visited though not public")
-    ] = ""
     probe_seconds: Annotated[int, Meta(ge=0, description="pause between probes of services; 0: none")] = 60
     sweep_seconds: Annotated[int, Meta(ge=1, description="pause between background sweeps")] = 30
 

@@ -23,6 +23,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _REFUSED: tuple[_Network, ...] = (
     ipaddress.ip_network("168.63.129.16/32"),  # public by number, but Azure's machines find their platform there
     ipaddress.ip_network("192.0.0.0/24"),  # Oracle's metadata; older Pythons know a part of it only
+    ipaddress.ip_network("64:ff9b:1::/48"),  # translation of a network's own choosing (RFC 8215)
     ipaddress.ip_network("2002::/16"),  # 6to4: an IPv4 address of any kind in disguise
 )
 
@@ -38,8 +39,24 @@ class Place(NamedTuple):
 
 
 def read_hosts(text: str) -> frozenset[str]:
-    """The setting `outside_hosts`: names, addresses or networks (`10.0.0.0/8`), separated by commas."""
-    return frozenset(_spelt(part) for part in text.split(",") if part.strip())
+    """The setting `outside_hosts`: names, addresses or networks (`10.0.0.0/8`), separated by commas.
+
+    An entry may have a scheme and a port, which bind datastores; a probe may visit the host at any.
+    """
+    return frozenset(_named(part.strip()) for part in text.split(",") if part.strip())
+
+
+def is_network(entry: str) -> bool:
+    """`10.0.0.0/8`, beside names and addresses."""
+    try:
+        return "/" in entry and bool(ipaddress.ip_network(entry, strict=False))
+    except ValueError:
+        return False
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is anybody's: not loopback, link-local, private, shared, multicast or a metadata service."""
+    return _is_public(ipaddress.ip_address(text.partition("%")[0]))
 
 
 def check_address(url: str, allowed_hosts: Iterable[str]) -> None:
@@ -86,6 +103,12 @@ def _host(parts: SplitResult) -> str:
         return _spelt((parts.hostname or "").encode("idna").decode())
     except UnicodeError:
         raise _unknown() from None
+
+
+def _named(entry: str) -> str:
+    if is_network(entry):
+        return entry
+    return _spelt(urlsplit(entry if "://" in entry else f"//{entry}").hostname or entry)
 
 
 def _spelt(host: str) -> str:

@@ -11,6 +11,7 @@ from freehold.operations.model import Operation
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
+KEPT_OUTSIDE = "The reference is deleted. The data that it points to lies outside and was not touched."
 Roots = list[tuple[Scope, int]]
 
 
@@ -31,3 +32,13 @@ async def begin_deletion(call: Call, find: Callable[[Transaction], Roots]) -> Op
         return delete(db, call.services.engine, call.actor, call.workspace, roots, forget_days=days)
 
     return await call.services.database.write(remove)
+
+
+async def delete_reference(call: Call, find: Callable[[Transaction], Roots], *, missing: int = 204) -> Response:
+    """As `delete_document`, of what only points to data outside; the answer says what was not deleted.
+
+    In a header: these answers have no body in the services that they stand for.
+    """
+    answer = await delete_document(call, find, missing=missing)
+    answer.headers["x-freehold-note"] = KEPT_OUTSIDE
+    return answer

@@ -48,11 +48,19 @@ class Asked:
         tags = [*_pairs(self.text("tags")), *_pairs(self.text("tag"))]
         return Having(tags, _pairs(self.text("properties")))
 
-    def paging(self) -> Paging:
+    def texts(self, name: str) -> list[str]:
+        """All values of a parameter, given several times or with commas between."""
+        given = self._call.request.query_params.multi_items()
+        values = [value for key, value in given if key.lower().lstrip("$") == name.lower()]
+        return [part for value in values for part in value.split(",") if part]
+
+    def paging(self, default: int = DEFAULT_COUNT) -> Paging:
         if self.number("offset"):
             raise Invalid("OffsetNotServed", "Pages follow `nextLink`, which carries $skipToken.", target="offset")
-        size = page_size(self.text("count") or self.text("top"), default=DEFAULT_COUNT, largest=LARGEST_COUNT)
-        return Paging(size, take_token(self._call, self.text("skiptoken"), *self._bound()), self._order())
+        asked = self.text("count") or self.text("top") or self.text("pageSize")
+        token = self.text("skiptoken") or self.text("continuationToken")
+        size = page_size(asked, default=default, largest=LARGEST_COUNT)
+        return Paging(size, take_token(self._call, token, *self._bound()), self._order())
 
     def token(self, place: list[Any] | None) -> str | None:
         return give_token(self._call, place, *self._bound())
@@ -71,7 +79,7 @@ class Asked:
         return tuple(sorted((key, str(value)) for key, value in self._given.items() if key not in _PAGE))
 
 
-_PAGE = frozenset({"skiptoken", "count", "top", "api-version", "expand"})
+_PAGE = frozenset({"skiptoken", "continuationtoken", "count", "top", "pagesize", "api-version", "expand"})
 
 
 def answer_page(call: Call, asked: Asked, value: list[Any], place: list[Any] | None) -> Response:
@@ -81,6 +89,11 @@ def answer_page(call: Call, asked: Asked, value: list[Any], place: list[Any] | N
     if token is not None:
         document["nextLink"] = next_link(call, "$skipToken", token)
     return reply(document)
+
+
+def answer_tokened_page(asked: Asked, value: list[Any], place: list[Any] | None) -> Response:
+    """As datastores and datasets do it: `continuationToken`, null on the last page."""
+    return reply({"value": value, "continuationToken": asked.token(place)})
 
 
 def next_link(call: Call, name: str, token: str) -> str:

@@ -4,6 +4,9 @@ from freehold.api.azure2020 import (
     artifacts,
     assets,
     computes,
+    dataset_definitions,
+    datasets,
+    datastores,
     discovery,
     experiments,
     images,
@@ -34,16 +37,29 @@ from freehold.api.azure2020 import (
     tasks,
     workspaces,
 )
-from freehold.api.azure2020.facade import arm, artifact, history, metric, modelmanagement, notification, pipelines
+from freehold.api.azure2020.facade import (
+    arm,
+    artifact,
+    dataset,
+    datastore,
+    history,
+    metric,
+    modelmanagement,
+    notification,
+    pipelines,
+)
 from freehold.api.routing import Facade
 
-FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, notification, pipelines]
+FACADES: list[Facade] = [arm, history, metric, artifact, modelmanagement, datastore, dataset, notification, pipelines]
 
 __all__ = [
     "FACADES",
     "artifacts",
     "assets",
     "computes",
+    "dataset_definitions",
+    "datasets",
+    "datastores",
     "discovery",
     "experiments",
     "images",

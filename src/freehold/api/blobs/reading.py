@@ -1,17 +1,15 @@
 """GET and HEAD of a blob, whole or one range."""
 
-import re
-
 from starlette.responses import Response, StreamingResponse
 
 from freehold.api.blobs.facade import BLOB, blob_headers, blobs, open_blob, wire_headers
 from freehold.api.entry import Call
+from freehold.api.ranges import asked_span
 from freehold.api.routing import SignedUrl
 from freehold.domain.access.actor import Action
 from freehold.domain.artifacts.service import ArtifactView, get_artifact
-from freehold.kit.problems import Invalid, NotFound, PreconditionFailed, RangeNotSatisfiable
+from freehold.kit.problems import NotFound, PreconditionFailed
 
-_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 _ANY_TYPE = "application/octet-stream"
 
 
@@ -24,7 +22,7 @@ async def read_blob(call: Call) -> Response:
         raise NotFound("BlobNotFound", "The artifact is registered, but its content was not uploaded yet.")
     if _is_unchanged(call, artifact):
         return Response(status_code=304, headers=wire_headers(call) | blob_headers(artifact))
-    span = _span(call, artifact.size)
+    span = asked_span(call.request.headers, artifact.size)
     start, end = span or (0, artifact.size)
     headers = _headers(call, artifact) | {"Content-Length": str(end - start)}
     if span:
@@ -34,28 +32,6 @@ async def read_blob(call: Call) -> Response:
         return Response(b"", status, headers)
     pieces = await call.services.objects.get(artifact.object_key, start, end)
     return StreamingResponse(pieces, status, headers)
-
-
-def _span(call: Call, size: int) -> tuple[int, int] | None:
-    """(start, end after the last byte) of the range that is asked for; None for the whole.
-
-    Source: RFC 9110 section 14, and Azure's x-ms-range, which wins over Range. A form that is no single byte range
-    is ignored, as the RFC wants.
-    """
-    headers = call.request.headers
-    asked = _RANGE.fullmatch((headers.get("x-ms-range") or headers.get("range") or "").replace(" ", ""))
-    if asked is None or asked.groups() == ("", ""):
-        return None
-    first, last = asked.groups()
-    if not first:
-        start, end = max(size - int(last), 0), size
-    else:
-        start, end = int(first), min(int(last) + 1, size) if last else size
-    if last and first and int(last) < int(first):
-        raise Invalid("InvalidHeaderValue", "The range ends before it begins.")
-    if start >= size:
-        raise RangeNotSatisfiable("InvalidRange", f"The range begins beyond the blob's end; it has {size} bytes.")
-    return start, end
 
 
 def _is_unchanged(call: Call, artifact: ArtifactView) -> bool:

@@ -3,7 +3,26 @@
 Changes are additive only.
 """
 
-from freehold.api.freehold import certificates, erasures, exports, holds, openapi, operations, reports
+from freehold.api.freehold import (
+    certificates,
+    datastore_content,
+    erasures,
+    exports,
+    holds,
+    openapi,
+    operations,
+    reports,
+)
 from freehold.api.freehold.facade import freehold
 
-__all__ = ["certificates", "erasures", "exports", "freehold", "holds", "openapi", "operations", "reports"]
+__all__ = [
+    "certificates",
+    "datastore_content",
+    "erasures",
+    "exports",
+    "freehold",
+    "holds",
+    "openapi",
+    "operations",
+    "reports",
+]

@@ -1,0 +1,1 @@
+"""Datasets: registered, versioned references to data that lies in datastores or elsewhere."""

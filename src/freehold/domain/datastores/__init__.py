@@ -1,0 +1,1 @@
+"""Datastores: registered places outside where data lies. Erasing one touches nothing there."""
