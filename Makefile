@@ -35,6 +35,7 @@ check: $(VENV)/.dev $(VENV)/.project ## the fast loop: lint, types, imports, dep
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m scripts.lints
+	$(BIN)/python -m scripts.call_pages --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/deptry src

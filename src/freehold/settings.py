@@ -32,9 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     outside_hosts: Annotated[
         str,
-        Meta(
-            description="what datastores and probes may reach though not public: [http://]host[:port], networks"
-        ),
+        Meta(description="what datastores and probes may reach though not public: [http://]host[:port], networks"),
     ] = ""
     telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
     forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = 3650

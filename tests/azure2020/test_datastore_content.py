@@ -261,6 +261,16 @@ def test_a_folder_that_is_not_there_is_not_validated(folder: Path, outside: Azur
     assert outside.call("POST", f"/datastore/v1.0{outside.workspace}/datastores", body).status_code == 400
 
 
+def test_one_that_cannot_be_reached_from_here_is_registered_unseen(azure: Azure, stores: dict[str, Store]):
+    """The server's owner allows none of these hosts: nothing is known of the store."""
+    where, body = f"/datastore/v1.0{azure.workspace}/datastores", stores["blob by key"].body
+    name = azure.name("unseen")
+    azure.ok("POST", where, {"name": name, **body})
+    assert azure.ok("GET", f"{where}/{name}")["hasBeenValidated"] is False
+    strict = azure.call("POST", f"{where}?skipValidation=false", {"name": azure.name("strict"), **body})
+    assert strict.status_code == 400
+
+
 @pytest.mark.parametrize("name", ["AzureFile", "AzureSqlDatabase", "DBFS"])
 def test_content_of_other_kinds_is_not_served(register: Callable[..., Content], name: str):
     answer = register({"dataStoreType": name}).get("any")

@@ -20,6 +20,7 @@ from freehold.domain.datastores import service as datastores
 from freehold.domain.datastores.service import DatastoreView, FoundDatastores, NewDatastore
 from freehold.kit.problems import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from freehold.records.rules import Scope
+from freehold.storage.outside.hosts import UNKNOWN_FROM_HERE
 from freehold.storage.outside.opening import open_outside
 from freehold.storage.transaction import Transaction
 
@@ -44,7 +45,8 @@ async def list_datastores(call: Call) -> Response:
 async def register(call: Call) -> Response:
     """Register a datastore: 200 without a body; 400 where there is one of this name, unless `createIfNotExists`.
 
-    Without `skipValidation` the server looks inside first, where it can open its kind.
+    Without `skipValidation` the server looks inside first. A store that answers and refuses is refused; one that cannot
+    be reached from here is registered as not validated, unless `skipValidation=false` asks for more.
     """
     new = await _looked_at(call, (await read_json(call, DatastoreIn)).new())
     may_stand = _flag(call, "createIfNotExists")
@@ -117,16 +119,20 @@ async def choose_default(call: Call) -> Response:
 
 
 async def _looked_at(call: Call, new: NewDatastore) -> NewDatastore:
-    """Marked as validated where the server could list what is inside. Raises Invalid where it could not."""
+    """Marked as validated where the server could list what is inside. Raises Invalid where the store refused."""
     if new.store_type not in rules.OPENED:
         return new
     place = rules.place_of(new.store_type, rules.with_named_credential(new.sections))
-    if _flag(call, "skipValidation"):
+    asked = Asked(call)
+    if asked.flag("skipValidation"):
         return new
+    is_strict = asked.text("skipValidation") is not None
     try:
         store = await open_outside(call.services.settings, place)
         await store.files("", "", 1)
     except (Conflict, Forbidden, NotFound, Unavailable) as fault:
+        if fault.code in UNKNOWN_FROM_HERE and not is_strict:
+            return new
         message = (
             f"The datastore could not be opened: {fault.message} With skipValidation=true it is registered unseen."
         )

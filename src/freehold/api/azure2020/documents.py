@@ -3,29 +3,46 @@
 Canonical: no host, no caller, no page. What names a person is null, as the bag's tables carry random member ids.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from freehold.api.azure.artifact_shapes import artifact_out
 from freehold.api.azure.experiment_shapes import experiment_out
 from freehold.api.azure.rest_documents import PERSON, Documents, Noun, workspace_of
 from freehold.api.azure.run_shapes import run_out
+from freehold.api.azure.task_shapes import task_out
 from freehold.api.azure2020.compute_shapes import compute_out
+from freehold.api.azure2020.dataset_shapes import dataset_out
+from freehold.api.azure2020.datastore_shapes import datastore_out
 from freehold.api.azure2020.image_shapes import image_out
 from freehold.api.azure2020.model_shapes import asset_out, model_out
+from freehold.api.azure2020.pipeline_data import source_out
+from freehold.api.azure2020.pipeline_graphs import graph_out
+from freehold.api.azure2020.pipeline_module_shapes import module_out
+from freehold.api.azure2020.pipeline_published_shapes import template_out
+from freehold.api.azure2020.pipeline_run_shapes import pipeline_run_out
 from freehold.api.azure2020.service_shapes import service_out
 from freehold.domain.access.kinds import Kind
 from freehold.domain.assets import service as assets
 from freehold.domain.computes import service as computes
+from freehold.domain.datasets import service as datasets
+from freehold.domain.datastores import service as datastores
 from freehold.domain.images import service as images
 from freehold.domain.listing.service import roots_of
 from freehold.domain.models import service as models
+from freehold.domain.notifications import service as notifications
+from freehold.domain.pipelines import graphs, objects
+from freehold.domain.pipelines import rules as pipeline_rules
+from freehold.domain.pipelines import runs as pipeline_runs
+from freehold.domain.pipelines.objects import ObjectView
 from freehold.domain.services import service as services
 from freehold.domain.whole import service as whole
 from freehold.domain.whole.queries import Bounds
 from freehold.lifecycle.selection import Target
 from freehold.records.assets import Asset, Model
-from freehold.records.outside import Compute
+from freehold.records.notifications import Task
+from freehold.records.outside import Compute, Dataset, Datastore
+from freehold.records.pipelines import PipelineGraph, PipelineObject
 from freehold.records.rules import Scope
 from freehold.records.serving import Image, Service
 from freehold.storage.transaction import Transaction
@@ -70,6 +87,19 @@ class Artifacts:
             yield from map(artifact_out, page)
 
 
+_CREATOR = ("CreatedBy", "LastUpdatedBy")
+
+
+def _of_kind(name: str, kind: str, out: Callable[[ObjectView], Any], persons: Sequence[str]) -> Documents[ObjectView]:
+    """The pipeline objects of one kind."""
+    return Documents(
+        Noun(name, PipelineObject, _WORKSPACES),
+        lambda db, workspace, rows: objects.views_of(db, workspace, rows, kind),
+        lambda _, found: out(found),
+        persons,
+    )
+
+
 _WORKSPACES = frozenset({Kind.WORKSPACE, Kind.PROJECT})
 WRITERS = (
     Experiments(),
@@ -90,6 +120,39 @@ WRITERS = (
         ["createdBy", "imageDetails.createdBy", "imageDetails.modelDetails.createdBy", "models.createdBy"],
     ),
     Documents(Noun("computes", Compute, _WORKSPACES), computes.views_of, compute_out),
+    Documents(
+        Noun("datastores", Datastore, _WORKSPACES),
+        datastores.views_of,
+        lambda _, found: datastore_out(found),
+        ["createdBy"],
+    ),
+    Documents(
+        Noun("datasets", Dataset, _WORKSPACES),
+        datasets.views_of,
+        lambda _, found: dataset_out(found),
+        ["createdBy", "latest.createdBy"],
+    ),
+    Documents(
+        Noun("tasks", Task, _WORKSPACES),
+        notifications.views_of,
+        task_out,
+        ["userObjectId", "userTenantId", "notifications.userObjectId"],
+    ),
+    Documents(
+        Noun("pipeline-runs", PipelineObject, _WORKSPACES),
+        pipeline_runs.views_of,
+        lambda _, found: pipeline_run_out(found),
+        _CREATOR,
+    ),
+    Documents(
+        Noun("pipeline-graphs", PipelineGraph, _WORKSPACES),
+        graphs.views_of,
+        lambda _, found: graph_out(found),
+        _CREATOR,
+    ),
+    _of_kind("modules", pipeline_rules.MODULE, module_out, ["Data.CreatedBy", "Data.LastUpdatedBy"]),
+    _of_kind("templates", pipeline_rules.TEMPLATE, template_out, _CREATOR),
+    _of_kind("data-sources", pipeline_rules.DATA_SOURCE, source_out, _CREATOR),
 )
 """Secrets are in none of these documents: they are kept apart, and only a GET by who has the right joins them."""
 

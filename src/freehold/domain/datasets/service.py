@@ -223,6 +223,13 @@ def _one(
     return _views(db, workspace, [row], found)[0]
 
 
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, DatasetView]:
+    """Row → view with its latest definition, of those that stand and have a name."""
+    found = [row for row in documents.find_rows(db, workspace.workspace_id, Dataset, rows) if row.state != rules.SAVED]
+    latest = {row.row_id: find_definition(db, workspace, row.row_id, None) for row in found}
+    return {view.row_id: view for view in _views(db, workspace, found, latest)}
+
+
 def _views(
     db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]], definitions: Mapping[int, sa.Row[Any]]
 ) -> list[DatasetView]:

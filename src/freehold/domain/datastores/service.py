@@ -142,6 +142,12 @@ def _find(db: Transaction, workspace: WorkspaceRef, name: str) -> sa.Row[Any]:
     return row
 
 
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, DatastoreView]:
+    """Row → view, of those that stand."""
+    found = documents.find_rows(db, workspace.workspace_id, Datastore, rows)
+    return {view.row_id: view for view in _views(db, workspace, found)}
+
+
 def _views(
     db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]], *, opens: bool = False
 ) -> list[DatastoreView]:

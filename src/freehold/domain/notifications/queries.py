@@ -61,6 +61,10 @@ def find_task(db: Transaction, workspace_id: int, task_id: str) -> sa.Row[Any] |
     return db.execute(_select_tasks(workspace_id).where(_t.task_id == task_id)).first()
 
 
+def find_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:
+    return list(db.execute(_select_tasks(workspace_id).where(_t.row_id.in_(rows)))) if rows else []
+
+
 def find_page(db: Transaction, workspace_id: int, paging: Paging, *, object_id: str | None) -> Page:
     """Newest first. `object_id`: only those that concern this person."""
     query = _select_tasks(workspace_id)

@@ -127,6 +127,11 @@ def mark_read(
     return get_task(db, workspace, task_id)
 
 
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, TaskView]:
+    """Row → view, of those that stand."""
+    return {view.row_id: view for view in _views(db, workspace, queries.find_rows(db, workspace.workspace_id, rows))}
+
+
 def _views(db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]]) -> list[TaskView]:
     told = queries.notifications_of(db, workspace.workspace_id, [row.row_id for row in rows])
     return [

@@ -1,5 +1,6 @@
 """Graphs: nodes, edges, interface and layout. What is made of one shares it; a draft has its own to draw on."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -92,6 +93,12 @@ def get_graph(db: Transaction, workspace: WorkspaceRef, graph_id: str, *, opens:
 def graph_of(db: Transaction, workspace: WorkspaceRef, row_id: int, *, opens: bool = False) -> GraphView:
     """The graph of an object that stands."""
     return _view(db, workspace, queries.find_graph_rows(db, workspace.workspace_id, [row_id])[row_id], opens=opens)
+
+
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, GraphView]:
+    """Row → view, of those that stand."""
+    found = queries.find_graph_rows(db, workspace.workspace_id, list(rows))
+    return {row_id: _view(db, workspace, row, opens=False) for row_id, row in found.items()}
 
 
 def _columns(drawing: Drawing) -> dict[str, Any]:

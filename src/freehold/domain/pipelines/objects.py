@@ -95,6 +95,12 @@ def find(db: Transaction, workspace: WorkspaceRef, kind: str, object_id: str | N
     return views(db, workspace, [row])[0] if row else None
 
 
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int], kind: str) -> dict[int, ObjectView]:
+    """Row → view, of those that stand and are of the kind."""
+    found = documents.find_rows(db, workspace.workspace_id, PipelineObject, rows)
+    return {view.row_id: view for view in views(db, workspace, [row for row in found if row.kind == kind])}
+
+
 def find_by_digest(
     db: Transaction, workspace: WorkspaceRef, kind: str, digest: str, *, opens: bool = False
 ) -> ObjectView | None:

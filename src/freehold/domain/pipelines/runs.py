@@ -182,6 +182,12 @@ def step_of(db: Transaction, workspace: WorkspaceRef, run_id: str, path: Sequenc
     return steps[path[0]]
 
 
+def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, PipelineRunView]:
+    """Row → view, of the pipeline runs among them that stand."""
+    found = objects.views_of(db, workspace, rows, rules.PIPELINE_RUN)
+    return {view.object.row_id: view for view in _with_runs(db, workspace, list(found.values()))}
+
+
 def refuse_disabled(found: ObjectView) -> None:
     """Raises Conflict."""
     if found.status == rules.DISABLED:

@@ -16,6 +16,9 @@ from freehold.kit.outside import is_network, is_public
 from freehold.kit.problems import Forbidden, Invalid, Unavailable
 
 RESOLVE_SECONDS = 5.0
+NOT_ALLOWED, NOT_RESOLVED = "OutsideHostNotAllowed", "OutsideHostNotResolved"
+UNKNOWN_FROM_HERE = frozenset({NOT_ALLOWED, NOT_RESOLVED})
+"""Codes of faults that say nothing of the store itself: nobody asked it."""
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -53,10 +56,10 @@ async def check_address(address: Address, allowed: frozenset[Address], *, is_clo
             "This server does not call that host. Its owner can allow it with the setting outside_hosts"
             " (FREEHOLD_OUTSIDE_HOSTS)."
         )
-        raise Forbidden("OutsideHostNotAllowed", message)
+        raise Forbidden(NOT_ALLOWED, message)
     if not all(is_public(each) for each in await _resolve(address)):
         message = "The store's name resolves to an address that is not public; the owner can allow it (outside_hosts)."
-        raise Forbidden("OutsideHostNotAllowed", message)
+        raise Forbidden(NOT_ALLOWED, message)
 
 
 async def _resolve(address: Address) -> Iterable[str]:
@@ -65,5 +68,5 @@ async def _resolve(address: Address) -> Iterable[str]:
     try:
         found = await asyncio.wait_for(asked, RESOLVE_SECONDS)
     except (OSError, TimeoutError, UnicodeError):
-        raise Unavailable("StoreUnreachable", "The store's host name does not resolve.") from None
+        raise Unavailable(NOT_RESOLVED, "The store's host name does not resolve.") from None
     return {str(each[4][0]) for each in found}
