@@ -44,7 +44,6 @@ def measure_lists(bench: Bench, server: Server) -> list[Measured]:
     with sqlite3.connect(server.folder / "data" / "freehold.db") as database:
         for noun in nouns:
             _multiply(database, noun, things)
-        database.execute("ANALYZE")
     server.start()
     firsts, ratios, gets = list[float](), list[float](), list[float]()
     for noun in nouns:

@@ -42,6 +42,7 @@ class Experiment(Record, table="experiments", rules=_CONTENT):
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("workspace_id", "experiment_id")
         yield UniqueConstraint("workspace_id", "name")
+        yield Index(None, "workspace_id", "row_id")
 
 
 class ExperimentTag(Record, table="experiment_tags", rules=_CONTENT):

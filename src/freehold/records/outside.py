@@ -54,6 +54,7 @@ class Compute(Record, table="computes", rules=_COMPUTE):
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("compute_id", "workspace_id")
         yield standing_unique("workspace_id", "name_folded")
+        yield Index(None, "workspace_id", "created_at")
 
 
 class Datastore(Record, table="datastores", rules=_DATASTORE):
@@ -76,6 +77,7 @@ class Datastore(Record, table="datastores", rules=_DATASTORE):
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("datastore_id", "workspace_id")
         yield standing_unique("workspace_id", "name")
+        yield Index(None, "workspace_id", "created_at")
 
 
 class Dataset(Record, table="datasets", rules=_DATASET):
@@ -99,6 +101,7 @@ class Dataset(Record, table="datasets", rules=_DATASET):
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("dataset_id", "workspace_id")
         yield standing_unique("workspace_id", "name")
+        yield Index(None, "workspace_id", "created_at")
 
 
 class DatasetDefinition(Record, table="dataset_definitions", rules=_DATASET):

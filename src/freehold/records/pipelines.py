@@ -77,6 +77,7 @@ class PipelineObject(Record, table="pipeline_objects", rules=_OBJECT):
         yield UniqueConstraint("workspace_id", "kind", "pipeline_object_id")
         yield Index(None, "workspace_id", "kind", "created_at")
         yield Index(None, "workspace_id", "kind", "digest")
+        yield Index(None, "workspace_id", "kind", "name")
 
 
 class PipelineDraft(Record, table="pipeline_drafts", rules=_DRAFT):

@@ -66,6 +66,8 @@ class Run(Record, table="runs", rules=_CONTENT):
         yield UniqueConstraint("workspace_id", "run_id")
         yield UniqueConstraint("workspace_id", "data_container_id")
         yield Index(None, "experiment_row", "started_at")
+        yield Index(None, "experiment_row", "row_id")
+        yield Index(None, "workspace_id", "row_id")
 
 
 class RunParameter(Record, table="run_parameters", rules=_CONTENT):

@@ -45,11 +45,17 @@ def text_columns(value: sa.ColumnElement[Any], *, descending: bool) -> list[Sort
 
 
 def is_after(columns: Sequence[SortColumn], place: Sequence[Any]) -> sa.ColumnElement[bool]:
-    """Rows that follow the row whose sort columns have the values `place`."""
+    """Rows that follow the row whose sort columns have the values `place`.
+
+    The bound on the first column follows from the rest; it is said for SQLite, which otherwise reads an index from its
+    beginning to find where the page begins.
+    """
     alternatives = []
     equal: list[sa.ColumnElement[bool]] = []
     for column, value in zip(columns, place, strict=True):
         beyond = column.value < value if column.descending else column.value > value
         alternatives.append(sa.and_(*equal, beyond))
         equal.append(column.value == value)
-    return sa.or_(*alternatives)
+    first, value = columns[0], place[0]
+    bound = first.value <= value if first.descending else first.value >= value
+    return sa.and_(bound, sa.or_(*alternatives))

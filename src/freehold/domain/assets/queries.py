@@ -10,7 +10,7 @@ from freehold.domain.documents.queries import Having, Page, Paging
 from freehold.records.artifacts import Artifact, StoredObject
 from freehold.records.assets import Asset, AssetFile
 from freehold.records.runs import Run
-from freehold.storage.portable import begins_with
+from freehold.storage.portable import begins_with, checked
 from freehold.storage.transaction import Transaction
 
 _f, _a, _o = AssetFile.c, Artifact.c, StoredObject.c
@@ -83,7 +83,7 @@ def list_files(
 
 def files_of(db: Transaction, workspace_id: int, rows: Sequence[int], *, limit: int) -> list[sa.Row[Any]]:
     """(asset_row, path) of the files of some assets, by asset and path."""
-    found = sa.select(_f.asset_row, _f.path).where(_f.workspace_id == workspace_id, _f.asset_row.in_(rows))
+    found = sa.select(_f.asset_row, _f.path).where(checked(_f.workspace_id) == workspace_id, _f.asset_row.in_(rows))
     return list(db.execute(found.order_by(_f.asset_row, _f.path).limit(limit))) if rows else []
 
 

@@ -9,7 +9,7 @@ from freehold.domain.datasets.rules import SAVED
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Page, Paging
 from freehold.records.outside import Dataset, DatasetDefinition
-from freehold.storage.portable import json_text, matches
+from freehold.storage.portable import checked, json_text, matches
 from freehold.storage.transaction import Transaction
 
 _d, _v = Dataset.c, DatasetDefinition.c
@@ -83,7 +83,7 @@ def newest_definitions(db: Transaction, workspace_id: int, rows: Sequence[int]) 
     """Dataset's row → its newest definition."""
     newest = (
         sa.select(_v.dataset_row, sa.func.max(_v.version).label("version"))
-        .where(_v.workspace_id == workspace_id, _v.dataset_row.in_(rows))
+        .where(checked(_v.workspace_id) == workspace_id, _v.dataset_row.in_(rows))
         .group_by(_v.dataset_row)
         .subquery()
     )

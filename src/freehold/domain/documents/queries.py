@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from freehold.domain.access import queries as access
+from freehold.domain.documents.rules import split_version
 from freehold.records.assets import Label, VersionCounter
 from freehold.records.catalogue import Record
 from freehold.records.containers import Workspace
-from freehold.storage.portable import upsert
+from freehold.storage.portable import checked, upsert
 from freehold.storage.sorting import SortColumn, is_after
 from freehold.storage.transaction import Transaction
 
@@ -53,10 +54,15 @@ class Page(NamedTuple):
 
 def select_documents(workspace_id: int, record: type[Record], *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Standing documents with their authors joined in; add your own where."""
+    return _select(record, *more).where(record.c.workspace_id == workspace_id)
+
+
+# allow-workspace: because whoever calls it adds the workspace, to search by or only to check
+def _select(record: type[Record], *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     c = record.c
-    source = access.with_authors(record.table, c.created_by)
     columns = (*record.table.columns, *access.AUTHOR_COLUMNS, *more)
-    return sa.select(*columns).select_from(source).where(c.workspace_id == workspace_id, c.hidden_at.is_(None))
+    source = access.with_authors(record.table, c.created_by)
+    return sa.select(*columns).select_from(source).where(c.hidden_at.is_(None))
 
 
 def find(
@@ -72,9 +78,26 @@ def find_newest(
     return db.execute(query.order_by(record.c.row_id.desc()).limit(1)).first()
 
 
+def find_named(db: Transaction, workspace_id: int, record: type[Record], name: str) -> sa.Row[Any] | None:
+    """One of those with versions: by `name:version`, by its id, or by its name alone, then the newest.
+
+    One question after the other, each of which an index answers: asked as one, it would look at every row.
+    """
+    c, own_id = record.c, record.c[f"{record.table.name.removesuffix('s')}_id"]
+    stem, version = split_version(name)
+    if version is not None:
+        return find(db, workspace_id, record, c.name == stem, c.version == version)
+    by_id = find(db, workspace_id, record, own_id == name)
+    if by_id is not None:
+        return by_id
+    named = select_documents(workspace_id, record).where(c.name == name)
+    return db.execute(named.order_by(c.version.desc()).limit(1)).first()
+
+
 def find_rows(db: Transaction, workspace_id: int, record: type[Record], rows: Sequence[int]) -> list[sa.Row[Any]]:
     """Those that stand, in no order."""
-    return list(db.execute(select_documents(workspace_id, record).where(record.c.row_id.in_(rows)))) if rows else []
+    named = (checked(record.c.workspace_id) == workspace_id, record.c.row_id.in_(rows))
+    return list(db.execute(_select(record).where(*named))) if rows else []
 
 
 def find_page(
@@ -136,7 +159,7 @@ def labels_of(
     link = link_to(record)
     found = (
         sa.select(link.label("row"), Label.c.kind, Label.c.key, Label.c.value)
-        .where(Label.c.workspace_id == workspace_id, link.in_(rows))
+        .where(checked(Label.c.workspace_id) == workspace_id, link.in_(rows))
         .order_by(Label.c.row_id)
     )
     labels: dict[int, dict[str, dict[str, str]]] = {row: {TAG: {}, PROPERTY: {}} for row in rows}

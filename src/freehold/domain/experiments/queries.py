@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.records.experiments import Experiment, ExperimentTag
-from freehold.storage.portable import Prepared, upsert
+from freehold.storage.portable import Prepared, checked, upsert
 from freehold.storage.transaction import Transaction
 
 _e = Experiment.c
@@ -71,7 +71,7 @@ def tags_of(db: Transaction, workspace_id: int, rows: list[int]) -> dict[int, di
     t = ExperimentTag.c
     found = (
         sa.select(t.experiment_row, t.key, t.value)
-        .where(t.workspace_id == workspace_id, t.experiment_row.in_(rows))
+        .where(checked(t.workspace_id) == workspace_id, t.experiment_row.in_(rows))
         .order_by(t.experiment_row, t.key)
     )
     tags: dict[int, dict[str, str]] = {row: {} for row in rows}

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
-from freehold.domain.documents.rules import split_version
 from freehold.records.serving import Image, ImageModel, Manifest, Service
+from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
 
 _i, _m = Image.c, ImageModel.c
@@ -30,17 +30,16 @@ ANY = Wanted()
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
     """By `name:version`, by id, or by name alone: the newest."""
-    stem, version = split_version(name)
-    named = sa.or_(_i.image_id == name, _i.name == name)
-    mine = named if version is None else sa.and_(_i.name == stem, _i.version == version)
-    return documents.find_newest(db, workspace_id, Image, mine)
+    return documents.find_named(db, workspace_id, Image, name)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
     conditions = [_i.name == wanted.name] if wanted.name is not None else []
     conditions += [_i.version == wanted.version] if wanted.version is not None else []
     if wanted.model_rows is not None:
-        holding = sa.select(_m.image_row).where(_m.workspace_id == workspace_id, _m.model_row.in_(wanted.model_rows))
+        holding = sa.select(_m.image_row).where(
+            checked(_m.workspace_id) == workspace_id, _m.model_row.in_(wanted.model_rows)
+        )
         conditions.append(_i.row_id.in_(holding))
     if wanted.manifest_id is not None or wanted.manifest_name is not None:
         conditions.append(_of_manifest(workspace_id, wanted.manifest_id, wanted.manifest_name))
@@ -67,7 +66,9 @@ def _of_manifest(workspace_id: int, manifest_id: str | None, name: str | None) -
 
 def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:
     """Image's row → rows of its models, in the order in which they were named."""
-    found = sa.select(_m.image_row, _m.model_row).where(_m.workspace_id == workspace_id, _m.image_row.in_(rows))
+    found = sa.select(_m.image_row, _m.model_row).where(
+        checked(_m.workspace_id) == workspace_id, _m.image_row.in_(rows)
+    )
     held: dict[int, list[int]] = {}
     for row in db.execute(found.order_by(_m.row_id)) if rows else ():
         held.setdefault(row.image_row, []).append(row.model_row)

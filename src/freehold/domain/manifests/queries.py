@@ -7,20 +7,17 @@ import sqlalchemy as sa
 
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Page, Paging
-from freehold.domain.documents.rules import split_version
 from freehold.records.assets import Model
 from freehold.records.serving import Manifest, ManifestModel
+from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
 
 _c, _m = Manifest.c, ManifestModel.c
 
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
-    """By id, by `name:version`, or by name alone: the newest."""
-    stem, version = split_version(name)
-    named = sa.or_(_c.manifest_id == name, _c.name == name)
-    mine = named if version is None else sa.and_(_c.name == stem, _c.version == version)
-    return documents.find_newest(db, workspace_id, Manifest, mine)
+    """By `name:version`, by id, or by name alone: the newest."""
+    return documents.find_named(db, workspace_id, Manifest, name)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, *, name: str | None, model_row: int | None) -> Page:
@@ -36,7 +33,7 @@ def ids_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> di
     found = (
         sa.select(_m.manifest_row, Model.c.model_id)
         .join(Model.table, _m.model_row == Model.c.row_id)
-        .where(_m.workspace_id == workspace_id, _m.manifest_row.in_(rows))
+        .where(checked(_m.workspace_id) == workspace_id, _m.manifest_row.in_(rows))
         .order_by(_m.row_id)
     )
     held: dict[int, list[str]] = {}

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from freehold.records.lifecycle import ExportLease
 from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, StructuredMetric
-from freehold.storage.portable import PreparedRows, numbered
+from freehold.storage.portable import PreparedRows, checked, numbered
 from freehold.storage.transaction import Transaction
 
 _s, _k, _l = MetricSegment.c, MetricChunk.c, LatestMetric.c
@@ -67,7 +67,7 @@ def latest_of(db: Transaction, workspace_id: int, run_rows: list[int]) -> dict[i
     """Rows (run_row, key, value, step, logged_at) by run, ordered by key."""
     found = (
         sa.select(_l.run_row, _l.key, _l.value, _l.step, _l.logged_at)
-        .where(_l.workspace_id == workspace_id, _l.run_row.in_(run_rows))
+        .where(checked(_l.workspace_id) == workspace_id, _l.run_row.in_(run_rows))
         .order_by(_l.run_row, _l.key)
     )
     latest: dict[int, list[sa.Row[Any]]] = {row: [] for row in run_rows}
@@ -121,7 +121,7 @@ def add_chunk(db: Transaction, workspace_id: int, run_row: int, count: int, payl
 
 def retire_segments(db: Transaction, workspace_id: int, rows: list[int], *, keep_until_released: bool) -> int:
     """Remove segments that a chunk replaces, or mark them dead while an export may still read them."""
-    named = sa.and_(_s.workspace_id == workspace_id, _s.row_id.in_(rows), _s.dead_at.is_(None))
+    named = sa.and_(checked(_s.workspace_id) == workspace_id, _s.row_id.in_(rows), _s.dead_at.is_(None))
     if keep_until_released:
         return db.execute(MetricSegment.table.update().where(named).values(dead_at=db.now())).rowcount
     return db.execute(MetricSegment.table.delete().where(named)).rowcount

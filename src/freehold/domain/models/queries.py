@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
-from freehold.domain.documents.rules import split_version
 from freehold.records.assets import Asset, Model
+from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
 
 _m = Model.c
@@ -29,10 +29,7 @@ ANY = Wanted()
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
     """By `name:version`, by id, or by name alone: the newest."""
-    stem, version = split_version(name)
-    named = sa.or_(_m.model_id == name, _m.name == name)
-    mine = named if version is None else sa.and_(_m.name == stem, _m.version == version)
-    return documents.find_newest(db, workspace_id, Model, mine)
+    return documents.find_named(db, workspace_id, Model, name)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
@@ -61,7 +58,7 @@ def _is_newest(workspace_id: int) -> sa.ColumnElement[bool]:
 
 def ids_of_assets(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, str]:
     found = sa.select(Asset.c.row_id, Asset.c.asset_id).where(
-        Asset.c.workspace_id == workspace_id, Asset.c.row_id.in_(rows), Asset.c.hidden_at.is_(None)
+        checked(Asset.c.workspace_id) == workspace_id, Asset.c.row_id.in_(rows), Asset.c.hidden_at.is_(None)
     )
     return {row.row_id: row.asset_id for row in db.execute(found)} if rows else {}
 
@@ -69,7 +66,7 @@ def ids_of_assets(db: Transaction, workspace_id: int, rows: Sequence[int]) -> di
 def names_of(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, tuple[str, int]]:
     """Row → name and version, of those that stand."""
     found = sa.select(_m.row_id, _m.name, _m.version).where(
-        _m.workspace_id == workspace_id, _m.row_id.in_(rows), _m.hidden_at.is_(None)
+        checked(_m.workspace_id) == workspace_id, _m.row_id.in_(rows), _m.hidden_at.is_(None)
     )
     return {row.row_id: (row.name, row.version) for row in db.execute(found)} if rows else {}
 
@@ -78,7 +75,7 @@ def derived_from(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dic
     """Row → names and versions of the models that name it as their parent."""
     found = (
         sa.select(_m.parent_row, _m.name, _m.version)
-        .where(_m.workspace_id == workspace_id, _m.parent_row.in_(rows), _m.hidden_at.is_(None))
+        .where(checked(_m.workspace_id) == workspace_id, _m.parent_row.in_(rows), _m.hidden_at.is_(None))
         .order_by(_m.row_id)
     )
     derived: dict[int, list[tuple[str, int]]] = {}

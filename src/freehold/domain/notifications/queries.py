@@ -12,6 +12,7 @@ from freehold.records.notifications import Notification, Task
 from freehold.records.people import Member, Person
 from freehold.records.runs import Run
 from freehold.records.serving import Service
+from freehold.storage.portable import checked
 from freehold.storage.sorting import SortColumn, is_after
 from freehold.storage.transaction import Transaction
 
@@ -86,7 +87,7 @@ def notifications_of(db: Transaction, workspace_id: int, task_rows: Sequence[int
         sa.select(*Notification.table.columns, Person.c.object_id)
         .outerjoin(Member.table, _n.member_row == Member.c.row_id)
         .outerjoin(Person.table, Member.c.person_row == Person.c.row_id)
-        .where(_n.workspace_id == workspace_id, _n.task_row.in_(task_rows), _n.hidden_at.is_(None))
+        .where(checked(_n.workspace_id) == workspace_id, _n.task_row.in_(task_rows), _n.hidden_at.is_(None))
         .order_by(_n.row_id)
     )
     told: dict[int, list[sa.Row[Any]]] = {row: [] for row in task_rows}

@@ -14,6 +14,7 @@ from freehold.records.experiments import Experiment
 from freehold.records.outside import Datastore
 from freehold.records.pipelines import PipelineDraft, PipelineGraph, PipelineObject
 from freehold.records.runs import Run
+from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
 
 _o, _g, _d, _r = PipelineObject.c, PipelineGraph.c, PipelineDraft.c, Run.c
@@ -59,7 +60,7 @@ def count(db: Transaction, workspace_id: int, kind: str, wanted: Wanted) -> int:
 def names_of(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
     """Row → kind and id, of those that stand."""
     found = sa.select(_o.row_id, _o.kind, _o.pipeline_object_id).where(
-        _o.workspace_id == workspace_id, _o.row_id.in_(rows), _o.hidden_at.is_(None)
+        checked(_o.workspace_id) == workspace_id, _o.row_id.in_(rows), _o.hidden_at.is_(None)
     )
     return {row.row_id: (row.kind, row.pipeline_object_id) for row in db.execute(found)} if rows else {}
 
@@ -81,7 +82,7 @@ def find_graph_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> 
 
 def graph_ids(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, str]:
     """Row → id."""
-    found = sa.select(_g.row_id, _g.graph_id).where(_g.workspace_id == workspace_id, _g.row_id.in_(rows))
+    found = sa.select(_g.row_id, _g.graph_id).where(checked(_g.workspace_id) == workspace_id, _g.row_id.in_(rows))
     return {row.row_id: row.graph_id for row in db.execute(found)} if rows else {}
 
 

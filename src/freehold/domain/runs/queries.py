@@ -11,7 +11,7 @@ from freehold.records.containers import Workspace
 from freehold.records.experiments import Experiment
 from freehold.records.people import MemberAlias
 from freehold.records.runs import Run, RunEvent, RunParameter, RunProperty, RunTag
-from freehold.storage.portable import Prepared, PreparedRows, numbered
+from freehold.storage.portable import Prepared, PreparedRows, checked, numbered
 from freehold.storage.transaction import Transaction
 
 _r = Run.c
@@ -135,7 +135,7 @@ def entries_of(
     c = table.c
     found = (
         sa.select(c.run_row, c.key, c.value)
-        .where(c.workspace_id == workspace_id, c.run_row.in_(run_rows))
+        .where(checked(c.workspace_id) == workspace_id, c.run_row.in_(run_rows))
         .order_by(c.run_row, c.key)
     )
     entries: dict[int, dict[str, str]] = {row: {} for row in run_rows}
@@ -189,7 +189,7 @@ def ids_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[
     found = (
         sa.select(_r.row_id, _r.run_id, Experiment.c.name)
         .join(Experiment.table, _r.experiment_row == Experiment.c.row_id)
-        .where(_r.workspace_id == workspace_id, _r.row_id.in_(run_rows), _r.hidden_at.is_(None))
+        .where(checked(_r.workspace_id) == workspace_id, _r.row_id.in_(run_rows), _r.hidden_at.is_(None))
     )
     standing = db.execute(found.where(Experiment.c.hidden_at.is_(None)))
     return {row.row_id: (row.run_id, row.name) for row in standing}
@@ -199,7 +199,7 @@ def roots_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dic
     """The run id at the top of each run's line of parents; of a run without parent, its own."""
     line = (
         sa.select(_r.row_id.label("start"), _r.parent_row.label("above"), _r.run_id)
-        .where(_r.workspace_id == workspace_id, _r.row_id.in_(run_rows))
+        .where(checked(_r.workspace_id) == workspace_id, _r.row_id.in_(run_rows))
         .cte("line", recursive=True)
     )
     line = line.union(

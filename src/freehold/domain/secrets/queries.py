@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from freehold.records.catalogue import Record
 from freehold.records.secrets import SealedSecret
+from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
 
 _s = SealedSecret.c
@@ -46,6 +47,6 @@ def link_to(record: type[Record]) -> sa.Column[Any]:
 
 def _here(workspace_id: int, record: type[Record] | None, rows: Sequence[int]) -> sa.ColumnElement[bool]:
     if record is not None:
-        return sa.and_(_s.workspace_id == workspace_id, link_to(record).in_(rows))
+        return sa.and_(checked(_s.workspace_id) == workspace_id, link_to(record).in_(rows))
     links = [c for c in SealedSecret.table.columns if c.name.endswith("_row")]
     return sa.and_(_s.workspace_id == workspace_id, *(link.is_(None) for link in links))

@@ -9,6 +9,7 @@ from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
 from freehold.records.containers import Workspace
 from freehold.records.serving import ImageModel, Service, ServiceModel
+from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
 
 _s, _m = Service.c, ServiceModel.c
@@ -29,7 +30,8 @@ ANY = Wanted()
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
     """By name, or by id (2018)."""
-    return documents.find_newest(db, workspace_id, Service, sa.or_(_s.name == name, _s.service_id == name))
+    named = documents.find(db, workspace_id, Service, _s.name == name)
+    return named or documents.find(db, workspace_id, Service, _s.service_id == name)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
@@ -44,7 +46,9 @@ def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted
 
 def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:
     """Service's row → rows of the models that it runs without an image."""
-    found = sa.select(_m.service_row, _m.model_row).where(_m.workspace_id == workspace_id, _m.service_row.in_(rows))
+    found = sa.select(_m.service_row, _m.model_row).where(
+        checked(_m.workspace_id) == workspace_id, _m.service_row.in_(rows)
+    )
     held: dict[int, list[int]] = {}
     for row in db.execute(found.order_by(_m.row_id)) if rows else ():
         held.setdefault(row.service_row, []).append(row.model_row)
@@ -67,6 +71,6 @@ def probed(db: Transaction, *, after: int, limit: int) -> list[sa.Row[Any]]:
 
 def _runs_model(workspace_id: int, model_rows: Sequence[int]) -> sa.ColumnElement[bool]:
     """Itself, or in its image."""
-    itself = sa.select(_m.service_row).where(_m.workspace_id == workspace_id, _m.model_row.in_(model_rows))
+    itself = sa.select(_m.service_row).where(checked(_m.workspace_id) == workspace_id, _m.model_row.in_(model_rows))
     images = sa.select(ImageModel.c.image_row).where(ImageModel.c.model_row.in_(model_rows))
     return sa.or_(_s.row_id.in_(itself), _s.image_row.in_(images))

@@ -50,6 +50,9 @@ def upgrade() -> None:
     with op.batch_alter_table("computes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_computes_created_by"), ["created_by"], unique=False)
         batch_op.create_index(
+            batch_op.f("ix_computes_workspace_id_created_at"), ["workspace_id", "created_at"], unique=False
+        )
+        batch_op.create_index(
             batch_op.f("ix_computes_workspace_id_name_folded"),
             ["workspace_id", "name_folded"],
             unique=True,
@@ -81,6 +84,9 @@ def upgrade() -> None:
     with op.batch_alter_table("datasets", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_datasets_created_by"), ["created_by"], unique=False)
         batch_op.create_index(
+            batch_op.f("ix_datasets_workspace_id_created_at"), ["workspace_id", "created_at"], unique=False
+        )
+        batch_op.create_index(
             batch_op.f("ix_datasets_workspace_id_name"),
             ["workspace_id", "name"],
             unique=True,
@@ -110,6 +116,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("datastores", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_datastores_created_by"), ["created_by"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_datastores_workspace_id_created_at"), ["workspace_id", "created_at"], unique=False
+        )
         batch_op.create_index(
             batch_op.f("ix_datastores_workspace_id_name"),
             ["workspace_id", "name"],
@@ -326,6 +335,9 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             batch_op.f("ix_pipeline_objects_workspace_id_kind_digest"), ["workspace_id", "kind", "digest"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_pipeline_objects_workspace_id_kind_name"), ["workspace_id", "kind", "name"], unique=False
         )
 
     op.create_table(
@@ -671,6 +683,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_artifacts_asset_row"), ["asset_row"], unique=False)
         add_link(batch_op, "artifacts", "asset_row", "assets")
 
+    with op.batch_alter_table("experiments", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_experiments_workspace_id_row_id"), ["workspace_id", "row_id"], unique=False
+        )
+
     with op.batch_alter_table("kept_bags", schema=None) as batch_op:
         batch_op.add_column(sa.Column("asset_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.add_column(sa.Column("model_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
@@ -712,18 +729,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_kept_bags_pipeline_object_row"), ["pipeline_object_row"], unique=False)
         batch_op.create_index(batch_op.f("ix_kept_bags_service_row"), ["service_row"], unique=False)
         batch_op.create_index(batch_op.f("ix_kept_bags_task_row"), ["task_row"], unique=False)
-        add_link(batch_op, "kept_bags", "manifest_row", "manifests")
-        add_link(batch_op, "kept_bags", "pipeline_draft_row", "pipeline_drafts")
-        add_link(batch_op, "kept_bags", "image_row", "images")
-        add_link(batch_op, "kept_bags", "notification_row", "notifications")
-        add_link(batch_op, "kept_bags", "pipeline_object_row", "pipeline_objects")
-        add_link(batch_op, "kept_bags", "asset_row", "assets")
-        add_link(batch_op, "kept_bags", "datastore_row", "datastores")
         add_link(batch_op, "kept_bags", "model_row", "models")
-        add_link(batch_op, "kept_bags", "compute_row", "computes")
-        add_link(batch_op, "kept_bags", "service_row", "services")
+        add_link(batch_op, "kept_bags", "asset_row", "assets")
+        add_link(batch_op, "kept_bags", "manifest_row", "manifests")
+        add_link(batch_op, "kept_bags", "pipeline_object_row", "pipeline_objects")
         add_link(batch_op, "kept_bags", "task_row", "tasks")
+        add_link(batch_op, "kept_bags", "notification_row", "notifications")
+        add_link(batch_op, "kept_bags", "service_row", "services")
+        add_link(batch_op, "kept_bags", "datastore_row", "datastores")
+        add_link(batch_op, "kept_bags", "compute_row", "computes")
+        add_link(batch_op, "kept_bags", "image_row", "images")
         add_link(batch_op, "kept_bags", "dataset_row", "datasets")
+        add_link(batch_op, "kept_bags", "pipeline_draft_row", "pipeline_drafts")
 
     with op.batch_alter_table("operation_targets", schema=None) as batch_op:
         batch_op.add_column(sa.Column("scope", columns.Text()))
@@ -773,18 +790,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_operation_targets_service_row"), ["service_row"], unique=False)
         batch_op.create_index(batch_op.f("ix_operation_targets_target_id"), ["target_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_operation_targets_task_row"), ["task_row"], unique=False)
-        add_link(batch_op, "operation_targets", "manifest_row", "manifests")
-        add_link(batch_op, "operation_targets", "model_row", "models")
-        add_link(batch_op, "operation_targets", "image_row", "images")
-        add_link(batch_op, "operation_targets", "notification_row", "notifications")
-        add_link(batch_op, "operation_targets", "service_row", "services")
-        add_link(batch_op, "operation_targets", "asset_row", "assets")
-        add_link(batch_op, "operation_targets", "task_row", "tasks")
-        add_link(batch_op, "operation_targets", "pipeline_object_row", "pipeline_objects")
-        add_link(batch_op, "operation_targets", "dataset_row", "datasets")
-        add_link(batch_op, "operation_targets", "pipeline_draft_row", "pipeline_drafts")
         add_link(batch_op, "operation_targets", "compute_row", "computes")
+        add_link(batch_op, "operation_targets", "manifest_row", "manifests")
+        add_link(batch_op, "operation_targets", "pipeline_object_row", "pipeline_objects")
         add_link(batch_op, "operation_targets", "datastore_row", "datastores")
+        add_link(batch_op, "operation_targets", "dataset_row", "datasets")
+        add_link(batch_op, "operation_targets", "service_row", "services")
+        add_link(batch_op, "operation_targets", "task_row", "tasks")
+        add_link(batch_op, "operation_targets", "image_row", "images")
+        add_link(batch_op, "operation_targets", "model_row", "models")
+        add_link(batch_op, "operation_targets", "notification_row", "notifications")
+        add_link(batch_op, "operation_targets", "pipeline_draft_row", "pipeline_drafts")
+        add_link(batch_op, "operation_targets", "asset_row", "assets")
 
     op.execute(
         "UPDATE operation_targets SET scope = CASE WHEN run_row IS NOT NULL THEN 'run' "
@@ -792,6 +809,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("operation_targets") as batch_op:
         batch_op.alter_column("scope", existing_type=columns.Text(), nullable=False)
+
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_runs_experiment_row_row_id"), ["experiment_row", "row_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_runs_workspace_id_row_id"), ["workspace_id", "row_id"], unique=False)
 
     with op.batch_alter_table("workspaces") as batch_op:
         batch_op.add_column(sa.Column("parent_workspace", sa.BigInteger().with_variant(sa.Integer(), "sqlite")))
