@@ -136,6 +136,13 @@ def json_text(connection: sa.Connection, column: sa.ColumnElement[Any], *path: s
     return sa.func.json_extract(whole, f"${steps}", type_=sa.Text())
 
 
+def one_inserter_at_a_time(connection: sa.Connection, table: sa.Table) -> None:
+    """Until this transaction ends nobody else adds to the table; on SQLite that is so anyway, with its one writer."""
+    if is_postgres(connection):
+        name = connection.dialect.identifier_preparer.format_table(table)
+        connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def is_disk_full(fault: BaseException) -> bool:
     text = str(fault).lower()
     return "disk is full" in text or "disk i/o error" in text or "no space left" in text or "disk full" in text
