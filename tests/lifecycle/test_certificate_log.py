@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,12 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.log import verify_log
 from freehold.lifecycle.log.queries import append_certificate
+from freehold.lifecycle.log.service import CertificateLog
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
 from tests.commands import freehold
+from tests.conftest import House
 from tests.unit.log.test_tree import mth, root_by_inclusion
 from tests.world import World, make_world
 
@@ -155,7 +159,7 @@ def test_the_log_grows_over_restart_and_rotation(world: World, tmp_path: Path) -
     erase_a_run(world)
     freehold(world, "log", "verify", "--save", str(old))
     older_key = fetch(world, "key").decode().split()[0]
-    world.stop()
+    world.kill()
     freehold(world, "rotate-keys")
     world.start()
     erase_a_run(world)
@@ -203,3 +207,23 @@ def test_a_restored_old_backup_is_noticed_and_never_signed(world: World, tmp_pat
 def bytes_differ(world: World) -> bool:
     """Whether two fetches of the checkpoint differ: it is signed the same way each time."""
     return fetch(world, "checkpoint") != fetch(world, "checkpoint")
+
+
+def test_certificates_issued_side_by_side_never_come_late(house: House) -> None:
+    """Each is followed at once by a reader: whatever it signed must be the beginning of all that came after."""
+    log, database = CertificateLog(house.database, house.keys.log), house.database
+
+    def issue(number: int) -> int:
+        def append(db: Transaction) -> None:
+            identity = f"c{number}"
+            append_certificate(
+                db, {"certificate_id": identity, "operation_id": identity, "kind": "erasure", "jws": "j"}
+            )
+            time.sleep(0.002 * (number % 3))
+
+        database.write_now(append)
+        return log.follow_now().size
+
+    with ThreadPoolExecutor(6) as pool:
+        assert max(pool.map(issue, range(60))) == 60
+    assert CertificateLog(database, house.keys.log).follow_now().size == 60
