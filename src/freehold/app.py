@@ -35,8 +35,10 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.logs import set_up_logs
 from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
+from freehold.kit.problems import Problem
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
+from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.probes import Prober
 from freehold.lifecycle.replay import erase_returned
 from freehold.lifecycle.rewrap import rewrap_all
@@ -89,6 +91,7 @@ def build_services(settings: Settings) -> Services:
         database=database,
         objects=open_objects(settings),
         tokens=TokenVerifier(keys, database, clock, hosts=own_hosts(settings)),
+        log=CertificateLog(database, keys.log),
         facades=facades(),
     )
 
@@ -172,7 +175,7 @@ def rotate_keys(settings: Settings, *, destroy_old: bool) -> int:
         keys = services.keys
         try:
             old = keys.envelope.key_ids()
-            for ring in (keys.tokens, keys.certificates, keys.page_tokens, keys.object_urls, keys.envelope):
+            for ring in (keys.tokens, keys.certificates, keys.log, keys.page_tokens, keys.object_urls, keys.envelope):
                 ring.rotate()
             keys.rewrap_secrets()
             rewrapped = services.database.write_now(rewrap_all)
@@ -181,6 +184,20 @@ def rotate_keys(settings: Settings, *, destroy_old: bool) -> int:
             return rewrapped
         finally:
             services.database.close()
+
+
+def begin_log_anew(settings: Settings) -> str:
+    """Another certificate log under another key; its origin. Raises DataFolderBusy while a server runs."""
+    with only_server(settings):
+        return KeyStore(settings.key_folder, SystemClock()).log.begin_anew().origin
+
+
+def _look_at_log(services: Services) -> None:
+    """Take in certificates whose signing a crash prevented, and say so where signed ones are lost."""
+    try:
+        services.log.follow_now()
+    except Problem as fault:
+        log.error("certificate log closed", extra={"code": fault.code})
 
 
 def _ended(services: Services, operation_id: str) -> Operation:
@@ -216,6 +233,7 @@ async def _serve(
     _announce(lock, plain, secure)
     tell(_url("http", plain), _url("https", secure))
     services.ready |= {"database": True, "objects": True}
+    _look_at_log(services)
     sweeper.start()
     prober.start()
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})

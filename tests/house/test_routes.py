@@ -20,6 +20,7 @@ GET_A_TOKEN = "this is where a token comes from; the client's secret is the proo
 WATCH_THE_PROCESS = "supervisors and load balancers carry no token; it says nothing but that the server lives"
 CHECK_A_PROOF = "whoever was handed a certificate must be able to verify it; public keys only"
 FIND_THE_SERVICES = "the Azure ML SDK asks without a token; the answer is the same for every workspace, known or not"
+CHECK_THE_LOG = "a log that only some may read proves nothing; it holds digests and random ids"
 KNOW_THE_ADDRESSES = "it describes the addresses and holds no data"
 
 # Whoever adds a line here opens the house to everybody: the list may only shrink, or grow with a good reason.
@@ -29,6 +30,11 @@ ANONYMOUS = {
     "GET /openapi.json": KNOW_THE_ADDRESSES,
     "GET /openapi/{facade}.json": KNOW_THE_ADDRESSES,
     "GET /freehold/v1/certificates/keys": CHECK_A_PROOF,
+    "GET /freehold/v1/log/checkpoint": CHECK_THE_LOG,
+    "GET /freehold/v1/log/key": CHECK_THE_LOG,
+    "GET /freehold/v1/log/tile/entries/{index:path}": CHECK_THE_LOG,
+    "GET /freehold/v1/log/tile/{level}/{index:path}": CHECK_THE_LOG,
+    "GET /freehold/v1/log/proofs/{certificate}": CHECK_THE_LOG,
     "GET /discovery": FIND_THE_SERVICES,
     "GET /discovery/workspaces/{id}": FIND_THE_SERVICES,
     "GET /metadata/endpoints": FIND_THE_ISSUER,

@@ -26,6 +26,7 @@ from freehold.domain.access.directory import service as directory
 from freehold.domain.access.verifier import TokenVerifier, own_hosts
 from freehold.kit.clock import MICROSECONDS, SystemClock
 from freehold.kit.ids import UuidSource
+from freehold.lifecycle.log.service import CertificateLog
 from freehold.settings import Settings
 from freehold.storage.blobs import open_objects
 from freehold.storage.database import open_database
@@ -139,7 +140,8 @@ def build(settings: Settings, clock: ShiftedClock) -> Services:
     migrate(database.engine)
     database.write_now(bootstrap)
     tokens = TokenVerifier(keys, database, clock, hosts=own_hosts(settings))
-    return Services(settings, clock, ids, keys, database, open_objects(settings), tokens)
+    log = CertificateLog(database, keys.log)
+    return Services(settings, clock, ids, keys, database, open_objects(settings), tokens, log)
 
 
 def run(services: Services, stack: ExitStack, **tls: str) -> int:

@@ -9,6 +9,7 @@ from freehold.domain.access.actor import Actor
 from freehold.domain.access.issuer import TokenIssuer
 from freehold.kit.clock import Clock
 from freehold.kit.ids import IdSource
+from freehold.lifecycle.log.service import CertificateLog
 from freehold.settings import Settings
 from freehold.storage.blobs import ObjectStore
 from freehold.storage.database import Database
@@ -38,6 +39,7 @@ class Services:
     database: Database
     objects: ObjectStore
     tokens: Tokens
+    log: CertificateLog
     public_url: str = ""
     """Base of absolute links, such as https://127.0.0.1:8443, without a slash at the end."""
     engine: Any = None

@@ -14,6 +14,7 @@ from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import to_iso
 from freehold.kit.problems import Invalid, NotFound
 from freehold.lifecycle.evidence import Evidence
+from freehold.lifecycle.log.queries import append_certificate
 from freehold.lifecycle.plan import NOT_COVERED, retained_records
 from freehold.lifecycle.proof import Proof
 from freehold.lifecycle.reach import Reach
@@ -59,9 +60,8 @@ def issue(db: Transaction, operation_id: str, statement: Mapping[str, Any]) -> s
         "operation_id": operation_id,
         "kind": statement["kind"],
         "jws": jws,
-        "created_at": db.now(),
     }
-    db.execute(sa.insert(Certificate.table).values(values))
+    append_certificate(db, values)
     return str(statement["certificate_id"])
 
 

@@ -16,6 +16,7 @@ from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS, to_iso
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
+from freehold.lifecycle.log.queries import append_certificate
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import ExportJob, Spool, superseded
 from freehold.lifecycle.targets import find_root, find_target, name_targets
@@ -23,7 +24,7 @@ from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
-from freehold.records.lifecycle import Certificate, ExportLease, KeptBag
+from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -130,7 +131,7 @@ def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     db.execute(ExportLease.table.delete().where(ExportLease.c.operation_id == operation_id))
     certificate_id = db.new_id()
     values = {"certificate_id": certificate_id, "operation_id": operation_id, "kind": KIND}
-    db.execute(Certificate.table.insert().values(values | {"jws": statement["certificate"], "created_at": db.now()}))
+    append_certificate(db, values | {"jws": statement["certificate"]})
     spool = Spool(ctx.settings.data_folder, operation_id)
     db.after_commit(spool.close)
     counts = {**statement["rows"], "metric_points": statement["points"], "files": statement["files"]}

@@ -39,10 +39,11 @@ PLACES = (
     Place(
         "keys",
         ("keys/*", "keys"),
-        "keys, and what a running erasure searches for, sealed under a key of its own",
+        "keys, what a running erasure searches for, sealed under a key of its own, and the signed head of the log",
         False,
         "destroyed one by one",
-        because="it holds keys only; a sealed needle file cannot be read without its key, which is destroyed",
+        because="it holds keys and the size and root of a tree of digests; a sealed needle file cannot be read without "
+        "its key, which is destroyed",
     ),
 )
 

@@ -145,6 +145,13 @@ def checked(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     return column + 0
 
 
+def one_inserter_at_a_time(connection: sa.Connection, table: sa.Table) -> None:
+    """Until this transaction ends nobody else adds to the table; on SQLite that is so anyway, with its one writer."""
+    if is_postgres(connection):
+        name = connection.dialect.identifier_preparer.format_table(table)
+        connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
 _FULL = ("disk is full", "disk i/o error", "no space left", "disk full", "file too large")
 """What SQLite, PostgreSQL and the system say; a file may be refused for its size alone, by a quota or a limit."""
 

@@ -130,6 +130,16 @@ class OperationPage(msgspec.Struct):
     next: str | None
 
 
+class InclusionOut(msgspec.Struct):
+    """`entry`: the leaf as it is logged; `hashes`: its audit path (RFC 6962) in base64, nearest sibling first."""
+
+    leaf: int
+    size: int
+    entry: str
+    hashes: list[str]
+    checkpoint: str
+
+
 class CertificateOut(msgspec.Struct):
     """`jws` is the signed statement; `statement` is its payload, decoded for reading."""
 

@@ -3,6 +3,7 @@
 from freehold.storage.keys.envelope import Envelope
 from freehold.storage.keys.faults import KeyGone, KeysUnusable, SealBroken
 from freehold.storage.keys.keystore import KeyStore
+from freehold.storage.keys.log_keys import Head, LogKeys
 from freehold.storage.keys.macs import MacKeys
 from freehold.storage.keys.operation_keys import OperationKeys
 from freehold.storage.keys.signing import CertificateKeys, TokenKeys, verify_jws_with
@@ -11,9 +12,11 @@ from freehold.storage.keys.tls import ServerTLS, TLSFiles
 __all__ = [
     "CertificateKeys",
     "Envelope",
+    "Head",
     "KeyGone",
     "KeyStore",
     "KeysUnusable",
+    "LogKeys",
     "MacKeys",
     "OperationKeys",
     "SealBroken",

@@ -8,7 +8,7 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,6 +61,18 @@ class KeyFolder:
             self._put(name, data, mode)
             if before is not None:
                 _overwrite(before)
+
+    def update(self, name: str, change: Callable[[bytes | None], bytes | None]) -> bytes:
+        """Change a file that holds no secret, alone with it; the content then. `change` gives None to leave it."""
+        with self._locked(fcntl.LOCK_EX):
+            path = self.path / name
+            before = path.read_bytes() if path.exists() else None
+            after = change(before)
+            if after is not None:
+                self._put(name, after, SECRET)
+            content = before if after is None else after
+            assert content is not None, "what is not there cannot be left as it is"
+            return content
 
     def destroy(self, name: str) -> None:
         """Overwrite and unlink; a file already gone is no error, so that a crashed step may repeat."""

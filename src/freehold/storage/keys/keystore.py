@@ -3,6 +3,7 @@
 keys/
   store.json             format and id of this store; the database keeps the id of the store it belongs to
   token-signing/         RSA-2048, numbered files       certificate-signing/   Ed25519
+  log-signing/           Ed25519                        log/                   the last signed head
   envelope/              AES-256 keys that wrap         forget-list/           HMAC, never rotated
   page-tokens/           HMAC                           object-urls/           HMAC
   operations/            one key per running operation  sealed/                values under the envelope key
@@ -16,11 +17,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from freehold.kit.clock import Clock
 from freehold.storage.keys.envelope import Envelope, make_symmetric
 from freehold.storage.keys.faults import KeysUnusable
 from freehold.storage.keys.folder import KeyFolder
+from freehold.storage.keys.log_keys import LogKeys
 from freehold.storage.keys.macs import ForgetKey, MacKeys
 from freehold.storage.keys.operation_keys import OperationKeys
 from freehold.storage.keys.ring import KeyRing, Material
@@ -42,7 +45,10 @@ _PURPOSES: dict[str, tuple[Callable[[], Material], bool]] = {
     "forget-list": (partial(make_symmetric, "HS256"), True),
     "page-tokens": (partial(make_symmetric, "HS256"), True),
     "object-urls": (partial(make_symmetric, "HS256"), True),
+    "log-signing": (make_ed25519, False),
 }
+# A store that does not name its purposes was made when there were these.
+_FIRST_PURPOSES = ("token-signing", "certificate-signing", "envelope", "forget-list", "page-tokens", "object-urls")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
@@ -52,8 +58,9 @@ class KeyStore:
     def __init__(self, folder: Path, clock: Clock) -> None:
         """Open the store, or make it where the folder holds none. Raises KeysUnusable.
 
-        Keys are made only together with the store. A store that later lacks one was damaged, and a new
-        key in its place would hide that: old values would not open, the erased could come back.
+        Keys are made only together with the store, or when the first version that has their purpose opens it. A
+        store that later lacks one was damaged, and a new key in its place would hide that: old values would not
+        open, the erased could come back.
         """
         self._folder = KeyFolder(folder)
         self._clock = clock
@@ -68,6 +75,7 @@ class KeyStore:
         self.tls = ServerTLS(self._folder.child("tls"), clock)
         self._sealed = self._folder.child("sealed")
         self.store_id = self._open_or_make(rings)
+        self.log = LogKeys(rings["log-signing"], self._folder.child("log"), self.store_id)
 
     @property
     def path(self) -> Path:
@@ -110,9 +118,19 @@ class KeyStore:
                 "KeyStoreUnreadable",
                 "store.json cannot be read; restore it, or run the newer Freehold that wrote it",
             )
+        self._add_new_purposes(rings, document)
         for ring in rings.values():
             ring.check()
         return str(document["store_id"])
+
+    def _add_new_purposes(self, rings: dict[str, KeyRing], document: dict[str, Any]) -> None:
+        """Keys come first: a crash before store.json names their purpose leaves them to be taken up."""
+        new = sorted(set(rings) - set(document.get("purposes", _FIRST_PURPOSES)))
+        for purpose in new:
+            if not rings[purpose].all():
+                rings[purpose].rotate()
+        if new:
+            self._folder.replace(_STORE, json.dumps({**document, "purposes": list(_PURPOSES)}).encode())
 
     def _make(self, rings: dict[str, KeyRing]) -> str:
         """store.json comes last: a crash before it leaves keys that nothing used yet; they are taken up."""
@@ -123,6 +141,7 @@ class KeyStore:
             "format": FORMAT,
             "store_id": secrets.token_hex(16),
             "created_at": self._clock.now(),
+            "purposes": list(_PURPOSES),
         }
         with suppress(FileExistsError):  # another process started at the same moment: its store is ours too
             self._folder.create(_STORE, json.dumps(document).encode())

@@ -1,0 +1,229 @@
+"""The log through a real server: certificates of real erasures, fetched, verified, tampered with, lost and found."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from freehold.kit.clock import SystemClock
+from freehold.kit.ids import UuidSource
+from freehold.lifecycle.log import verify_log
+from freehold.lifecycle.log.queries import append_certificate
+from freehold.lifecycle.log.service import CertificateLog
+from freehold.storage.database import open_database
+from freehold.storage.keys import KeyStore
+from freehold.storage.transaction import Transaction
+from tests.commands import freehold
+from tests.conftest import House
+from tests.unit.log.test_tree import mth, root_by_inclusion
+from tests.world import World, make_world
+
+LOG = "/freehold/v1/log"
+EARLIER = 300
+LATEST = ("checkpoint", "key", "tile/0/001.p/45", "tile/entries/001.p/45")
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str]]:
+    """A world with 300 earlier certificates and that of one real erasure, whose JWS it gives."""
+    world = make_world(tmp_path_factory.mktemp("logged") / "data")
+    add_certificates(world, EARLIER)
+    world.start()
+    jws = erase_a_run(world)["jws"]
+    yield world, jws
+    world.kill()
+
+
+@pytest.fixture
+def mirror(logged: tuple[World, str], tmp_path: Path) -> Path:
+    """A folder with everything that the script reads."""
+    world, _ = logged
+    for path in (*LATEST, "tile/0/000", "tile/1/000.p/1", "tile/entries/000"):
+        target = tmp_path / "log" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(fetch(world, path))
+    return tmp_path / "log"
+
+
+def add_certificates(world: World, count: int) -> None:
+    settings, clock = world.settings(), SystemClock()
+    keys = KeyStore(settings.key_folder, clock)
+    database = open_database(settings, clock, UuidSource(clock), keys)
+
+    def add(db: Transaction) -> None:
+        for number in range(count):
+            values = {"certificate_id": db.new_id(), "operation_id": db.new_id(), "kind": "erasure"}
+            append_certificate(db, {**values, "jws": keys.certificates.sign_jws(b"{}%d" % number)})
+
+    database.write_now(add)
+    database.close()
+
+
+def erase_a_run(world: World) -> dict[str, str]:
+    """Its certificate."""
+    run = world.mlflow("POST", "runs/create", {"experiment_id": "0", "run_name": "goes"})["run"]["info"]["run_id"]
+    erased = json.loads(freehold(world, "erase", "run", run, "--yes", "--json"))
+    certificate: dict[str, str] = erased["certificate"]
+    return certificate
+
+
+def fetch(world: World, path: str) -> bytes:
+    answer = world.get(f"{LOG}/{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def script(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The script alone: no package of Freehold, no site-packages."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", verify_log.__file__, *arguments], capture_output=True, text=True, timeout=120
+    )
+
+
+def test_the_script_alone_verifies_the_log_and_finds_the_certificate(logged: tuple[World, str], tmp_path: Path) -> None:
+    world, jws = logged
+    (tmp_path / "c.jws").write_text(jws)
+    key = fetch(world, "key").decode().split()[0]
+    done = script(world.url + LOG, "--key", key, "--certificate", str(tmp_path / "c.jws"))
+    assert done.returncode == 0, done.stderr
+    assert f"is leaf {EARLIER}" in done.stdout
+    assert f"{EARLIER + 1} certificates" in done.stdout
+    (tmp_path / "c.jws").write_text(jws[:-1] + ("A" if jws[-1] != "A" else "B"))
+    assert "not in the log" in script(world.url + LOG, "--certificate", str(tmp_path / "c.jws")).stderr
+
+
+def test_an_independent_reader_comes_to_the_same_root(logged: tuple[World, str]) -> None:
+    world, jws = logged
+    entries: list[bytes] = []
+    for path in ("tile/entries/000", f"tile/entries/001.p/{EARLIER + 1 - 256}"):
+        content = fetch(world, path)
+        while content:
+            size = int.from_bytes(content[:2], "big")
+            entries.append(content[2 : 2 + size])
+            content = content[2 + size :]
+    lines = fetch(world, "checkpoint").decode().split("\n")
+    assert int(lines[1]) == len(entries) == EARLIER + 1
+    root = verify_log.decode(lines[2])
+    assert mth(entries) == root
+    identity = json.loads(entries[-1])["certificate_id"]
+    proof = world.get(f"{LOG}/proofs/{identity}").json()
+    hashes = [verify_log.decode(each) for each in proof["hashes"]]
+    assert proof["entry"].encode() == entries[-1]
+    assert root_by_inclusion(entries[-1], proof["leaf"], proof["size"], hashes) == root
+    assert jws.split(".")[1] not in b"".join(entries).decode(), "what a certificate says is not in the log"
+
+
+def test_tiles_are_kept_for_ever_and_checkpoints_are_not(logged: tuple[World, str]) -> None:
+    world, _ = logged
+    for path in ("tile/0/000", "tile/0/000.p/7", "tile/entries/000", "tile/1/000.p/1"):
+        assert "immutable" in world.get(f"{LOG}/{path}").headers["cache-control"]
+    assert fetch(world, "tile/0/000")[: 7 * 32] == fetch(world, "tile/0/000.p/7")
+    assert world.get(f"{LOG}/checkpoint").headers["cache-control"] == "no-cache"
+    for path in ("tile/0/001", "tile/0/002.p/1", "tile/1/000.p/2", "tile/2/000.p/1", "tile/6/000", "tile/entries/001"):
+        assert world.get(f"{LOG}/{path}").status_code == 404, path
+    assert world.get(f"{LOG}/proofs/nothing").status_code == 404
+
+
+def test_a_true_copy_of_the_log_verifies(mirror: Path) -> None:
+    assert script(str(mirror)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["checkpoint", "tile/0/000", "tile/0/001.p/45", "tile/1/000.p/1", "tile/entries/000", "tile/entries/001.p/45"],
+)
+@pytest.mark.parametrize("place", [0.0, 0.5, 0.99])
+def test_a_changed_byte_is_refused_wherever_it_stands(mirror: Path, path: str, place: float) -> None:
+    file = mirror / path
+    content = bytearray(file.read_bytes())
+    content[int(place * len(content))] ^= 1
+    file.write_bytes(content)
+    done = script(str(mirror))
+    assert done.returncode == 1
+    assert "NOT VERIFIED" in done.stderr
+
+
+def test_a_strangers_key_does_not_verify(logged: tuple[World, str], tmp_path: Path) -> None:
+    stranger = KeyStore(tmp_path / "keys", SystemClock()).log.verifier_keys()[0]
+    assert "none of the keys" in script(logged[0].url + LOG, "--key", stranger).stderr
+
+
+def test_the_log_grows_over_restart_and_rotation(world: World, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    erase_a_run(world)
+    freehold(world, "log", "verify", "--save", str(old))
+    older_key = fetch(world, "key").decode().split()[0]
+    world.kill()
+    freehold(world, "rotate-keys")
+    world.start()
+    erase_a_run(world)
+    found = json.loads(freehold(world, "log", "verify", "--older", str(old), "--json"))
+    assert found["size"] == 2
+    shown = json.loads(freehold(world, "log", "show", "--json"))
+    assert shown["keys"][1:] == [older_key]
+    assert "none of the keys" in freehold(world, "log", "verify", "--key", older_key, expect=1)
+    changed = old.read_text().replace("\n1\n", "\n0\n")
+    old.write_text(changed)
+    assert "none of the keys" in freehold(world, "log", "verify", "--older", str(old), expect=1)
+
+
+def test_a_restored_old_backup_is_noticed_and_never_signed(world: World, tmp_path: Path) -> None:
+    """The rows that the backup lacks were signed; neither a shorter nor a rewritten log is, until it is begun anew."""
+    erase_a_run(world)
+    world.stop()
+    shutil.copytree(world.folder, tmp_path / "old", ignore=shutil.ignore_patterns("keys", "server.*"))
+    world.start()
+    erase_a_run(world)
+    freehold(world, "log", "verify", "--save", str(tmp_path / "signed"))
+    world.stop()
+    for path in world.folder.glob("*.db*"):
+        path.unlink()
+    for path in (tmp_path / "old").glob("*.db*"):
+        shutil.copy(path, world.folder)
+
+    world.start()
+    assert "certificate log closed" in world.log()
+    for _ in range(2):  # shorter than what was signed; then as long, with others in it
+        for path in ("checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1"):
+            answer = world.get(f"{LOG}/{path}")
+            assert (answer.status_code, answer.json()["code"]) == (503, "CertificatesLost")
+            assert "begin-anew" in answer.text
+        erase_a_run(world)
+
+    world.stop()
+    freehold(world, "log", "begin-anew")
+    world.start()
+    assert json.loads(freehold(world, "log", "verify", "--json"))["size"] == 3
+    assert "another log" in freehold(world, "log", "verify", "--older", str(tmp_path / "signed"), expect=1)
+    assert not bytes_differ(world)
+
+
+def bytes_differ(world: World) -> bool:
+    """Whether two fetches of the checkpoint differ: it is signed the same way each time."""
+    return fetch(world, "checkpoint") != fetch(world, "checkpoint")
+
+
+def test_certificates_issued_side_by_side_never_come_late(house: House) -> None:
+    """Each is followed at once by a reader: whatever it signed must be the beginning of all that came after."""
+    log, database = CertificateLog(house.database, house.keys.log), house.database
+
+    def issue(number: int) -> int:
+        def append(db: Transaction) -> None:
+            identity = f"c{number}"
+            append_certificate(
+                db, {"certificate_id": identity, "operation_id": identity, "kind": "erasure", "jws": "j"}
+            )
+            time.sleep(0.002 * (number % 3))
+
+        database.write_now(append)
+        return log.follow_now().size
+
+    with ThreadPoolExecutor(6) as pool:
+        assert max(pool.map(issue, range(60))) == 60
+    assert CertificateLog(database, house.keys.log).follow_now().size == 60
