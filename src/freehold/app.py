@@ -37,6 +37,7 @@ from freehold.kit.logs import set_up_logs
 from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
+from freehold.lifecycle.imports.operation import import_kind
 from freehold.lifecycle.probes import Prober
 from freehold.lifecycle.replay import erase_returned
 from freehold.lifecycle.rewrap import rewrap_all
@@ -95,7 +96,7 @@ def build_services(settings: Settings) -> Services:
 
 def operation_kinds() -> list[Kind]:
     """What the engine of durable operations can run, by name."""
-    return [export_kind(), ERASE]
+    return [export_kind(), import_kind(), ERASE]
 
 
 @contextlib.contextmanager

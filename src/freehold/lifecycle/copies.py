@@ -1,4 +1,4 @@
-"""Copies that this server keeps: exports, finished or under way. What covers a thing that goes, goes first."""
+"""Copies that this server keeps: exports and imports, ended or under way. What covers a thing that goes, goes first."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
-FOLDERS = ("exports", "spools")
+FOLDERS = ("exports", "spools", "imports")
 """Below the data folder; in each, one folder (or a file with that stem) per operation."""
 
 
