@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
+HALF_SENT_SECONDS = 24 * 3_600
 FOLDERS = ("exports", "spools", "imports")
 """Below the data folder; in each, one folder (or a file with that stem) per operation."""
 
@@ -40,6 +42,15 @@ def withdraw(db: Transaction, reach: Reach) -> None:
 def forget_copies(db: Transaction, reach: Reach) -> int:
     """The rows of what `remove_files` has removed; how many."""
     return sum(db.execute(sa.delete(record.table).where(covers)).rowcount for record, covers in reach.copies())
+
+
+def remove_half_sent(settings: Settings) -> None:
+    """Bags whose sender went away together with the server: nothing has been written to them for a day."""
+    # allow-clock: because the file system keeps its own time, and only a span of a day is asked for
+    for path in (settings.data_folder / "imports").glob("*.sent"):
+        newest = max((each.stat().st_mtime for each in (path, *path.iterdir())), default=0)
+        if newest < time.time() - HALF_SENT_SECONDS:
+            _remove(path)
 
 
 def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:

@@ -74,6 +74,7 @@ def remove_expired_bags(database: Database, settings: Settings) -> int:
     """For the sweeper: bags whose time is over; how many. The row goes last, so that a kill loses no folder."""
     expired = sa.select(KeptBag.c.operation_id).where(KeptBag.c.expires_at <= sa.bindparam("now"))
     ids = database.read_now(lambda db: list(db.execute(expired, {"now": db.now()}).scalars()))
+    remove_half_sent(settings)
     for operation_id in ids:
         remove_files(settings, [operation_id])
         database.write_now(lambda db, gone=operation_id: forget_bag(db, gone))  # type: ignore[misc]  # binds the value

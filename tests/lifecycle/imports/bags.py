@@ -1,5 +1,6 @@
 """Reading bags, and spoiling them, for tests."""
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -12,6 +13,11 @@ import pyarrow.parquet as pq
 
 Files = dict[str, bytes]
 """Path from the bag's folder → content."""
+
+
+def frozen(version: int = 1) -> bytes:
+    """A bag of this format as the first release with that format wrote it; it must import for ever."""
+    return gzip.decompress((Path(__file__).parent / "fixtures" / f"bag-{version}.tar.gz").read_bytes())
 
 
 def files_of(bag: Path | bytes) -> Files:
