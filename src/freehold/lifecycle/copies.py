@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from freehold.kit.clock import MICROSECONDS
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
@@ -44,12 +44,11 @@ def forget_copies(db: Transaction, reach: Reach) -> int:
     return sum(db.execute(sa.delete(record.table).where(covers)).rowcount for record, covers in reach.copies())
 
 
-def remove_half_sent(settings: Settings) -> None:
-    """Bags whose sender went away together with the server: nothing has been written to them for a day."""
-    # allow-clock: because the file system keeps its own time, and only a span of a day is asked for
+def remove_half_sent(settings: Settings, now: int) -> None:
+    """Bags whose sender went away together with the server: nothing was written to them for a day before `now`."""
     for path in (settings.data_folder / "imports").glob("*.sent"):
         newest = max((each.stat().st_mtime for each in (path, *path.iterdir())), default=0)
-        if newest < time.time() - HALF_SENT_SECONDS:
+        if newest < now / MICROSECONDS - HALF_SENT_SECONDS:
             _remove(path)
 
 

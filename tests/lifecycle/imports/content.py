@@ -55,6 +55,14 @@ def build_everything(world: World) -> Everything:
     return made
 
 
+def other_workspace(world: World, name: str) -> str:
+    path = world.workspace.replace("/default", f"/{name}")
+    body = {"location": "local", "properties": {}}
+    answer = world.request("PUT", f"{path}?api-version=2019-11-01", world.alice, json=body)
+    assert answer.status_code == 201, answer.text
+    return path
+
+
 def ended(world: World, operation_id: str, person: Person | None = None) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

@@ -15,6 +15,7 @@ from tests.lifecycle.imports.content import (
     ended,
     export_bag,
     import_bag,
+    other_workspace,
     report_of,
 )
 from tests.world import World, make_world
@@ -33,14 +34,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def bag(source: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_bag(source, tmp_path_factory.mktemp("bag") / "bag.tar")
-
-
-def other_workspace(world: World, name: str) -> str:
-    path = world.workspace.replace("/default", f"/{name}")
-    body = {"location": "local", "properties": {}}
-    answer = world.request("PUT", f"{path}?api-version=2019-11-01", world.alice, json=body)
-    assert answer.status_code == 201, answer.text
-    return path
 
 
 def test_under_new_ids_all_is_there_and_equal_by_the_mapping(source: World, bag: Path, tmp_path: Path) -> None:

@@ -41,9 +41,7 @@ def borders() -> list[Any]:
     """All of them; in everyday runs the middle of each step, and the moment before and after the one commit."""
     everyday = {("rows", "before"), ("rows", "after"), *((step, "inside") for step in STEPS)}
     marks = {True: (), False: (pytest.mark.exhaustive,)}
-    return [
-        pytest.param(step, moment, marks=marks[(step, moment) in everyday]) for step in STEPS for moment in MOMENTS
-    ]
+    return [pytest.param(step, moment, marks=marks[(step, moment) in everyday]) for step in STEPS for moment in MOMENTS]
 
 
 @pytest.mark.parametrize(("step", "moment"), borders())
