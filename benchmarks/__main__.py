@@ -21,6 +21,7 @@ from benchmarks.erasing import measure_erasure
 from benchmarks.exporting import measure_artifacts, measure_points
 from benchmarks.figures import Measured, as_markdown, spell, spell_target, spell_verdict
 from benchmarks.floor import measure_floor
+from benchmarks.importing import measure_imports
 from benchmarks.listing import measure_lists
 from benchmarks.reading import measure_history
 from benchmarks.servers import Server, freehold, mlflow
@@ -38,6 +39,7 @@ BOTH: dict[str, Callable[[Bench, Server], list[Measured]]] = {
 OURS: dict[str, Callable[[Bench, Server], list[Measured]]] = {
     "export-points": measure_points,
     "export-artifacts": measure_artifacts,
+    "import": measure_imports,
     "erasure": measure_erasure,
     "lists": measure_lists,
 }

@@ -23,8 +23,12 @@ class Ended:
 def run_operation(server: Server, what: str, body: dict[str, Any]) -> Ended:
     """From the request to the answer that says it is done. Raises ServerFault."""
     began = time.perf_counter()
-    operation = server.call("POST", f"/freehold/v1/{what}", body, expect=(202,))
-    steps = [(0.0, 0)]
+    return follow(server, server.call("POST", f"/freehold/v1/{what}", body, expect=(202,)), began)
+
+
+def follow(server: Server, operation: dict[str, Any], began: float) -> Ended:
+    """Until the operation is done; the time counts from `began`. Raises ServerFault."""
+    what, steps = operation["kind"], [(0.0, 0)]
     while operation["state"] not in ("Succeeded", "Failed", "Canceled"):
         if time.perf_counter() - began > LONGEST_WAIT:
             raise ServerFault(f"{what} did not end in {LONGEST_WAIT} s: {operation}")

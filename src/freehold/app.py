@@ -38,6 +38,7 @@ from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
 from freehold.kit.problems import Problem
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
+from freehold.lifecycle.imports.operation import import_kind
 from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.probes import Prober
 from freehold.lifecycle.replay import erase_returned
@@ -98,7 +99,7 @@ def build_services(settings: Settings) -> Services:
 
 def operation_kinds() -> list[Kind]:
     """What the engine of durable operations can run, by name."""
-    return [export_kind(), ERASE]
+    return [export_kind(), import_kind(), ERASE]
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     readers: Annotated[int, Meta(ge=1, le=64, description="threads that read the database")] = 4
     max_body: Annotated[int, Meta(ge=1024, description="bytes of a JSON body")] = 1_048_576
     max_object: Annotated[int, Meta(ge=1024, description="bytes of one uploaded object")] = 1 << 40
+    max_bag: Annotated[int, Meta(ge=1024, description="bytes of one uploaded bag")] = 1 << 36
     outside_folders: Annotated[
         str, Meta(description="local folders below which datastores may lie, with commas between; empty: none")
     ] = ""

@@ -29,6 +29,7 @@ LOST_PARENT = 3
 # Task names and where their functions are; imported only when asked for, because some need pyarrow.
 TASKS: dict[str, str] = {
     "export": "freehold.worker:export",
+    "import": "freehold.lifecycle.imports.task:run",
     "search": "freehold.lifecycle.search:search",
 }
 

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -83,6 +83,35 @@ class Freehold:
         """Remove the server's copy of a bag."""
         self._send("DELETE", f"/freehold/v1/exports/{operation_id}/bag")
 
+    def import_bag(
+        self,
+        pieces: Iterable[bytes],
+        *,
+        new_ids: bool = False,
+        dry_run: bool = False,
+        key: str | None = None,
+    ) -> Operation:
+        """Send a bag (the bytes of a tar or zip file) and begin to import it. `key`: an Idempotency-Key of your own.
+
+        With `dry_run` it is only read: the report tells what would stand in the way.
+        """
+        # allow-clock: because the client imports nothing of the house, and the key only has to be fresh
+        headers = {"Idempotency-Key": key or str(uuid.uuid4()), "Content-Type": "application/x-tar"}
+        query = {"new_ids": str(new_ids).lower(), "dry_run": str(dry_run).lower()}
+        return self._read(self._upload(f"{self._prefix}/imports", pieces, query, headers), Operation)
+
+    def import_report(self, operation_id: str) -> dict[str, Any]:
+        """What an import found: counts, ids that are taken or were erased, or why the bag was refused."""
+        return self._read(self._send("GET", f"/freehold/v1/imports/{operation_id}/report"), dict[str, Any])
+
+    def import_mapping(self, operation_id: str) -> dict[str, str]:
+        """Old id → new id, of an import with new ids."""
+        return self._read(self._send("GET", f"/freehold/v1/imports/{operation_id}/mapping"), dict[str, str])
+
+    def drop_import(self, operation_id: str) -> None:
+        """Remove report and mapping of an import from the server."""
+        self._send("DELETE", f"/freehold/v1/imports/{operation_id}/report")
+
     def plan_erasure(self, scope: str, id: str | None = None) -> Plan:
         """What an erasure would remove, what it would keep and why, and what stands in its way."""
         body = {"scope": scope, "id": id, "dry_run": True}
@@ -153,6 +182,18 @@ class Freehold:
                     message = f"The download broke off {breaks + 1} times ({fault}). The bag is still on the server."
                     raise FreeholdError(503, "DownloadBroken", message) from None
                 time.sleep(BREAK_SECONDS * (breaks + 1))
+
+    def _upload(
+        self, path: str, pieces: Iterable[bytes], query: dict[str, str], headers: dict[str, str]
+    ) -> httpx.Response:
+        try:
+            response = self._http.post(path, content=pieces, params=query, headers=headers)
+        except httpx.TransportError as fault:
+            message = f"The server at {self._http.base_url} did not take the bag ({fault}). Send it again."
+            raise FreeholdError(503, "ServerUnreachable", message) from None
+        if response.is_error:
+            raise _refusal(response)
+        return response
 
     def _send(
         self,

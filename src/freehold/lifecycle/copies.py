@@ -1,4 +1,4 @@
-"""Copies that this server keeps: exports, finished or under way. What covers a thing that goes, goes first."""
+"""Copies that this server keeps: exports and imports, ended or under way. What covers a thing that goes, goes first."""
 
 import re
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from freehold.kit.clock import MICROSECONDS
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
@@ -14,7 +15,8 @@ from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
-FOLDERS = ("exports", "spools")
+HALF_SENT_SECONDS = 24 * 3_600
+FOLDERS = ("exports", "spools", "imports")
 """Below the data folder; in each, one folder (or a file with that stem) per operation."""
 
 
@@ -40,6 +42,14 @@ def withdraw(db: Transaction, reach: Reach) -> None:
 def forget_copies(db: Transaction, reach: Reach) -> int:
     """The rows of what `remove_files` has removed; how many."""
     return sum(db.execute(sa.delete(record.table).where(covers)).rowcount for record, covers in reach.copies())
+
+
+def remove_half_sent(settings: Settings, now: int) -> None:
+    """Bags whose sender went away together with the server: nothing was written to them for a day before `now`."""
+    for path in (settings.data_folder / "imports").glob("*.sent"):
+        newest = max((each.stat().st_mtime for each in (path, *path.iterdir())), default=0)
+        if newest < now / MICROSECONDS - HALF_SENT_SECONDS:
+            _remove(path)
 
 
 def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
+from freehold.lifecycle.copies import remove_files, remove_half_sent
 from freehold.lifecycle.spool import Spool
 from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
@@ -47,9 +48,20 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     return ReadyBag(Spool(settings.data_folder, operation_id).bag, name, seconds)
 
 
+def require_kept(db: Transaction, actor: Actor, operation_id: str, action: Action) -> None:
+    """Raises NotFound unless files of the import are here, in a workspace where the actor may do this."""
+    bag = KeptBag.c
+    query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, bag.expires_at > db.now())
+    found = db.execute(query).scalar()
+    actions = actions_of(roles_in(db, actor.person_row, found)) if found is not None else frozenset()
+    if action not in actions:
+        message = "There is nothing of this import here: it was dropped, has expired, or you may not see it."
+        raise NotFound("ImportNotFound", message)
+
+
 async def drop_bag(database: Database, settings: Settings, operation_id: str) -> None:
     """Remove a finished bag from this server. Harmless when it is gone."""
-    await asyncio.to_thread(Spool(settings.data_folder, operation_id).drop)
+    await asyncio.to_thread(remove_files, settings, [operation_id])
     await database.write(lambda db: forget_bag(db, operation_id))
 
 
@@ -61,8 +73,10 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
 def remove_expired_bags(database: Database, settings: Settings) -> int:
     """For the sweeper: bags whose time is over; how many. The row goes last, so that a kill loses no folder."""
     expired = sa.select(KeptBag.c.operation_id).where(KeptBag.c.expires_at <= sa.bindparam("now"))
-    ids = database.read_now(lambda db: list(db.execute(expired, {"now": db.now()}).scalars()))
+    now = database.read_now(lambda db: db.now())
+    ids = database.read_now(lambda db: list(db.execute(expired, {"now": now}).scalars()))
+    remove_half_sent(settings, now)
     for operation_id in ids:
-        Spool(settings.data_folder, operation_id).drop()
+        remove_files(settings, [operation_id])
         database.write_now(lambda db, gone=operation_id: forget_bag(db, gone))  # type: ignore[misc]  # binds the value
     return len(ids)

@@ -15,10 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from freehold.lifecycle.tables import MOMENT
-from freehold.storage.metrics import MetricColumns, decode_segment
+from freehold.storage.metrics import MetricColumns, decode_segment, encode_segment
 
 CODECS: dict[str, Callable[[bytes], MetricColumns]] = {"metric_segment": decode_segment}
 """What the catalogue's `Decoded(codec=…)` may name."""
+ENCODERS: dict[str, Callable[[MetricColumns], bytes]] = {"metric_segment": encode_segment}
+"""The same the other way round, for an import."""
 
 POINTS_IN_MEMORY = 1 << 18
 POINTS_IN_GROUP = 1 << 17

@@ -2,7 +2,8 @@
 
 A row is chosen when it is the root, when a deep link leads from it to a chosen row, when it lives by a chosen row
 (a model's asset, the object that holds an artifact), or when a chosen row refers to it (the member who made a run).
-What an erasure has hidden is never chosen.
+What an erasure has hidden is never chosen, nor what was noted and told of exports and imports themselves: that
+describes what a server did, as their operations do, and would make no two bags of one content alike.
 """
 
 from collections.abc import Iterator
@@ -12,11 +13,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.records.catalogue import Record, catalogue
+from freehold.records.operations import Operation
 from freehold.records.rules import Container, Decoded, LinkKind, Rows, Scope, Withheld
 
 HIDDEN = "hidden_at"
 DEAD = "dead_at"
 WORKSPACE = "workspace_id"
+PAPERWORK = ("operation_id", "target_id")
+"""Columns that name an operation of this server by a random id."""
+TRANSFERS = ("export", "import")
+"""Kinds of operations that only carry content: what was noted and told of them stays with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +94,11 @@ class Selection:
             yield table.c[HIDDEN].is_(None)
         if DEAD in table.c:
             yield table.c[DEAD].is_(None)
+        if isinstance(record.rules.export, Rows):
+            yield from _without_transfers(table)
         if record is self._root:
             yield key_of(table) == self.chosen.root_row
-        elif _is_counted(record, self._records):
+        elif _is_counted(record, self._records) or _is_pseudonym(record, self._records):
             yield self._referred(record)
         elif self._is_adopted(record):
             yield sa.or_(*self._adopters(record))
@@ -203,6 +211,22 @@ def deep_owners(
     for column, target in links_of(record, records):
         if column.info["link"].kind is LinkKind.DEEP and target.rules.container is Container.WORKSPACE:
             yield column, target
+
+
+def _without_transfers(table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+    for name in PAPERWORK:
+        if name in table.c:
+            of_transfers = sa.select(Operation.c[name]).where(Operation.c.kind.in_(TRANSFERS))
+            yield sa.or_(table.c[name].is_(None), table.c[name].not_in(of_transfers))
+
+
+def _is_pseudonym(record: type[Record], records: dict[str, type[Record]]) -> bool:
+    """It stands for somebody: it leaves with what they made, and not because they only looked."""
+    return any(
+        link.kind is LinkKind.DECORRELATE and link.to == record.table.name
+        for source in records.values()
+        for link in source.links().values()
+    )
 
 
 def _is_counted(record: type[Record], records: dict[str, type[Record]]) -> bool:

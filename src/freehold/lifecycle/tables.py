@@ -33,17 +33,35 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkFields:
+    """A link as a bag has it: the record that it leads to, and the fields with that one's public key."""
+
+    to: type[Record]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ExportTable:
-    """The exported form of a record. `withheld` maps columns that stay to the reason why."""
+    """The exported form of a record. `withheld` maps columns that stay to the reason why, `links` columns to fields."""
 
     record: type[Record]
     fields: tuple[Field, ...]
     withheld: dict[str, str]
+    links: dict[str, LinkFields]
     source: sa.FromClause
 
     @property
     def name(self) -> str:
         return str(self.record.table.name)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The fields that name a row, as links to it do."""
+        names: list[str] = []
+        for column in public_key(self.record):
+            link = self.links.get(column.name)
+            names += link.names if link else (column.name,)
+        return tuple(names)
 
     def schema(self, more: Iterable[pa.Field] = ()) -> pa.Schema:
         return pa.schema([pa.field(field.name, field.type) for field in self.fields] + list(more))
@@ -106,6 +124,7 @@ class _Builder:
         self._records = catalogue()
         self._fields: list[Field] = []
         self._withheld: dict[str, str] = {}
+        self._links: dict[str, LinkFields] = {}
 
     def build(self, record: type[Record]) -> ExportTable:
         self._source: sa.FromClause = record.table
@@ -116,10 +135,18 @@ class _Builder:
             if isinstance(rule, Secret):
                 self._withheld[column.name] = rule.because
             elif "link" in column.info:
+                before = len(self._fields)
                 self._link(column.name, record.table, column, column.name)
+                self._note(column, before)
             else:
                 self._fields.append(_plain_field(column.name, column))
-        return ExportTable(record, tuple(self._fields), self._withheld, self._source)
+        return ExportTable(record, tuple(self._fields), self._withheld, self._links, self._source)
+
+    def _note(self, column: sa.Column[Any], before: int) -> None:
+        """The fields since `before` are those of the link."""
+        if column.name not in self._withheld:
+            names = tuple(field.name for field in self._fields[before:])
+            self._links[column.name] = LinkFields(self._records[column.info["link"].to], names)
 
     def _link(self, name: str, table: sa.FromClause, column: sa.Column[Any], whole: str) -> None:
         """Joins the linked record and takes the columns of its public key, links among them likewise."""

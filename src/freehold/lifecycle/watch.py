@@ -11,7 +11,7 @@ from freehold.operations.service import get_operation
 from freehold.records.operations import OperationTarget
 from freehold.storage.transaction import Transaction
 
-_NEEDED = {"export": Action.EXPORT, "erase": Action.ERASE}
+_NEEDED = {"export": Action.EXPORT, "erase": Action.ERASE, "import": Action.MANAGE}
 
 
 def see_operation(db: Transaction, actor: Actor, operation_id: str) -> Operation:

@@ -32,6 +32,7 @@ PLACES = (
     Place("objects", ("store/objects/*",), "artifact bytes under random keys", True, "with the row that owns them"),
     Place("bags", ("exports/*",), "kept exports", True, "with anything that they cover"),
     Place("spools", ("spools/*",), "snapshots of an export under way", True, "at the end of the export"),
+    Place("imports", ("imports/*",), "bags that were sent, and what was found in them", True, "with what they cover"),
     Place("temporary files", ("tmp/*",), "parts on their way", True, "at the end of what made them"),
     Place("logs", ("logs/*",), "route templates, request ids, kinds of fault", True, "hold nothing to forget"),
     Place("lock", ("server.lock",), "the process id of the server", True, "holds nothing to forget"),

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
+import shutil
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +67,37 @@ class ObjectStore:
         except (BaseError, FileNotFoundError) as fault:
             raise _as_problem(fault) from fault
 
+    def adopt(self, files: Mapping[str, Path]) -> None:
+        """Take over files of this machine as objects: moved where that can be, else put. All are durable at the end.
+
+        A file that is gone was taken over before.
+        """
+        waiting = {key: path for key, path in files.items() if path.exists()}
+        try:
+            for key, path in waiting.items():
+                self._adopt_one(key, path)
+        except (BaseError, OSError) as fault:
+            raise _as_problem(fault) from fault
+        for folder in {(self.folder / key).parent for key in waiting} if self.folder is not None else ():
+            _sync(folder)
+
+    def _adopt_one(self, key: str, path: Path) -> None:
+        if self.folder is None:
+            obstore.put(self._store, key, path)
+            path.unlink()
+            return
+        target = self.folder / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.stat().st_dev != target.parent.stat().st_dev:
+            nearby = target.with_name(f"{target.name}#1")  # what `delete` knows as the rest of a killed upload
+            shutil.copyfile(path, nearby)
+            _sync(nearby)
+            os.replace(nearby, target)
+            path.unlink()
+            return
+        _sync(path)
+        os.replace(path, target)
+
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; one that is gone already is no fault."""
         wanted = list(keys)
@@ -123,11 +155,7 @@ class ObjectStore:
         if self.folder is None:
             return
         for path in (self.folder / key, (self.folder / key).parent):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            _sync(path)
 
     def _unlink(self, keys: Iterable[str]) -> None:
         """With what a killed upload left beside it: object_store writes `<key>#1` and renames it at the end."""
@@ -150,6 +178,14 @@ def open_objects(settings: Settings) -> ObjectStore:
     folder = Path(settings.objects.removeprefix("file://") or settings.data_folder / OBJECT_FOLDER)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return ObjectStore(LocalStore(folder), folder, largest=settings.max_object)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 async def _pieces(found: Any) -> AsyncIterator[bytes]:

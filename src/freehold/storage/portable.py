@@ -93,6 +93,22 @@ def _insert_of(connection: sa.Connection) -> "Callable[[sa.Table], sqlite.Insert
     return postgresql.insert
 
 
+def take_keys(connection: sa.Connection, table: sa.Table, count: int) -> Sequence[int]:
+    """Keys for so many new rows, in rising order, that nobody else will be given. In a writing transaction only."""
+    key = "row_id"
+    if is_postgres(connection):
+        sequence = sa.func.pg_get_serial_sequence(table.name, key)
+        series = sa.func.generate_series(1, count).table_valued("number")
+        taken = sa.select(sa.func.nextval(sequence)).select_from(series)
+        return sorted(connection.execute(taken).scalars())
+    highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c[key]), 0))).scalar_one()
+    if table.dialect_options["sqlite"]["autoincrement"]:
+        sequences = sa.table("sqlite_sequence", sa.column("name", sa.String()), sa.column("seq", sa.Integer()))
+        given = sa.select(sequences.c.seq).where(sequences.c.name == table.name)
+        highest = max(highest, connection.execute(given).scalar() or 0)
+    return range(highest + 1, highest + 1 + count)
+
+
 def matches(
     connection: sa.Connection, column: sa.ColumnElement[Any], pattern: str, *, ignoring_case: bool
 ) -> sa.ColumnElement[bool]:

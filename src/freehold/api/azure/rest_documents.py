@@ -14,6 +14,8 @@ from freehold.records.catalogue import Record
 from freehold.storage.transaction import Transaction
 
 PERSON = "the directory belongs to the server; members.parquet has a random id instead"
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+RESOURCE_GROUP = "freehold"
 View = TypeVar("View")
 
 
@@ -51,6 +53,7 @@ class Documents(Generic[View]):
 
 
 def workspace_of(db: Transaction, chosen: Target) -> WorkspaceRef:
+    """In a canonical place: subscription and resource group are a server's, and the same content has no other there."""
     found = find_workspace_by_key(db, chosen.workspace_id)
     assert found is not None, "the snapshot holds the workspace that it is taken of"
-    return found
+    return found._replace(subscription_id=SUBSCRIPTION, resource_group=RESOURCE_GROUP)

@@ -82,7 +82,7 @@ class Artifacts:
     withheld: Mapping[str, str] = {}
 
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
-        """`GET …/artifact/v2.0{WS}/artifacts/{origin}/{container}`, in order of creation."""
+        """`GET …/artifact/v2.0{WS}/artifacts/{origin}/{container}`, in order of their names."""
         for page in whole.artifacts(db, workspace_of(db, chosen), _bounds(chosen)):
             yield from map(artifact_out, page)
 

@@ -1,4 +1,4 @@
-"""Freehold's own API: exports, erasures, holds, reports, operations, certificates and their log. Problems as RFC 9457.
+"""Freehold's own API: exports, imports, erasures, holds, reports, operations, certificates, their log. RFC 9457.
 
 Changes are additive only.
 """
@@ -9,6 +9,7 @@ from freehold.api.freehold import (
     erasures,
     exports,
     holds,
+    imports,
     log,
     openapi,
     operations,
@@ -23,6 +24,7 @@ __all__ = [
     "exports",
     "freehold",
     "holds",
+    "imports",
     "log",
     "openapi",
     "operations",

@@ -32,6 +32,25 @@ class WithheldOut(msgspec.Struct):
     because: str
 
 
+class ImportReportOut(msgspec.Struct, kw_only=True):
+    """What an import found. `taken`: ids and names that stand already; `erased`: ids that do not come back.
+
+    Of a bag that was refused only `refused` (code, message, where) and `faults` are there.
+    """
+
+    format: int | msgspec.UnsetType = msgspec.UNSET
+    scope: Scope | msgspec.UnsetType = msgspec.UNSET
+    counts: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    records: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    dropped_links: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    taken_count: int | msgspec.UnsetType = msgspec.UNSET
+    taken: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    erased_count: int | msgspec.UnsetType = msgspec.UNSET
+    erased: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    refused: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    faults: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+
+
 class ErasureIn(msgspec.Struct, forbid_unknown_fields=True):
     """`dry_run`: answer with the plan and erase nothing. `plan_digest`: refuse if the plan is another by now."""
 

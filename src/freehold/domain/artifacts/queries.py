@@ -58,6 +58,26 @@ def add_to_ledger(db: Transaction, object_key: str) -> None:
     db.execute(ObjectLedgerEntry.table.insert().values(object_key=object_key, created_at=db.now()))
 
 
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def reserve_in_ledger(db: Transaction, object_keys: list[str], until: int) -> None:
+    """For objects of an import, which goes on after a restart: dated ahead, they outlive `doom_unfinished`."""
+    rows = [{"object_key": key, "created_at": until} for key in object_keys]
+    if rows:
+        db.execute(ObjectLedgerEntry.table.insert(), rows)
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def in_ledger(db: Transaction, object_keys: list[str]) -> list[str]:
+    return list(db.execute(sa.select(_g.object_key).where(_g.object_key.in_(object_keys))).scalars())
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def take_all_from_ledger(db: Transaction, object_keys: list[str]) -> int:
+    """As `take_from_ledger`, for many; how many were there."""
+    taken = ObjectLedgerEntry.table.delete().where(_g.object_key.in_(object_keys), _g.doomed_at.is_(None))
+    return db.execute(taken).rowcount
+
+
 def take_from_ledger(db: Transaction, object_key: str) -> bool:
     """False when the entry is gone: the upload took so long that its bytes were reaped."""
     taken = ObjectLedgerEntry.table.delete().where(_g.object_key == object_key, _g.doomed_at.is_(None))
@@ -75,8 +95,9 @@ def doom(db: Transaction, object_keys: list[str]) -> None:
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def doom_unfinished(db: Transaction) -> None:
-    """For a server that starts alone on its database: whoever began these uploads is dead."""
-    db.execute(ObjectLedgerEntry.table.update().where(_g.doomed_at.is_(None)).values(doomed_at=db.now()))
+    """For a server that starts alone on its database: whoever began these uploads is dead. Not what is reserved."""
+    begun = sa.and_(_g.doomed_at.is_(None), _g.created_at <= db.now())
+    db.execute(ObjectLedgerEntry.table.update().where(begun).values(doomed_at=db.now()))
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace

@@ -213,6 +213,18 @@ def take_version(db: Transaction, workspace_id: int, digest: bytes) -> int:
     return int(db.execute(counted).scalar_one()) - 1
 
 
+def raise_version(db: Transaction, workspace_id: int, digest: bytes, next_version: int) -> None:
+    """The counter goes on from there, unless it is further already."""
+    table = VersionCounter.table
+    new = upsert(db.connection, table).values(workspace_id=workspace_id, digest=digest, next_version=next_version)
+    raised = new.on_conflict_do_update(
+        index_elements=["workspace_id", "digest"],
+        set_={"next_version": next_version},
+        where=table.c.next_version < next_version,
+    )
+    db.execute(raised)
+
+
 def _columns(record: type[Record], order: Order) -> list[SortColumn]:
     is_down = order in (Order.CREATED_DOWN, Order.UPDATED_DOWN)
     moment = record.c.created_at if order in (Order.CREATED_DOWN, Order.CREATED_UP) else record.c.updated_at

@@ -33,6 +33,12 @@ def take_version(db: Transaction, workspace: WorkspaceRef, kind: str, name: str)
     return queries.take_version(db, workspace.workspace_id, digest)
 
 
+def count_on(db: Transaction, workspace_id: int, public_id: str, kind: str, name: str, version: int) -> None:
+    """After an import brought this version: the next one is a later one. `public_id` is the workspace's."""
+    digest = db.keys.forgotten.digest(f"{kind} version", public_id, name)
+    queries.raise_version(db, workspace_id, digest, version + 1)
+
+
 def put_labels(
     db: Transaction,
     workspace: WorkspaceRef,

@@ -1,6 +1,6 @@
 """The forget list: what was erased stays erased, whoever asks again by the same id."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from freehold.domain.forgetting import queries
 from freehold.kit.problems import NotFound
@@ -34,6 +34,12 @@ def reconcile(db: Transaction) -> int:
 
 def is_forgotten(db: Transaction, kind: str, container: str, id_: str) -> bool:
     return queries.is_listed(db, db.keys.forgotten.digest(kind, container, id_))
+
+
+def forgotten_among(db: Transaction, kind: str, containers: Iterable[str], ids: Sequence[str]) -> list[str]:
+    """Those of many ids that were erased in any of the containers, for an import."""
+    digests = {db.keys.forgotten.digest(kind, home, each): each for home in containers for each in ids}
+    return sorted({digests[bytes(each)] for each in queries.listed_among(db, list(digests))})
 
 
 def refuse_forgotten(db: Transaction, kind: str, container: str, id_: str) -> None:

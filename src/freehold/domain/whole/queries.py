@@ -37,18 +37,22 @@ def list_runs(db: Transaction, workspace_id: int, bounds: Bounds, after: int, li
     return list(db.execute(found.order_by(_r.row_id).limit(limit)))
 
 
-def list_artifacts(db: Transaction, workspace_id: int, bounds: Bounds, after: int, limit: int) -> list[sa.Row[Any]]:
+def list_artifacts(
+    db: Transaction, workspace_id: int, bounds: Bounds, after: tuple[str, str, str], limit: int
+) -> list[sa.Row[Any]]:
+    """In order of their names, as tables of objects have them: an import keeps no order of arrival among them."""
+    name = (_a.origin, _a.container, _a.path)
     found = (
         sa.select(*artifact_queries.COLUMNS)
         .select_from(artifact_queries.JOINED)
-        .where(_a.workspace_id == workspace_id, _a.row_id > after)
+        .where(_a.workspace_id == workspace_id, sa.tuple_(*name) > after)
     )
     standing = sa.select(_r.row_id).select_from(TREE).where(_r.workspace_id == workspace_id, STANDING)
     if bounds == (None, None):
         found = found.where(sa.or_(_a.run_row.is_(None), _a.run_row.in_(standing)))
     else:
         found = found.where(_a.run_row.in_(standing.where(*_within(bounds))))
-    return list(db.execute(found.order_by(_a.row_id).limit(limit)))
+    return list(db.execute(found.order_by(*name).limit(limit)))
 
 
 def list_keys(

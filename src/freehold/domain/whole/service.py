@@ -1,4 +1,5 @@
-"""Everything that stands, as views, in order of creation. A page at a time, so that memory stays small."""
+"""Everything that stands, as views, in order of creation; artifacts in that of their names. A page at a time, so that
+memory stays small."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,8 +35,10 @@ def runs(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[l
 
 
 def artifacts(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[ArtifactView]]:
-    for rows in _pages(db, workspace, bounds, queries.list_artifacts):
+    after = ("", "", "")
+    while rows := queries.list_artifacts(db, workspace.workspace_id, bounds, after, PAGE):
         yield [artifact_view(row) for row in rows]
+        after = (rows[-1].origin, rows[-1].container, rows[-1].path)
 
 
 def keys(db: Transaction, workspace: WorkspaceRef, record: type[Record], chosen: Chosen) -> Iterator[list[int]]:

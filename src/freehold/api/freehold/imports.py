@@ -1,0 +1,83 @@
+"""Imports: bring a bag in, whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from freehold.api.entry import Call
+from freehold.api.freehold.facade import V1, container_route, freehold
+from freehold.api.freehold.once import once
+from freehold.api.freehold.shapes import ImportReportOut, OperationOut, operation_out
+from freehold.api.replies import empty, reply
+from freehold.api.routing import SignedIn
+from freehold.domain.access.actor import Action
+from freehold.kit.problems import Invalid, NotFound
+from freehold.lifecycle import kept
+from freehold.lifecycle.imports.operation import request_import
+from freehold.lifecycle.imports.receiving import received
+from freehold.lifecycle.imports.spool import ImportSpool
+from freehold.operations.model import Operation
+from freehold.storage.transaction import Transaction
+
+
+@container_route("POST", "/imports", Action.MANAGE, answer=OperationOut, status=202)
+async def start(call: Call) -> Response:
+    """Import the bag that is the body, whole or not at all. `new_ids=true`: under new ids; `dry_run=true`: only look.
+
+    The body is a `.tar`, or a `.zip` as an export gives it.
+    """
+    new_ids, dry_run = _flag(call, "new_ids"), _flag(call, "dry_run")
+    services = call.services
+    async with received(services.settings, services.ids.new_id(), call.request.headers, call.stream()) as sent:
+
+        def make(db: Transaction) -> Operation:
+            folder = services.settings.data_folder
+            return request_import(
+                db, services.engine, call.actor, call.workspace, sent.path, folder, new_ids=new_ids, dry_run=dry_run
+            )
+
+        operation = await once(call, f"{sent.sha256} {new_ids} {dry_run}".encode(), make)
+    headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
+    return reply(operation_out(operation), 202, headers)
+
+
+@freehold.route("GET", f"{V1}/imports/{{operation}}/report", SignedIn(), answer=ImportReportOut)
+async def report(call: Call) -> Response:
+    """What an import found: counts, ids that are taken or were erased; or why the bag was refused."""
+    return reply(_read((await _spool(call)).report))
+
+
+@freehold.route("GET", f"{V1}/imports/{{operation}}/mapping", SignedIn())
+async def mapping(call: Call) -> Response:
+    """Old id → new id of an import with new ids."""
+    return reply(_read((await _spool(call)).mapping))
+
+
+@freehold.route("DELETE", f"{V1}/imports/{{operation}}/report", SignedIn(), status=204)
+async def drop(call: Call) -> Response:
+    """Remove what is left of an import that has ended: its report and its mapping."""
+    await _spool(call)
+    await kept.drop_bag(call.services.database, call.services.settings, call.params["operation"])
+    return empty(204)
+
+
+async def _spool(call: Call) -> ImportSpool:
+    operation_id = call.params["operation"]
+    await call.services.database.read(lambda db: kept.require_kept(db, call.actor, operation_id, Action.MANAGE))
+    return ImportSpool(call.services.settings.data_folder, operation_id)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise NotFound("ImportNotFound", "The import has not come so far, or has nothing of this kind.") from None
+
+
+def _flag(call: Call, name: str) -> bool:
+    text = call.query.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise Invalid("InvalidFlag", f"{name} is true or false.", target=name)
+    return text == "true"

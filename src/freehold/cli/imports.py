@@ -1,0 +1,106 @@
+"""The command that brings a bag in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
+from freehold.cli.failure import Failure
+from freehold.cli.lifecycle import verify_or_fail
+from freehold.cli.printing import console, print_json
+from freehold.cli.watching import watch
+from freehold.client import Freehold, FreeholdError, Operation
+
+PIECE = 1 << 20
+TOLD = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_bag)
+
+
+def import_bag(
+    bag: Annotated[Path, typer.Argument(help="A bag: a folder, a .tar or a .zip file.")],
+    new_ids: Annotated[bool, typer.Option("--new-ids", help="Give everything in it a new id.")] = False,
+    mapping: Annotated[Path | None, typer.Option(help="With --new-ids: write old and new ids there, as JSON.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would stand in the way.")] = False,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+    workspace: Workspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a bag into a workspace, whole or not at all. An unused one of the same name becomes the bag's own."""
+    if not bag.exists():
+        raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
+    if mapping is not None and not new_ids:
+        raise Failure("WrongArguments", "--mapping goes with --new-ids.", 2)
+    verify_or_fail(bag, None)
+    with connect(data, url, token, workspace) as server:
+        operation = server.import_bag(_pieces(bag), new_ids=new_ids, dry_run=dry_run)
+        ended = _wait(server, operation, quiet=as_json)
+        report = server.import_report(ended.id)
+        ids = server.import_mapping(ended.id) if new_ids else {}
+        if mapping is not None:
+            mapping.write_bytes(msgspec.json.format(msgspec.json.encode(ids)))
+        server.drop_import(ended.id)
+    if as_json:
+        print_json({"operation": msgspec.to_builtins(ended), "report": report, "mapping": ids})
+    else:
+        _print(bag, report, dry_run=dry_run)
+
+
+def _wait(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
+    """Raises Failure with the reasons that the report gives."""
+    try:
+        return watch(server, operation, quiet=quiet)
+    except FreeholdError as fault:
+        try:
+            report = server.import_report(operation.id)
+        except FreeholdError:
+            raise fault from None
+        server.drop_import(operation.id)
+        raise Failure(fault.code, _reason(report)) from None
+
+
+def _reason(report: dict[str, Any]) -> str:
+    refused = report.get("refused")
+    if refused:
+        where = f" ({refused['where']})" if refused["where"] else ""
+        return f"{refused['message']}{where}"
+    lines = [f"{report['erased_count']} ids were erased here and do not come back."] if report["erased_count"] else []
+    lines += [f"{report['taken_count']} ids or names stand already: use --new-ids, or an empty workspace."]
+    return "\n".join([*lines, *_conflicts(report)])
+
+
+def _conflicts(report: dict[str, Any]) -> Iterator[str]:
+    for each in report["erased"][:TOLD]:
+        yield f"  erased: {each['record']} {each['id']}"
+    for each in report["taken"][:TOLD]:
+        what = ", ".join(f"{name} {value}" for name, value in each["what"].items())
+        yield f"  taken: {each['record']} {what}"
+
+
+def _print(bag: Path, report: dict[str, Any], *, dry_run: bool) -> None:
+    counts = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in report["counts"].items() if number)
+    if not dry_run:
+        console.print(f"[green]✓[/] imported {bag}: {counts}")
+        return
+    console.print(f"{bag} holds {counts}")
+    console.print(f"{report['taken_count']} ids or names are taken, {report['erased_count']} were erased here")
+    for line in _conflicts(report):
+        console.print(line, markup=False)
+
+
+def _pieces(bag: Path) -> Iterator[bytes]:
+    if bag.is_dir():
+        from freehold.lifecycle.bag.tar import iter_tar
+
+        yield from iter_tar(bag, "bag", 0)
+        return
+    with bag.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece

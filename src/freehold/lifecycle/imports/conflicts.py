@@ -1,0 +1,206 @@
+"""What stands in the way of an import: ids and names that are taken, ids that were erased. Names no table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+
+from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.artifacts import queries as artifact_queries
+from freehold.domain.forgetting.service import forgotten_among
+from freehold.kit.problems import Conflict
+from freehold.lifecycle.imports.spool import ImportSpool, Prepared, PreparedTable, Row
+from freehold.lifecycle.removal import object_column
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, Target
+from freehold.lifecycle.targets import public_id
+from freehold.records.catalogue import Record, catalogue
+from freehold.records.containers import Workspace
+from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
+
+FORMAT = 1
+MOST_TOLD = 1_000
+AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class Conflicts:
+    """`taken`: (record, columns, values) that stand already. `erased`: (record, id) on the forget list."""
+
+    taken_count: int = 0
+    erased_count: int = 0
+    taken: list[dict[str, Any]] = field(default_factory=list)
+    erased: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_taken(self, record: str, what: Sequence[str], values: Sequence[Any]) -> None:
+        self.taken_count += 1
+        if len(self.taken) < MOST_TOLD:
+            told = [value if isinstance(value, str | int) else str(value) for value in values]
+            self.taken.append({"record": record, "what": dict(zip(what, told, strict=True))})
+
+    def add_erased(self, record: str, ids: Sequence[str]) -> None:
+        self.erased_count += len(ids)
+        self.erased += [{"record": record, "id": each} for each in ids[: MOST_TOLD - len(self.erased)]]
+
+    def as_document(self, prepared: Prepared) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "scope": prepared.scope,
+            "counts": prepared.counts(),
+            "records": {each.table: each.rows for each in prepared.tables},
+            "dropped_links": prepared.dropped_links,
+            "taken_count": self.taken_count,
+            "taken": self.taken,
+            "erased_count": self.erased_count,
+            "erased": self.erased,
+        }
+
+    def refuse(self) -> None:
+        """Raises Conflict. Its message counts; the report names."""
+        if self.erased_count:
+            message = (
+                f"{self.erased_count} ids in the bag were erased here and do not come back. The report lists them: "
+                "GET /freehold/v1/imports/{operation}/report."
+            )
+            raise Conflict("ImportErasedIds", message)
+        if self.taken_count:
+            message = (
+                f"{self.taken_count} ids or names in the bag stand here already. The report lists them: GET "
+                "/freehold/v1/imports/{operation}/report. Import with new ids, or into an empty workspace."
+            )
+            raise Conflict("ImportConflicts", message)
+
+
+def find_conflicts(
+    db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, old_ids: dict[str, str], are_reserved: bool = False
+) -> Conflicts:
+    """`old_ids`: new id → the id that it replaces. `are_reserved`: the ledger has the keys of the objects as ours."""
+    prepared, found = spool.prepared(), Conflicts()
+    homes = {workspace.public_id}
+    if prepared.container is not None:
+        home = str(prepared.container[public_id(Workspace).name])
+        homes.add(home)
+        found.add_erased(Scope.WORKSPACE.value, forgotten_among(db, Scope.WORKSPACE.value, [home], [home]))
+        _other_workspace(db, workspace, prepared, found)
+    for table in prepared.tables:
+        record = catalogue()[table.table]
+        for columns, only_standing in _unique_sets(record):
+            if set(columns) <= set(table.columns):
+                _taken(db, workspace.workspace_id, spool, table, columns, found, only_standing=only_standing)
+        if HIDDEN in record.table.c:
+            _erased(db, spool, table, homes, old_ids, found)
+        if object_column(record) is not None and not are_reserved:
+            _in_ledger(db, spool, found)
+    return found
+
+
+def takes_identity(db: Transaction, workspace: WorkspaceRef, prepared: Prepared, *, new_ids: bool) -> bool:
+    """A workspace that was never used takes on the identity of the bag's, if that has the same name and kind."""
+    container = prepared.container
+    if container is None or new_ids:
+        return False
+    is_same = container["kind"] == workspace.kind and container["arm_path_folded"] == workspace.arm_path.casefold()
+    return bool(is_same) and is_unused(db, workspace.workspace_id)
+
+
+def is_unused(db: Transaction, workspace_id: int) -> bool:
+    """Nothing that an export would take stands in it, and nothing was noted of it but exports and imports."""
+    selection = Selection(Target(Scope.WORKSPACE, workspace_id, (workspace_id,)))
+    packed = selection.decoded()
+    for record in chain(selection.exported(), packed):
+        if record is not selection.root:
+            found = sa.select(sa.literal(1)).select_from(record.table).where(selection.rows(record)).limit(1)
+            if db.execute(found).first() is not None:
+                return False
+    return True
+
+
+def _other_workspace(db: Transaction, workspace: WorkspaceRef, prepared: Prepared, found: Conflicts) -> None:
+    """Where the workspace would take on an id that another one here has."""
+    if prepared.container is None or not takes_identity(db, workspace, prepared, new_ids=False):
+        return
+    column = public_id(Workspace)
+    value = prepared.container[column.name]
+    other = sa.select(column).where(column == value, Workspace.c.workspace_id != workspace.workspace_id)
+    if db.execute(other).first() is not None:
+        found.add_taken(str(Workspace.table.name), [column.name], [value])
+
+
+def _unique_sets(record: type[Record]) -> Iterator[tuple[list[str], bool]]:
+    """Columns that are unique together in a workspace, links apart; whether only among rows that stand.
+
+    A set with a link to a row of the bag cannot be taken: that row is new.
+    """
+    for constraint in record.table.constraints:
+        if isinstance(constraint, sa.UniqueConstraint):
+            yield from _without_workspace(constraint.columns, only_standing=False)
+    for index in record.table.indexes:
+        if index.unique:
+            yield from _without_workspace(index.columns, only_standing=True)
+
+
+def _without_workspace(columns: Any, *, only_standing: bool) -> Iterator[tuple[list[str], bool]]:
+    kept = [column for column in columns if column.name != WORKSPACE]
+    if kept and not any("link" in column.info for column in kept):
+        yield [column.name for column in kept], only_standing
+
+
+def _taken(
+    db: Transaction,
+    workspace_id: int,
+    spool: ImportSpool,
+    table: PreparedTable,
+    columns: list[str],
+    found: Conflicts,
+    *,
+    only_standing: bool,
+) -> None:
+    """An object's key is asked for in every workspace: two rows would own the same bytes."""
+    record = catalogue()[table.table]
+    c = record.table.c
+    is_object = any("object_prefix" in c[name].info for name in columns)
+    here = [] if is_object else [c[WORKSPACE] == workspace_id]
+    here += [c[HIDDEN].is_(None)] if only_standing else []
+    if db.execute(sa.select(sa.literal(1)).select_from(record.table).where(*here).limit(1)).first() is None:
+        return
+    seen: set[tuple[Any, ...]] = set()
+    wanted = [c[name] for name in columns]
+    for values in _values(spool, table, columns):
+        mine = sa.tuple_(*wanted).in_(values) if len(wanted) > 1 else wanted[0].in_([value for (value,) in values])
+        for row in db.execute(sa.select(*wanted).where(*here, mine)):
+            if tuple(row) not in seen:
+                seen.add(tuple(row))
+                found.add_taken(table.table, columns, tuple(row))
+
+
+def _erased(
+    db: Transaction,
+    spool: ImportSpool,
+    table: PreparedTable,
+    homes: set[str],
+    old_ids: dict[str, str],
+    found: Conflicts,
+) -> None:
+    """By the ids that the bag has: an erased thing does not come back under a new id either."""
+    record = catalogue()[table.table]
+    kind = table.table.removesuffix("s")
+    for values in _values(spool, table, [public_id(record).name]):
+        ids = [old_ids.get(str(value), str(value)) for (value,) in values]
+        found.add_erased(kind, forgotten_among(db, kind, homes, ids))
+
+
+def _in_ledger(db: Transaction, spool: ImportSpool, found: Conflicts) -> None:
+    """Bytes of these keys are on their way in or out."""
+    for group in spool.object_groups():
+        for start in range(0, len(group), AT_ONCE):
+            for key in artifact_queries.in_ledger(db, [each.key for each in group[start : start + AT_ONCE]]):
+                found.add_taken("object_ledger", ["object_key"], [key])
+
+
+def _values(spool: ImportSpool, table: PreparedTable, columns: Sequence[str]) -> Iterator[list[Row]]:
+    places = [table.columns.index(name) for name in columns]
+    for batch in spool.batches(table):
+        for start in range(0, len(batch), AT_ONCE):
+            yield [[row[place] for place in places] for row in batch[start : start + AT_ONCE]]

@@ -1,0 +1,221 @@
+"""The operation that brings a bag in: check → conflicts → objects → rows → close.
+
+Up to *rows* nothing but files and reserved keys is made; *rows* is one transaction with everything in it. So an import
+is there whole or not at all, and whatever ends it before leaves nothing (docs/decisions/0014).
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from freehold.domain.access.actor import Action, Actor, WorkspaceRef
+from freehold.domain.access.queries import find_workspace_by_key
+from freehold.domain.access.service import allow
+from freehold.domain.artifacts import queries as artifact_queries
+from freehold.domain.audit.service import record as record_in_audit
+from freehold.domain.documents.queries import is_standing
+from freehold.kit.clock import MICROSECONDS
+from freehold.kit.problems import Conflict
+from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
+from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, write_whole
+from freehold.lifecycle.imports.writing import write_all
+from freehold.lifecycle.kept import KEPT_TIME, forget_bag
+from freehold.lifecycle.selection import Target
+from freehold.lifecycle.targets import find_target, name_targets
+from freehold.lifecycle.telling import tell_end, tell_failure
+from freehold.operations.model import Operation, Progress, State
+from freehold.operations.service import Operations, request_operation
+from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
+from freehold.records.lifecycle import KeptBag
+from freehold.records.rules import Scope
+from freehold.storage.blobs import open_objects
+from freehold.storage.transaction import Transaction
+
+KIND = "import"
+TASK = "import"
+CHECK, CONFLICTS, OBJECTS, ROWS, CLOSE = "check", "conflicts", "objects", "rows", "close"
+IMPORTING = "importing"
+NEW_IDS, DRY_RUN = "new_ids", "dry_run"
+RESERVED_TIME = 24 * 3_600 * MICROSECONDS
+KEYS_AT_ONCE = 500
+
+
+def request_import(
+    db: Transaction,
+    operations: Operations,
+    actor: Actor,
+    workspace: WorkspaceRef,
+    sent: Path,
+    data_folder: Path,
+    *,
+    new_ids: bool = False,
+    dry_run: bool = False,
+) -> Operation:
+    """Begin to import the archive `sent`, which is moved to the import's own folder. Raises NotFound, Forbidden.
+
+    The kept bag's row is there at once: an erasure in this workspace withdraws the import, and takes its files.
+    """
+    allow(db, actor, Action.MANAGE, workspace)
+    workspace_id = workspace.workspace_id
+    target_id = name_targets(db, [Target(Scope.WORKSPACE, workspace_id, (workspace_id,))])
+    record_in_audit(db, actor, workspace_id, "import.requested", target_id)
+    operation = request_operation(
+        db,
+        operations,
+        kind=KIND,
+        target_id=target_id,
+        scope=Scope.WORKSPACE.value,
+        options={NEW_IDS: new_ids, DRY_RUN: dry_run},
+        requested_by=actor.person_row,
+    )
+    now, size = db.now(), sent.stat().st_size
+    kept = {"workspace_id": workspace_id, "operation_id": operation.operation_id, "state": IMPORTING, "parts": []}
+    db.execute(KeptBag.table.insert().values(kept | {"size": size, "snapshot_at": now, "expires_at": now + KEPT_TIME}))
+    spool = ImportSpool(data_folder, operation.operation_id)
+    spool.folder.mkdir(parents=True, mode=0o700)
+    sent.replace(spool.bag)
+    return operation
+
+
+def import_kind() -> Kind:
+    """For the composition root to register with the engine."""
+    steps = (
+        Step(CHECK, _go_on, _check),
+        Step(CONFLICTS, _reserve, _find_conflicts),
+        Step(OBJECTS, _go_on, _store_objects),
+        Step(ROWS, _write_rows),
+        Step(CLOSE, _close),
+    )
+    return Kind(KIND, steps, clean_up=_clean_up, on_failure=tell_failure)
+
+
+def _go_on(db: Transaction, ctx: OperationContext) -> Turn:
+    return finished(ctx.found)
+
+
+# ---- check
+
+
+def _check(ctx: OperationContext) -> Progress:
+    """Reads the bag in a child process. What it refuses is in the report."""
+    workspace = ctx.read(lambda db: _workspace(db, ctx))
+    job = ImportJob(
+        operation_id=ctx.operation.operation_id, public_id=workspace.public_id, new_ids=bool(ctx.options[NEW_IDS])
+    )
+    counts: Mapping[str, int] = ctx.run_child(TASK, msgspec.to_builtins(job))
+    return Progress(0, sum(counts.values()), counts)
+
+
+# ---- conflicts
+
+
+def _find_conflicts(ctx: OperationContext) -> Conflicts:
+    """The report is written in any case; without a dry run, what stands in the way ends the import."""
+    spool = _spool(ctx)
+    found = ctx.read(lambda db: find_conflicts(db, _workspace(db, ctx), spool, old_ids=_old_ids(spool)))
+    write_whole(spool.report, msgspec.json.encode(found.as_document(spool.prepared())))
+    if not ctx.options[DRY_RUN]:
+        found.refuse()
+    return found
+
+
+def _reserve(db: Transaction, ctx: OperationContext) -> Turn:
+    """From here on the keys of the objects are this import's; another one of the same bag finds them taken."""
+    found: Conflicts = ctx.found
+    if ctx.options[DRY_RUN]:
+        counts = {**ctx.operation.progress.counts, "taken": found.taken_count, "erased": found.erased_count}
+        return finished(Progress(0, None, counts))
+    for keys in _keys(_spool(ctx)):
+        if artifact_queries.in_ledger(db, keys):
+            raise Conflict("ImportConflicts", "Another import of this bag is under way.")
+        artifact_queries.reserve_in_ledger(db, keys, db.now() + RESERVED_TIME)
+    return finished()
+
+
+# ---- objects
+
+
+def _store_objects(ctx: OperationContext) -> Progress:
+    """Files become objects, a group at a time. What an earlier try has moved is not there any more."""
+    progress = ctx.operation.progress
+    if ctx.options[DRY_RUN]:
+        return progress
+    spool, objects, done = _spool(ctx), open_objects(ctx.settings), 0
+    for group in spool.object_groups():
+        objects.adopt({each.key: spool.objects / str(each.number) for each in group})
+        done += len(group)
+        progress = Progress(done, progress.total, progress.counts)
+        ctx.report(progress)
+    return progress
+
+
+# ---- rows
+
+
+def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
+    """Everything at once. What has changed since the conflicts were looked for is seen here, and ends the import."""
+    if ctx.options[DRY_RUN]:
+        return finished(ctx.operation.progress)
+    workspace, spool = _workspace(db, ctx), _spool(ctx)
+    if not is_standing(db, workspace.workspace_id):
+        raise Conflict("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
+    prepared = spool.prepared()
+    find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse()
+    is_taken_on = takes_identity(db, workspace, prepared, new_ids=bool(ctx.options[NEW_IDS]))
+    write_all(db, workspace, spool, takes_identity=is_taken_on)
+    counts = {**prepared.counts(), "took_identity": int(is_taken_on)}
+    total = sum(prepared.counts().values())
+    return finished(Progress(total, total, counts))
+
+
+# ---- close
+
+
+def _close(db: Transaction, ctx: OperationContext) -> Turn:
+    """The bag goes; the report and the mapping of ids stay until they are dropped, erased or too old."""
+    spool, counts = _spool(ctx), dict(ctx.operation.progress.counts)
+    db.after_commit(spool.strip)
+    tell_end(db, ctx.operation, State.SUCCEEDED, [_workspace(db, ctx).workspace_id])
+    return finished(ctx.operation.progress, result={"counts": counts, "dry_run": bool(ctx.options[DRY_RUN])})
+
+
+def _clean_up(ctx: OperationContext) -> None:
+    """After a failure or a cancellation nothing stays but the report of what was wrong."""
+    spool, operation = _spool(ctx), ctx.operation
+    if operation.step in (OBJECTS, ROWS) and not ctx.options[DRY_RUN]:
+        objects = open_objects(ctx.settings)
+        for keys in _keys(spool):
+            objects.delete(keys)
+            ctx.database.write_now(lambda db, gone=keys: artifact_queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value
+    spool.strip()
+    spool.mapping.unlink(missing_ok=True)
+    if operation.state is State.CANCELED or not spool.report.exists():
+        spool.drop()
+        ctx.database.write_now(lambda db: forget_bag(db, operation.operation_id))
+
+
+def _spool(ctx: OperationContext) -> ImportSpool:
+    return ImportSpool(ctx.settings.data_folder, ctx.operation.operation_id)
+
+
+def _workspace(db: Transaction, ctx: OperationContext) -> WorkspaceRef:
+    target = find_target(db, ctx.operation.target_id)
+    workspace = find_workspace_by_key(db, target.workspace_id) if target else None
+    if workspace is None:
+        raise Conflict("ImportSuperseded", "The workspace was erased while the bag was read.")
+    return workspace
+
+
+def _keys(spool: ImportSpool) -> Iterator[list[str]]:
+    for group in spool.object_groups():
+        for start in range(0, len(group), KEYS_AT_ONCE):
+            yield [each.key for each in group[start : start + KEYS_AT_ONCE]]
+
+
+def _old_ids(spool: ImportSpool) -> dict[str, str]:
+    """New id → old id."""
+    if not spool.mapping.exists():
+        return {}
+    mapping = msgspec.json.decode(spool.mapping.read_bytes(), type=dict[str, str])
+    return {new: old for old, new in mapping.items()}

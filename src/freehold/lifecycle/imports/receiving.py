@@ -1,0 +1,72 @@
+"""A bag on its way in: streamed into a file, with a limit, and digested as it comes."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from freehold.kit.digests import Sha256Meter
+from freehold.kit.problems import InsufficientStorage, Invalid, TooLarge
+from freehold.lifecycle.imports.spool import FOLDER
+from freehold.settings import Settings
+from freehold.storage.portable import is_disk_full
+
+AT_ONCE = 1 << 22
+
+
+class SentBag(NamedTuple):
+    path: Path
+    sha256: str
+
+
+@asynccontextmanager
+async def received(
+    settings: Settings, upload_id: str, headers: Mapping[str, str], pieces: AsyncIterator[bytes]
+) -> AsyncIterator[SentBag]:
+    """The file, gone at the end unless it was moved away. Raises TooLarge, Invalid, InsufficientStorage."""
+    limit = settings.max_bag
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    folder = settings.data_folder / FOLDER / f"{upload_id}.sent"
+    await asyncio.to_thread(folder.mkdir, parents=True, mode=0o700)
+    try:
+        yield SentBag(folder / "bag", await _write(folder / "bag", pieces, limit))
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:
+    meter, waiting, size = Sha256Meter(), [], 0
+    with path.open("wb", buffering=0) as file:
+
+        def flush(held: list[bytes]) -> None:
+            whole = b"".join(held)
+            meter.feed(whole)
+            file.write(whole)
+
+        try:
+            async for piece in pieces:
+                waiting.append(piece)
+                size += len(piece)
+                if meter.size + size > limit:
+                    raise _too_large(limit)
+                if size >= AT_ONCE:
+                    await asyncio.to_thread(flush, waiting)
+                    waiting, size = [], 0
+            await asyncio.to_thread(flush, waiting)
+        except OSError as fault:
+            if not is_disk_full(fault):
+                raise
+            message = "The disk is full: the bag was not kept. Free some space and send it again."
+            raise InsufficientStorage("InsufficientStorage", message) from fault
+    if not meter.size:
+        raise Invalid("EmptyBody", "The body of an import is the bag, as a .tar or .zip.")
+    return meter.hexdigest
+
+
+def _too_large(limit: int) -> TooLarge:
+    message = f"A bag may have at most {limit} bytes on this server (FREEHOLD_MAX_BAG). Nothing of it was kept."
+    return TooLarge("BagTooLarge", message)

@@ -1,0 +1,119 @@
+"""New public ids for everything that a bag holds, the same for each old one wherever it stands.
+
+Ids are found in the catalogue: text that is unique in its workspace and is called an id, and the keys of objects. An
+old id is replaced as a whole value anywhere, and inside longer text and documents where it can be nothing else.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from freehold.lifecycle.selection import WORKSPACE, public_key
+from freehold.records.catalogue import Record
+from freehold.records.columns import Text
+
+UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+HEX = re.compile(r"[0-9a-f]{32}")
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
+_INSIDE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-f])")
+SURE = 16
+"""An id of so many characters stands for itself wherever it is found; a shorter one may be a plain word."""
+
+
+def id_columns(record: type[Record]) -> list[str]:
+    """The columns whose values a new identity replaces."""
+    names = {column.name for column in record.table.columns if "object_prefix" in column.info}
+    for constraint in record.table.constraints:
+        if isinstance(constraint, sa.UniqueConstraint):
+            names |= {c.name for c in constraint.columns if c.name != WORKSPACE and _is_id(c)}
+    return sorted(names)
+
+
+def derived_columns(record: type[Record]) -> list[str]:
+    """Ids beside the one by which people name a row: they are made of that one (`dcid.<run id>`)."""
+    named_by = {column.name for column in public_key(record)}
+    return [name for name in id_columns(record) if name not in named_by]
+
+
+def _is_id(column: sa.Column[Any]) -> bool:
+    return "rule" in column.info and column.name.endswith("_id") and isinstance(column.type, Text)
+
+
+class Renamer:
+    """Collect every old id, then `settle`, then rename."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._plain: set[str] = set()
+        self._derived: set[str] = set()
+        self.mapping: dict[str, str] = {}
+        self._tokens: dict[str, str] = {}
+
+    def collect(self, old: Iterable[str]) -> None:
+        self._plain.update(old)
+
+    def collect_derived(self, old: Iterable[str]) -> None:
+        self._derived.update(old)
+
+    def settle(self, known: dict[str, str]) -> None:
+        """In order of the old ids, so that new ones are in the same order. `known`: ids that are given already."""
+        self.mapping = dict(known)
+        for old in sorted(self._plain - known.keys()):
+            self.mapping[old] = self._like(old)
+        self._tokens = {old: new for old, new in self.mapping.items() if len(old) >= SURE}
+        for old in sorted(self._derived - self.mapping.keys()):
+            self.mapping[old] = self._tokens[old] = self._of_parts(old)
+
+    def exact(self, value: str) -> str:
+        """A value that is an id and nothing else."""
+        return self.mapping.get(value, value)
+
+    def text(self, value: str) -> str:
+        """A value that an id may stand in."""
+        if not self.mapping:
+            return value
+        whole = self._tokens.get(value)
+        return whole if whole is not None else _TOKEN.sub(self._token, value)
+
+    def document(self, text: str) -> str:
+        """JSON text: strings at any depth, keys too."""
+        has_short = len(self._tokens) < len(self.mapping)
+        if not self.mapping or (not has_short and self.text(text) == text):
+            return text
+        return msgspec.json.encode(self._part(msgspec.json.decode(text))).decode()
+
+    def _part(self, part: Any) -> Any:
+        if isinstance(part, dict):
+            return {self._string(key): self._part(value) for key, value in part.items()}
+        if isinstance(part, list):
+            return [self._part(each) for each in part]
+        return self._string(part) if isinstance(part, str) else part
+
+    def _string(self, value: str) -> str:
+        return self.mapping[value] if value in self.mapping else self.text(value)
+
+    def _token(self, found: re.Match[str]) -> str:
+        token = found[0]
+        if token in self._tokens:
+            return self._tokens[token]
+        return _INSIDE.sub(lambda inner: self._tokens.get(inner[0], inner[0]), token)
+
+    def _like(self, old: str) -> str:
+        """UUIDs stay UUIDs, 32 hex digits stay so, a key stays below its prefix."""
+        made = self._new_id()
+        if HEX.fullmatch(old):
+            return made.replace("-", "")
+        if "/" in old:
+            return f"{old.split('/', 1)[0]}/{made[-2:]}/{made}"
+        return made
+
+    def _of_parts(self, old: str) -> str:
+        """`dcid.<old run id>` becomes `dcid.<new run id>`; one that is made of no id gets a new one."""
+        head, dot, tail = old.partition(".")
+        if dot and tail in self.mapping:
+            return f"{head}.{self.mapping[tail]}"
+        renamed = self.mapping.get(old) or self.text(old)
+        return renamed if renamed != old else self._like(old)

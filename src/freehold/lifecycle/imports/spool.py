@@ -1,0 +1,161 @@
+"""Where an import keeps what it was sent and what it found in it: `imports/<operation>`, files only.
+
+    bag            the archive as it was sent            rows/    rows ready to be written, with `index.json`
+    tables/        its tables, taken out                 objects/ its artifacts under numbers, until the store has them
+    report.json    what was found, or why it is refused  mapping.json  old ids and new ones
+
+Nothing here has a name that the bag chose. An erasure in the workspace removes the folder, as it does a kept bag.
+"""
+
+import os
+import shutil
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+FOLDER = "imports"
+ROWS_IN_BATCH = 2_000
+_LENGTH = struct.Struct("<I")
+Row = list[Any]
+
+
+class ImportJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child is told. `public_id` is that of the workspace that the bag goes into."""
+
+    operation_id: str
+    public_id: str
+    new_ids: bool
+
+
+class PreparedTable(msgspec.Struct, frozen=True):
+    """Rows of one record as they are to be written: `links` maps columns to the tables that their ordinals count in.
+
+    `own` names the links to rows of the same table, which may come later.
+    """
+
+    table: str
+    file: str
+    columns: list[str]
+    links: dict[str, str]
+    own: list[str]
+    rows: int
+
+
+class PreparedObject(msgspec.Struct, frozen=True, array_like=True):
+    """`number` is the name of its file in `objects/`."""
+
+    number: int
+    key: str
+    size: int
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What is in the bag. `container` is the row of its workspace by column, if the bag is one of a workspace."""
+
+    format: int
+    scope: str
+    container: dict[str, Any] | None
+    tables: list[PreparedTable]
+    objects: int
+    object_bytes: int
+    points: int
+    dropped_links: dict[str, int]
+
+    def counts(self) -> dict[str, int]:
+        rows = sum(each.rows for each in self.tables)
+        return {"rows": rows, "metric_points": self.points, "objects": self.objects}
+
+
+class ImportSpool:
+    def __init__(self, data_folder: Path, operation_id: str) -> None:
+        self.folder = data_folder / FOLDER / operation_id
+        self.bag = self.folder / "bag"
+        self.tables = self.folder / "tables"
+        self.rows = self.folder / "rows"
+        self.objects = self.folder / "objects"
+        self.report = self.folder / "report.json"
+        self.mapping = self.folder / "mapping.json"
+        self._index = self.rows / "index.json"
+        self._object_list = self.rows / "objects.list"
+
+    def clear(self) -> None:
+        """Before the bag is read, or read again after a kill."""
+        for folder in (self.tables, self.rows, self.objects):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+
+    def save(self, prepared: Prepared, objects: Iterable[PreparedObject]) -> None:
+        """The index goes last: it stands only where all else does."""
+        with BatchWriter(self._object_list) as file:
+            for each in objects:
+                file.add([each.number, each.key, each.size])
+        write_whole(self._index, msgspec.json.encode(prepared))
+
+    def prepared(self) -> Prepared:
+        return msgspec.json.decode(self._index.read_bytes(), type=Prepared)
+
+    def object_groups(self) -> Iterator[list[PreparedObject]]:
+        if self._object_list.exists():
+            for batch in read_batches(self._object_list):
+                yield [PreparedObject(*row) for row in batch]
+
+    def batches(self, table: PreparedTable) -> Iterator[list[Row]]:
+        return read_batches(self.rows / table.file)
+
+    def strip(self) -> None:
+        """What was sent goes; what is to be told about it stays until it is fetched, erased or too old."""
+        self.bag.unlink(missing_ok=True)
+        for folder in (self.tables, self.rows, self.objects):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def drop(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class BatchWriter:
+    """Rows as MessagePack, a batch after the other, each behind its length: what the server reads needs no pyarrow."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._waiting: list[Row] = []
+        self._encoder = msgspec.msgpack.Encoder()
+        self.rows = 0
+
+    def __enter__(self) -> "BatchWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._file.close()
+
+    def add(self, row: Row) -> None:
+        self._waiting.append(row)
+        self.rows += 1
+        if len(self._waiting) == ROWS_IN_BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            packed = self._encoder.encode(self._waiting)
+            self._file.write(_LENGTH.pack(len(packed)) + packed)
+            self._waiting = []
+
+
+def read_batches(path: Path) -> Iterator[list[Row]]:
+    decoder = msgspec.msgpack.Decoder(type=list[list[Any]])
+    with path.open("rb") as file:
+        while head := file.read(_LENGTH.size):
+            yield decoder.decode(file.read(_LENGTH.unpack(head)[0]))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """It is there whole, or not at all."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

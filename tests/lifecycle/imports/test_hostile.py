@@ -1,0 +1,259 @@
+"""Bags that somebody made to do harm: refused with the reason, and nothing of them stays."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from freehold.lifecycle.imports import extract, reading
+from freehold.lifecycle.imports.refusal import Refused
+from freehold.lifecycle.imports.spool import ImportSpool
+from freehold.lifecycle.imports.task import read_bag
+from freehold.records.catalogue import catalogue
+from tests.conftest import House
+from tests.lifecycle.export.content import LocalBench, export, fill
+from tests.lifecycle.imports.bags import Files, as_tar, files_of, frozen, sealed, table_of, with_table
+from tests.lifecycle.imports.content import import_bag, report_of
+from tests.world import World, make_world
+
+Spoil = Callable[[Files], bytes]
+
+
+@pytest.fixture(scope="module")
+def files() -> Files:
+    return files_of(frozen())
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    made = make_world(tmp_path_factory.mktemp("target") / "data").start()
+    yield made
+    made.stop()
+
+
+def member(name: str, content: bytes = b"x", **more: Any) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in more.items():
+        setattr(info, key, value)
+    return info, content
+
+
+def beside(*members: tuple[tarfile.TarInfo, bytes]) -> Spoil:
+    """The whole bag, and something more in the archive."""
+    return lambda files: as_tar(sealed(files), members)
+
+
+def with_files(more: Files) -> Spoil:
+    """Forged manifests and all."""
+    return lambda files: as_tar(sealed(files | more))
+
+
+def without(path: str) -> Spoil:
+    def spoil(files: Files) -> bytes:
+        whole = sealed(files)
+        found = next(name for name in whole if name.startswith(path))
+        return as_tar({name: content for name, content in whole.items() if name != found})
+
+    return spoil
+
+
+def changed(path: str, content: Callable[[bytes], bytes]) -> Spoil:
+    """One file is another than the manifest says."""
+
+    def spoil(files: Files) -> bytes:
+        whole = sealed(files)
+        found = next(name for name in whole if name.startswith(path))
+        return as_tar(whole | {found: content(whole[found])})
+
+    return spoil
+
+
+def column(table: str, name: str, value: Any, kind: pa.DataType | None = None) -> Spoil:
+    """Every value of a column is this one; with manifests that fit."""
+
+    def spoil(files: Files) -> bytes:
+        found = table_of(files, table)
+        place = found.schema.get_field_index(name)
+        kind_of = kind or found.schema.field(name).type
+        values = pa.array([value] * found.num_rows, kind_of)
+        return as_tar(sealed(with_table(files, table, found.set_column(place, pa.field(name, kind_of), values))))
+
+    return spoil
+
+
+def first(table: str, name: str, value: Any) -> Spoil:
+    """The first value of a column is this one."""
+
+    def spoil(files: Files) -> bytes:
+        found = table_of(files, table)
+        place = found.schema.get_field_index(name)
+        values = pa.array([value, *found.column(place).to_pylist()[1:]], found.schema.field(name).type)
+        return as_tar(sealed(with_table(files, table, found.set_column(place, found.schema.field(name), values))))
+
+    return spoil
+
+
+def another_column(files: Files) -> bytes:
+    found = table_of(files, "runs")
+    return as_tar(sealed(with_table(files, "runs", found.append_column("workspace_id", [[1] * found.num_rows]))))
+
+
+def without_column(files: Files) -> bytes:
+    return as_tar(sealed(with_table(files, "runs", table_of(files, "runs").drop_columns(["status"]))))
+
+
+def twice(table: str) -> Spoil:
+    def spoil(files: Files) -> bytes:
+        found = table_of(files, table)
+        return as_tar(sealed(with_table(files, table, pa.concat_tables([found, found]))))
+
+    return spoil
+
+
+def size_that_lies(files: Files) -> bytes:
+    """A header that claims more bytes than the archive has."""
+    bag = bytearray(as_tar(sealed(files)))
+    info = tarfile.TarInfo("bag/data/huge")
+    info.size = 1 << 40
+    return bytes(bag[:-10_240].rstrip(b"\0").ljust(-(-len(bag) // 512) * 512, b"\0")) + info.tobuf(tarfile.PAX_FORMAT)
+
+
+def newer(files: Files) -> bytes:
+    coverage = json.loads(files["data/coverage.json"]) | {"format_version": 99}
+    return as_tar(sealed(files | {"data/coverage.json": json.dumps(coverage).encode()}))
+
+
+def no_archive(files: Files) -> bytes:
+    return b"this is no archive at all " * 100
+
+
+HOSTILE: dict[str, tuple[Spoil, str]] = {
+    "climbs out": (beside(member("bag/../../evil")), "BagUnsafePath"),
+    "absolute path": (beside(member("/etc/evil")), "BagUnsafePath"),
+    "drive letter": (beside(member("C:/evil")), "BagUnsafePath"),
+    "backslash": (beside(member("bag/data/..\\evil")), "BagUnsafePath"),
+    "second top folder": (beside(member("other/data/evil")), "BagUnsafePath"),
+    "symbolic link": (beside(member("bag/data/l", b"", type=tarfile.SYMTYPE, linkname="/etc")), "BagNotAFile"),
+    "hard link": (beside(member("bag/data/l", b"", type=tarfile.LNKTYPE, linkname="bag/bagit.txt")), "BagNotAFile"),
+    "device": (beside(member("bag/data/d", b"", type=tarfile.CHRTYPE)), "BagNotAFile"),
+    "pipe": (beside(member("bag/data/p", b"", type=tarfile.FIFOTYPE)), "BagNotAFile"),
+    "sparse file": (beside(member("bag/data/s", b"", type=tarfile.GNUTYPE_SPARSE)), "BagNotAFile"),
+    "sparse by extension": (beside(member("bag/data/s", pax_headers={"GNU.sparse.realsize": "9" * 12})), "BagNotAFile"),
+    "size that lies": (size_that_lies, "BagBroken"),
+    "wrong digest": (changed("data/artifacts/", lambda content: content[::-1]), "BagWrongDigest"),
+    "wrong manifest": (changed("manifest-sha256.txt", lambda content: b"0" * 64 + content[64:]), "BagWrongDigest"),
+    "missing file": (without("data/artifacts/"), "BagMissing"),
+    "extra file": (beside(member("bag/data/extra")), "BagExtra"),
+    "names differing in case": (with_files({"data/artifacts/X/y": b"1", "data/artifacts/x/Y": b"2"}), "BagColliding"),
+    "no bag": (no_archive, "BagBroken"),
+    "unlisted by tables": (with_files({"data/artifacts/more": b"1"}), "BagUnknownFile"),
+    "program among the data": (with_files({"data/run.sh": b"rm -rf /"}), "BagUnknownFile"),
+    "unknown table": (with_files({"data/tables/persons/part-00000.parquet": b"x"}), "BagUnknownTable"),
+    "secrets": (with_files({"data/tables/sealed_secrets/part-00000.parquet": b"x"}), "BagUnknownTable"),
+    "no table": (with_files({"data/tables/runs/part-00000.parquet": b"PAR1 no parquet PAR1"}), "BagWrongTable"),
+    "wrong type": (column("runs", "run_number", "7", pa.string()), "BagWrongType"),
+    "another column": (another_column, "BagUnknownColumn"),
+    "without a column": (without_column, "BagMissingColumn"),
+    "missing value": (column("runs", "status", None), "BagMissingValue"),
+    "value too long": (column("runs", "name", "x" * (reading.LONGEST_TEXT + 1)), "BagValueTooLong"),
+    "NUL in text": (column("runs", "name", "a\0b"), "BagWrongValue"),
+    "no JSON": (column("runs", "details", "{no"), "BagWrongValue"),
+    "run twice": (twice("runs"), "BagDuplicate"),
+    "link outside": (column("run_tags", "run_id", "elsewhere"), "BagLinkOutside"),
+    "author outside": (column("runs", "created_by", "nobody"), "BagLinkOutside"),
+    "points of another": (
+        column("metric_points", "run_id", "elsewhere", pa.dictionary(pa.int32(), pa.string())),
+        "BagLinkOutside",
+    ),
+    "artifact that climbs": (column("artifacts", "path", "../../evil"), "BagWrongName"),
+    "key that climbs": (first("stored_objects", "object_key", "objects/../keys"), "BagWrongValue"),
+    "other bytes": (column("stored_objects", "sha256", "0" * 64), "BagWrongObject"),
+    "newer format": (newer, "BagOfAnotherVersion"),
+    "other scope": (
+        lambda files: as_tar(sealed(files | {"data/coverage.json": b'{"format_version": 1, "scope": "planet"}'})),
+        "BagUnknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_it_is_refused_and_leaves_nothing(target: World, files: Files, what: str) -> None:
+    spoil, code = HOSTILE[what]
+    operation = import_bag(target, spoil(files))
+    assert operation["state"] == "Failed", operation
+    report = report_of(target, operation)
+    assert (operation["error"]["code"], report["refused"]["code"]) == (code, code), report
+    assert "Nothing of it was kept." in report["refused"]["message"]
+    folder = target.folder / "imports" / operation["id"]
+    assert [path.name for path in folder.rglob("*")] == ["report.json"]
+    assert [path for path in (target.folder / "store").rglob("*") if path.is_file()] == []
+    assert target.mlflow("POST", "experiments/search", {"max_results": 5}).get("experiments", []) == []
+
+
+def test_a_newer_format_is_told_which_are_read(target: World, files: Files) -> None:
+    report = report_of(target, import_bag(target, newer(files)))
+    assert "reads bags of format 1;" in report["refused"]["message"]
+
+
+def test_a_bag_that_is_too_large_is_not_received(tmp_path: Path, files: Files) -> None:
+    world = make_world(tmp_path / "data", FREEHOLD_MAX_BAG="4096").start()
+    try:
+        bag = as_tar(files)
+
+        def pieces() -> Any:
+            stream = io.BytesIO(bag)
+            while piece := stream.read(1_000):
+                yield piece
+
+        for content in (bag, pieces()):
+            answer = world.request("POST", "/freehold/v1/imports", world.alice, content=content)
+            assert answer.status_code == 413, answer.text
+        assert list((world.folder / "imports").glob("*")) == []
+    finally:
+        world.kill()
+
+
+def read_here(house: House, bag: bytes) -> None:
+    spool = ImportSpool(house.settings.data_folder, "here")
+    spool.folder.mkdir(parents=True, exist_ok=True)
+    spool.bag.write_bytes(bag)
+    read_bag(LocalBench(house), {"operation_id": "here", "public_id": "p", "new_ids": False})
+
+
+def test_too_many_files_are_too_many(sqlite_house: House, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "MOST_FILES", 5)
+    with pytest.raises(Refused) as told:
+        read_here(sqlite_house, as_tar(sealed(files)))
+    assert told.value.code == "BagTooMany"
+
+
+def test_a_table_that_grows_too_large_is_refused(
+    sqlite_house: House, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LARGEST_GROUP", 100)
+    with pytest.raises(Refused) as told:
+        read_here(sqlite_house, as_tar(sealed(files)))
+    assert told.value.code == "BagTooLarge"
+
+
+def test_reading_a_good_bag_writes_no_row(house: House) -> None:
+    """Checking is for a process that may not write."""
+    fill(house)
+    bag = export(house, "good")
+    rows = {name: count(house, name) for name in catalogue()}
+    files = {str(path.relative_to(bag)): path.read_bytes() for path in bag.rglob("*") if path.is_file()}
+    read_here(house, as_tar(sealed(files)))
+    assert rows == {name: count(house, name) for name in catalogue()}
+
+
+def count(house: House, name: str) -> int:
+    table = catalogue()[name].table
+    query = sa.select(sa.func.count()).select_from(table)
+    return int(house.database.read_now(lambda db: db.execute(query).scalar_one()))
