@@ -198,6 +198,14 @@ def test_a_bag_of_one_experiment_goes_into_another_workspace(source: World, tmp_
     assert [each["name"] for each in found] == ["digits"]
 
 
+def test_a_zip_comes_in_too(source: World, world: World, tmp_path: Path) -> None:
+    bag = tmp_path / "one.zip"
+    freehold(source, "export", "experiment", "digits", "--to", str(bag))
+    operation = import_bag(world, bag)
+    assert operation["state"] == "Succeeded", (operation, report_of(world, operation))
+    assert "digits" in {each["name"] for each in experiments(world)}
+
+
 def test_the_command_line_brings_a_bag_in(world: World, source: World, bag: Path, tmp_path: Path) -> None:
     printed = freehold(world, "import", str(bag), "--dry-run")
     assert "0 ids or names are taken" in printed
