@@ -43,7 +43,11 @@ def write_contents(writer: BagWriter, spool: Spool, selection: Selection, facts:
 
 
 def coverage(selection: Selection, facts: Facts) -> bytes:
-    """For every record of the catalogue: rows in the snapshot, exported, withheld and why."""
+    """For every record of the catalogue: rows in the snapshot, exported, withheld and why.
+
+    How many rows of a table that leaves were left out depends on the server: that number is in the certificate.
+    """
+    reasons = {str(record.table.name): selection.left_out(record) for record in selection.exported()}
     document = {
         "format_version": COVERAGE_FORMAT,
         "scope": selection.chosen.scope.value,
@@ -53,6 +57,7 @@ def coverage(selection: Selection, facts: Facts) -> bytes:
                 "rows_exported": table.rows,
                 "columns_withheld": table.withheld_columns,
             }
+            | ({"rows_withheld_because": reasons[table.name]} if reasons.get(table.name) else {})
             for table in facts.tables
         },
         "decoded": {record.table.name: _decoded(record, facts) for record in selection.decoded()},

@@ -71,6 +71,14 @@ class Selection:
             elif self.chosen.scope not in export.scopes:
                 yield record, f"it belongs to the workspace, not to one {self.chosen.scope.value}"
 
+    def left_out(self, record: type[Record]) -> str:
+        """Why some rows of a record that leaves stay all the same; empty where none do."""
+        if any(name in record.table.c for name in PAPERWORK):
+            return "what was noted and told of exports and imports describes what this server did, not the content"
+        if _is_pseudonym(record, self._records):
+            return "members that made nothing of what leaves"
+        return ""
+
     def rows(self, record: type[Record]) -> sa.ColumnElement[bool]:
         """The condition on the record's table that picks the chosen rows."""
         name = record.table.name

@@ -18,7 +18,7 @@ from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
-from freehold.lifecycle.selection import Selection, Target, deep_owners, key_of, public_key
+from freehold.lifecycle.selection import HIDDEN, Selection, Target, deep_owners, key_of, public_key
 from freehold.lifecycle.spool import Spool, superseded
 from freehold.lifecycle.tables import (
     ROWS_AT_ONCE,
@@ -30,7 +30,7 @@ from freehold.lifecycle.tables import (
     write_parquet,
 )
 from freehold.records.catalogue import Record, catalogue
-from freehold.records.rules import Container
+from freehold.records.rules import Container, Scope
 from freehold.storage.transaction import Transaction
 
 DOCUMENTS_IN_PART = 10_000
@@ -203,6 +203,19 @@ class _Snapshot:
                 mine = table.c["workspace_id"] == self._selection.chosen.workspace_id
                 count = self._db.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
                 self._facts.kept[str(table.name)] = count
+        is_whole = self._selection.chosen.scope is Scope.WORKSPACE
+        for record in self._selection.exported() if is_whole else ():
+            if self._selection.left_out(record):
+                self._facts.kept[str(record.table.name)] = self._left_out(record)
+
+    def _left_out(self, record: type[Record]) -> int:
+        """Rows of the workspace that stand and do not leave, though their record does."""
+        c = record.table.c
+        here = [c["workspace_id"] == self._selection.chosen.workspace_id]
+        here += [c[HIDDEN].is_(None)] if HIDDEN in c else []
+        count = self._db.execute(sa.select(sa.func.count()).select_from(record.table).where(*here)).scalar_one()
+        leaves = next(table.rows for table in self._facts.tables if table.name == record.table.name)
+        return int(count) - leaves
 
 
 class _Counted:

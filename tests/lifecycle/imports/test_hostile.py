@@ -163,6 +163,7 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     "without a column": (without_column, "BagMissingColumn"),
     "missing value": (column("runs", "status", None), "BagMissingValue"),
     "value too long": (column("runs", "name", "x" * (reading.LONGEST_TEXT + 1)), "BagValueTooLong"),
+    "id too long": (first("runs", "run_id", "x" * (reading.LONGEST_ID + 1)), "BagValueTooLong"),
     "NUL in text": (column("runs", "name", "a\0b"), "BagWrongValue"),
     "no JSON": (column("runs", "details", "{no"), "BagWrongValue"),
     "run twice": (twice("runs"), "BagDuplicate"),

@@ -176,6 +176,19 @@ def test_a_repeated_request_is_one_import(world: World, bag: Path) -> None:
     assert ended(world, sent[0].json()["id"])["state"] == "Succeeded"
 
 
+def test_a_bag_joins_what_is_there_already(world: World, bag: Path) -> None:
+    """Nothing of it is taken: it keeps its ids, and the workspace its own."""
+    experiment = world.mlflow("POST", "experiments/create", {"name": "before"})["experiment_id"]
+    before = world.get(f"{world.workspace}?api-version=2019-11-01", world.alice).json()
+    operation = import_bag(world, bag)
+    assert operation["state"] == "Succeeded", (operation, report_of(world, operation))
+    assert operation["result"]["counts"]["took_identity"] == 0
+    assert {"before", "flow/ø", "digits"} <= {each["name"] for each in experiments(world)}
+    assert world.mlflow("GET", "experiments/get", {"experiment_id": experiment})["experiment"]["name"] == "before"
+    after = world.get(f"{world.workspace}?api-version=2019-11-01", world.alice).json()
+    assert after["properties"]["workspaceId"] == before["properties"]["workspaceId"]
+
+
 def test_a_bag_of_one_experiment_goes_into_another_workspace(source: World, tmp_path: Path) -> None:
     bag = export_bag(source, tmp_path / "one.tar", "experiment", "digits")
     place = other_workspace(source, "only-one")
@@ -183,6 +196,14 @@ def test_a_bag_of_one_experiment_goes_into_another_workspace(source: World, tmp_
     assert operation["state"] == "Succeeded", (operation, report_of(source, operation))
     found = source.get(f"/history/v1.0{place}/experiments", source.alice).json()["value"]
     assert [each["name"] for each in found] == ["digits"]
+
+
+def test_a_zip_comes_in_too(source: World, world: World, tmp_path: Path) -> None:
+    bag = tmp_path / "one.zip"
+    freehold(source, "export", "experiment", "digits", "--to", str(bag))
+    operation = import_bag(world, bag)
+    assert operation["state"] == "Succeeded", (operation, report_of(world, operation))
+    assert "digits" in {each["name"] for each in experiments(world)}
 
 
 def test_the_command_line_brings_a_bag_in(world: World, source: World, bag: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from freehold.operations.faults import EXIT_CODE, MOMENTS, VARIABLE
 from tests.lifecycle.imports.bags import files_of, frozen
 from tests.lifecycle.imports.content import IMPORTS, OPERATIONS, begin_import, ended, export_bag
-from tests.world import World
+from tests.world import World, make_world
 
 STEPS = ("check", "conflicts", "objects", "rows", "close")
 
@@ -33,8 +33,13 @@ def objects_of(world: World) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def expected() -> Any:
-    return files_of(frozen())
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The bag after an import that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    made = make_world(folder / "data").start()
+    assert ended(made, begin_import(made, frozen()))["state"] == "Succeeded"
+    yield files_of(export_bag(made, folder / "bag.tar"))
+    made.stop()
 
 
 def borders() -> list[Any]:

@@ -60,10 +60,19 @@ def add_to_ledger(db: Transaction, object_key: str) -> None:
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def reserve_in_ledger(db: Transaction, object_keys: list[str], until: int) -> None:
-    """For objects of an import, which goes on after a restart: dated ahead, they outlive `doom_unfinished`."""
+    """For objects of an import, which goes on after a restart: dated ahead, they outlive `doom_unfinished`.
+
+    `until` also names the import: it is its own moment, so `reserved_until` finds what is to be given up.
+    """
     rows = [{"object_key": key, "created_at": until} for key in object_keys]
     if rows:
         db.execute(ObjectLedgerEntry.table.insert(), rows)
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def reserved_until(db: Transaction, until: int, limit: int) -> list[str]:
+    found = sa.select(_g.object_key).where(_g.created_at == until, _g.doomed_at.is_(None)).order_by(_g.row_id)
+    return list(db.execute(found.limit(limit)).scalars())
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace

@@ -129,7 +129,7 @@ def _reserve(db: Transaction, ctx: OperationContext) -> Turn:
     for keys in _keys(_spool(ctx)):
         if artifact_queries.in_ledger(db, keys):
             raise Conflict("ImportConflicts", "Another import of this bag is under way.")
-        artifact_queries.reserve_in_ledger(db, keys, db.now() + RESERVED_TIME)
+        artifact_queries.reserve_in_ledger(db, keys, _reserved_until(ctx.operation))
     return finished()
 
 
@@ -182,17 +182,22 @@ def _close(db: Transaction, ctx: OperationContext) -> Turn:
 
 def _clean_up(ctx: OperationContext) -> None:
     """After a failure or a cancellation nothing stays but the report of what was wrong."""
-    spool, operation = _spool(ctx), ctx.operation
-    if operation.step in (OBJECTS, ROWS) and not ctx.options[DRY_RUN]:
-        objects = open_objects(ctx.settings)
-        for keys in _keys(spool):
-            objects.delete(keys)
-            ctx.database.write_now(lambda db, gone=keys: artifact_queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value
+    spool, operation, until = _spool(ctx), ctx.operation, _reserved_until(ctx.operation)
+    objects = open_objects(ctx.settings)
+    while keys := ctx.read(lambda db: artifact_queries.reserved_until(db, until, KEYS_AT_ONCE)):
+        given_up = keys
+        objects.delete(given_up)
+        ctx.database.write_now(lambda db, gone=given_up: artifact_queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value
     spool.strip()
     spool.mapping.unlink(missing_ok=True)
     if operation.state is State.CANCELED or not spool.report.exists():
         spool.drop()
         ctx.database.write_now(lambda db: forget_bag(db, operation.operation_id))
+
+
+def _reserved_until(operation: Operation) -> int:
+    """The same at every try: the ledger knows by it whose the keys are, even where the files of the import are gone."""
+    return operation.created_at + RESERVED_TIME
 
 
 def _spool(ctx: OperationContext) -> ImportSpool:

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from freehold.lifecycle.imports.refusal import Refused
+from freehold.lifecycle.imports.renaming import id_columns
 from freehold.lifecycle.tables import ExportTable
+from freehold.records.catalogue import Record
 from freehold.records.columns import Double, Json
 
 BAG_PATH = "bag_path"
@@ -18,6 +20,7 @@ ROWS_AT_ONCE = 10_000
 MOST_ROWS = 50_000_000
 LARGEST_GROUP = 1 << 31
 LONGEST_TEXT = 1 << 22
+LONGEST_INDEXED = 5_000
 LONGEST_ID = 1_024
 
 
@@ -66,8 +69,19 @@ class TableReader:
         kind = column.type if column is not None and is_own else sa.String()
         is_double = isinstance(kind, Double)
         is_json = isinstance(kind, Json)
-        longest = LONGEST_TEXT if is_own else LONGEST_ID
+        longest = _longest(self.table.record, name) if is_own else LONGEST_ID
         return _Check(self.table.name, name, self._may_be_null(name) or is_double, is_json, longest)
+
+
+def _longest(record: type[Record], name: str) -> int:
+    """Ids stand in addresses, and what is indexed cannot be of any length."""
+    if name in id_columns(record):
+        return LONGEST_ID
+    indexed = {column.name for index in record.table.indexes for column in index.columns}
+    indexed |= {
+        c.name for each in record.table.constraints if isinstance(each, sa.UniqueConstraint) for c in each.columns
+    }
+    return LONGEST_INDEXED if name in indexed else LONGEST_TEXT
 
 
 class _Check:

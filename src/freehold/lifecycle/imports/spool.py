@@ -18,6 +18,7 @@ import msgspec
 
 FOLDER = "imports"
 ROWS_IN_BATCH = 2_000
+BYTES_IN_BATCH = 2 << 20
 _LENGTH = struct.Struct("<I")
 Row = list[Any]
 
@@ -116,11 +117,15 @@ class ImportSpool:
 
 
 class BatchWriter:
-    """Rows as MessagePack, a batch after the other, each behind its length: what the server reads needs no pyarrow."""
+    """Rows as MessagePack, a batch after the other, each behind its length: what the server reads needs no pyarrow.
+
+    A batch has so many rows or bytes as the server may hold at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
         self._waiting: list[Row] = []
+        self._size = 0
         self._encoder = msgspec.msgpack.Encoder()
         self.rows = 0
 
@@ -134,14 +139,15 @@ class BatchWriter:
     def add(self, row: Row) -> None:
         self._waiting.append(row)
         self.rows += 1
-        if len(self._waiting) == ROWS_IN_BATCH:
+        self._size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if len(self._waiting) == ROWS_IN_BATCH or self._size >= BYTES_IN_BATCH:
             self._flush()
 
     def _flush(self) -> None:
         if self._waiting:
             packed = self._encoder.encode(self._waiting)
             self._file.write(_LENGTH.pack(len(packed)) + packed)
-            self._waiting = []
+            self._waiting, self._size = [], 0
 
 
 def read_batches(path: Path) -> Iterator[list[Row]]:
