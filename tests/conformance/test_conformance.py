@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from freehold.api.azure.rest_documents import SUBSCRIPTION
 from tests.azure2020.conftest import Azure
 from tests.commands import freehold
 from tests.conformance.calls import PublishedCall, load
@@ -226,7 +227,8 @@ def test_an_export_has_what_the_calls_answer(
     azure: Azure, worlds: Worlds, exported: dict[str, list[Any]], folder: str, number: int
 ):
     """But for people, secrets and what is made anew at every answer, which are null in the bag."""
-    answer = send(azure, worlds, by_number(number)).json()
+    text = send(azure, worlds, by_number(number)).text
+    answer = json.loads(text.replace(azure.world.subscription_id, SUBSCRIPTION))  # a bag stands in no server's place
     answered = answer["value"] if CHECKS[number][0].startswith("page of ") else [answer]
     for document in answered:
         assert any(agrees(found, document) for found in exported[folder]), (document, exported[folder])
