@@ -1,6 +1,7 @@
 """Imports as people ask for them: into what stands already, under new ids, only to look; never what was erased."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,11 @@ def test_what_stands_already_is_listed_and_nothing_is_written(source: World, bag
 
 
 def leftovers(world: World, operation_id: str) -> list[str]:
-    """Files of an import beside its report."""
-    folder = world.folder / "imports" / operation_id
-    return [path.name for path in folder.rglob("*") if path.name != "report.json"]
+    """Files of an import beside its report, once the clean-up that follows a failure is through."""
+    folder, deadline = world.folder / "imports" / operation_id, time.monotonic() + 10
+    while (found := [each.name for each in folder.rglob("*")]) != ["report.json"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [name for name in found if name != "report.json"]
 
 
 def test_a_dry_run_only_looks(source: World, world: World, bag: Path) -> None:
