@@ -45,14 +45,16 @@ def show_catalogue(
     as_json: AsJson = False,
 ) -> None:
     """Every stored field: whose it is, whether it is about a person, how it leaves, how it dies. Needs no server."""
-    from freehold.lifecycle.explain import explain, explain_all, records
+    from freehold.lifecycle.explain import explain, explain_all
+    from freehold.records.catalogue import catalogue
 
-    if record is not None and record not in records():
-        raise Failure("NoSuchRecord", f"There is no record {record!r}. There are: {', '.join(sorted(records()))}.", 2)
+    records = catalogue()
+    if record is not None and record not in records:
+        raise Failure("NoSuchRecord", f"There is no record {record!r}. There are: {', '.join(sorted(records))}.", 2)
     if as_json:
-        print_json(explain(records()[record]) if record else explain_all())
+        print_json(explain(records[record]) if record else explain_all())
     elif record:
-        _print_record(explain(records()[record]))
+        _print_record(explain(records[record]))
     else:
         _print_records(explain_all())
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.audit.service import record
-from freehold.lifecycle.erase import KIND, begin, hide, refuse_unless_free
-from freehold.lifecycle.plan import plan_erasure, plan_targets
+from freehold.lifecycle.erase import KIND, hide, refuse_unless_free
+from freehold.lifecycle.plan import plan_targets
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.targets import name_targets
 from freehold.operations.model import Operation, State
@@ -59,15 +59,6 @@ def delete(
         can_cancel=False,
         after_seconds=GATHERING_SECONDS,
     )
-
-
-def delete_container(
-    db: Transaction, operations: Operations, actor: Actor, workspace: WorkspaceRef, *, forget_days: int
-) -> Operation:
-    """A workspace, account or project with all below it, as an operation of its own that the caller can follow."""
-    plan = plan_erasure(db, workspace, Scope.WORKSPACE, None)
-    refuse_unless_free(plan)
-    return begin(db, operations, actor, workspace, plan, forget_days)
 
 
 def _find_open(db: Transaction, workspace_id: int) -> Operation | None:

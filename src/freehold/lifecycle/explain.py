@@ -49,10 +49,6 @@ def explain_all() -> list[dict[str, Any]]:
     return [explain(record) for _, record in sorted(catalogue().items())]
 
 
-def records() -> Mapping[str, type[Record]]:
-    return catalogue()
-
-
 def meaning(record: type[Record]) -> str:
     """What it is, for people: what its class says, or else its name."""
     text = " ".join((record.__doc__ or "").split())

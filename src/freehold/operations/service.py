@@ -40,23 +40,14 @@ def request_operation(
     """
     if not operations.knows(kind):
         raise ValueError(f"No operation of the kind {kind!r} is registered.")
-    operation_id, now = db.new_id(), db.now()
-    queries.add(
+    operation_id = _add(
         db,
-        {
-            "operation_id": operation_id,
-            "target_id": target_id,
-            "kind": kind,
-            "scope": scope,
-            "state": State.NOT_STARTED,
-            "step": "",
-            "fence": 0,
-            "options": {**(options or {}), CAN_CANCEL: can_cancel},
-            "progress": queries.stored_progress(Progress(), None),
-            "requested_by": requested_by,
-            "created_at": now,
-            "updated_at": now,
-        },
+        State.NOT_STARTED,
+        kind=kind,
+        target_id=target_id,
+        scope=scope,
+        options={**(options or {}), CAN_CANCEL: can_cancel},
+        requested_by=requested_by,
     )
     db.after_commit(lambda: operations.start_soon(operation_id, after_seconds))
     return get_operation(db, operation_id)
@@ -66,24 +57,14 @@ def note_operation(
     db: Transaction, *, kind: str, target_id: str, scope: str, requested_by: int | None = None
 ) -> Operation:
     """An operation that was done in the caller's transaction, for clients that must have one to look at."""
-    operation_id, now = db.new_id(), db.now()
-    queries.add(
+    operation_id = _add(
         db,
-        {
-            "operation_id": operation_id,
-            "target_id": target_id,
-            "kind": kind,
-            "scope": scope,
-            "state": State.SUCCEEDED,
-            "step": "",
-            "fence": 0,
-            "options": {CAN_CANCEL: False},
-            "progress": queries.stored_progress(Progress(), None),
-            "requested_by": requested_by,
-            "created_at": now,
-            "updated_at": now,
-            "ended_at": now,
-        },
+        State.SUCCEEDED,
+        kind=kind,
+        target_id=target_id,
+        scope=scope,
+        options={CAN_CANCEL: False},
+        requested_by=requested_by,
     )
     return get_operation(db, operation_id)
 
@@ -156,3 +137,20 @@ def fail_operation(db: Transaction, operation_id: str, code: str, message: str) 
     """End an unfinished operation as failed. `message` must hold no name and no content. False: it had ended."""
     ended = {"state": State.FAILED, "ended_at": db.now(), "error_code": code, "error_message": message}
     return queries.change(db, operation_id, ended)
+
+
+def _add(db: Transaction, state: State, *, options: Mapping[str, Any], **given: Any) -> str:
+    """The id of a new operation in this state; one that has ended ended now."""
+    operation_id, now = db.new_id(), db.now()
+    values = given | {
+        "operation_id": operation_id,
+        "state": state,
+        "step": "",
+        "fence": 0,
+        "options": dict(options),
+        "progress": queries.stored_progress(Progress(), None),
+        "created_at": now,
+        "updated_at": now,
+    }
+    queries.add(db, values | ({} if state is State.NOT_STARTED else {"ended_at": now}))
+    return operation_id

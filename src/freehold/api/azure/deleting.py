@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from freehold.api.entry import Call
 from freehold.api.replies import empty
+from freehold.kit.problems import NotFound
 from freehold.lifecycle.deletion import delete
 from freehold.operations.model import Operation
 from freehold.records.rules import Scope
@@ -22,10 +23,13 @@ async def delete_document(call: Call, find: Callable[[Transaction], Roots], *, m
 
 
 async def begin_deletion(call: Call, find: Callable[[Transaction], Roots]) -> Operation | None:
-    """The operation that erases the roots, which are hidden by now; None where `find` gives none."""
+    """The operation that erases the roots, which are hidden by now; None where `find` gives none or raises NotFound."""
 
     def remove(db: Transaction) -> Operation | None:
-        roots = find(db)
+        try:
+            roots = find(db)
+        except NotFound:
+            roots = []
         if not roots:
             return None
         days = call.services.settings.forget_days

@@ -1,10 +1,9 @@
 """Reading what model management's lists are asked for, and answering them in pages with an absolute `nextLink`."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
-import msgspec
 from starlette.responses import Response
 
 from freehold.api.addresses import own_base
@@ -16,7 +15,6 @@ from freehold.kit.problems import Invalid
 
 DEFAULT_COUNT = 100
 LARGEST_COUNT = 1_000
-T = TypeVar("T")
 
 
 class Asked:
@@ -100,11 +98,6 @@ def next_link(call: Call, name: str, token: str) -> str:
     """The request's own address with another token."""
     given = [(key, value) for key, value in call.request.query_params.multi_items() if key.lower() != name.lower()]
     return f"{own_base(call)}{quote(call.request.scope['path'])}?{urlencode([*given, (name, token)])}"
-
-
-def compact(value: Any) -> Any:
-    """A document as plain values, for answers that are made of several."""
-    return msgspec.to_builtins(value)
 
 
 def _pairs(text: str | None) -> list[tuple[str, str | None]]:

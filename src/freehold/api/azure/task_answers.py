@@ -15,7 +15,6 @@ from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.documents.queries import Paging
 from freehold.domain.notifications import service as notifications
 from freehold.domain.notifications.service import TaskView
-from freehold.kit.problems import NotFound
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -50,10 +49,7 @@ async def mark(call: Call, out: Out) -> Response:
 
 async def delete_task(call: Call) -> Response:
     def find(db: Transaction) -> list[tuple[Scope, int]]:
-        try:
-            return [(Scope.TASK, notifications.get_task(db, call.workspace, call.params["task"]).row_id)]
-        except NotFound:
-            return []
+        return [(Scope.TASK, notifications.get_task(db, call.workspace, call.params["task"]).row_id)]
 
     return await delete_document(call, find)
 
@@ -61,10 +57,7 @@ async def delete_task(call: Call) -> Response:
 async def delete_notification(call: Call) -> Response:
     def find(db: Transaction) -> list[tuple[Scope, int]]:
         task_id, notification_id = call.params["task"], call.params["notification"]
-        try:
-            row = notifications.find_notification(db, call.workspace, task_id, notification_id)
-        except NotFound:
-            return []
+        row = notifications.find_notification(db, call.workspace, task_id, notification_id)
         return [(Scope.NOTIFICATION, row.row_id)]
 
     return await delete_document(call, find)

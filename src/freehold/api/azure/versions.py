@@ -3,7 +3,13 @@
 Source: the versions that azureml-core 1.61.0 and azure-mgmt-* send; calls 37, 38, 50 to 52 (the stray quote and space).
 """
 
+from collections.abc import Callable
+from functools import wraps
+
+from starlette.responses import Response
+
 from freehold.api.entry import Call
+from freehold.api.routing import Endpoint
 from freehold.kit.problems import Invalid
 
 PROVIDER = frozenset(
@@ -77,6 +83,20 @@ ACCOUNTS = frozenset({"2017-09-01-preview"})
 """Microsoft.MachineLearningModelManagement, and the data plane of its accounts."""
 EXPERIMENTATION = frozenset({"2017-05-01-preview"})
 CLUSTERS = frozenset({"2017-06-01-preview", "2017-08-01-preview"})
+
+
+def after(check: Callable[[Call], None]) -> Callable[[Endpoint], Endpoint]:
+    """The endpoint, called only once `check` has raised nothing."""
+
+    def wrap(endpoint: Endpoint) -> Endpoint:
+        @wraps(endpoint)
+        async def checked(call: Call) -> Response:
+            check(call)
+            return await endpoint(call)
+
+        return checked
+
+    return wrap
 
 
 def api_version(call: Call) -> str:

@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-from starlette.responses import Response
-
-from freehold.api.azure.versions import ACCOUNTS, check_data_version, check_version
-from freehold.api.entry import Call
+from freehold.api.azure.versions import ACCOUNTS, after, check_data_version, check_version
 from freehold.api.errors import arm_envelope, history_envelope, model_management_envelope, provider_envelope
 from freehold.api.routing import HOSTING_ACCOUNT, PROJECT, Echo, Endpoint, Facade, Rule, Within
 from freehold.domain.access.actor import Action
@@ -26,11 +23,7 @@ def provider_route(
     """An ARM handler of a provider; called only with an api-version that is served."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        async def checked(call: Call) -> Response:
-            check_version(call, versions)
-            return await endpoint(call)
-
-        checked.__doc__ = endpoint.__doc__
+        checked = after(lambda call: check_version(call, versions))(endpoint)
         facade.route(method, path, rule, versions=versions)(checked)
         return endpoint
 
@@ -43,11 +36,7 @@ def hosting_route(
     """On the data plane of a hosting account (calls 38 to 45 and 51 to 58), which demands its api-version."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        async def checked(call: Call) -> Response:
-            check_data_version(call, ACCOUNTS, may_lack=False)
-            return await endpoint(call)
-
-        checked.__doc__, checked.__name__, checked.__module__ = endpoint.__doc__, endpoint.__name__, endpoint.__module__
+        checked = after(lambda call: check_data_version(call, ACCOUNTS, may_lack=False))(endpoint)
         path = f"/api{HOSTING_ACCOUNT}{tail}"
         rule = Within(action)
         hosting.route(method, path, rule, body=body, answer=answer, status=status, versions=ACCOUNTS)(checked)

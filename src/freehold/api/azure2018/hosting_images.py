@@ -13,7 +13,6 @@ from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.domain.images import service as images
 from freehold.domain.images.queries import Wanted
-from freehold.kit.problems import NotFound
 from freehold.operations.model import Operation
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
@@ -61,10 +60,7 @@ async def delete_image(call: Call) -> Response:
     """Delete an image: 200 done, 204 there was none, 412 a service still runs it."""
 
     def find(db: Transaction) -> list[tuple[Scope, int]]:
-        try:
-            return [(Scope.IMAGE, images.get_image(db, call.workspace, call.params["id"]).row_id)]
-        except NotFound:
-            return []
+        return [(Scope.IMAGE, images.get_image(db, call.workspace, call.params["id"]).row_id)]
 
     return await delete_document(call, find)
 

@@ -12,7 +12,6 @@ from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.domain.manifests import service as manifests
 from freehold.domain.manifests.service import FoundManifests
-from freehold.kit.problems import NotFound
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -55,9 +54,6 @@ async def delete_manifest(call: Call) -> Response:
     """Delete a manifest: 200 done, 204 there was none, 412 an image still needs it."""
 
     def find(db: Transaction) -> list[tuple[Scope, int]]:
-        try:
-            return [(Scope.MANIFEST, manifests.get_manifest(db, call.workspace, call.params["id"]).row_id)]
-        except NotFound:
-            return []
+        return [(Scope.MANIFEST, manifests.get_manifest(db, call.workspace, call.params["id"]).row_id)]
 
     return await delete_document(call, find)

@@ -16,7 +16,7 @@ from freehold.domain.models.service import rows_named
 from freehold.domain.services import service as services
 from freehold.domain.services.queries import Wanted
 from freehold.domain.services.service import FoundServices, Keys
-from freehold.kit.problems import Invalid, NotFound
+from freehold.kit.problems import Invalid
 from freehold.operations.model import Operation
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
@@ -83,10 +83,7 @@ async def delete_service(call: Call) -> Response:
     """Delete a service: 200 done, 204 there was none."""
 
     def find(db: Transaction) -> list[tuple[Scope, int]]:
-        try:
-            return [(Scope.SERVICE, services.get_service(db, call.workspace, call.params["id"]).row_id)]
-        except NotFound:
-            return []
+        return [(Scope.SERVICE, services.get_service(db, call.workspace, call.params["id"]).row_id)]
 
     return await delete_document(call, find)
 

@@ -1,10 +1,9 @@
 """The façades of the 2020 services, and the addresses under which experiments and runs are found."""
 
 from collections.abc import Callable
+from functools import partial
 
-from starlette.responses import Response
-
-from freehold.api.azure.versions import MODEL_MANAGEMENT, PROVIDER, check_data_version, check_version
+from freehold.api.azure.versions import MODEL_MANAGEMENT, PROVIDER, after, check_data_version, check_version
 from freehold.api.entry import Call
 from freehold.api.errors import (
     arm_envelope,
@@ -43,11 +42,7 @@ def arm_route(
     """Declare an ARM handler; it is called only with an api-version that is served."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        async def checked(call: Call) -> Response:
-            check_version(call, versions)
-            return await endpoint(call)
-
-        checked.__doc__ = endpoint.__doc__
+        checked = after(lambda call: check_version(call, versions))(endpoint)
         arm.route(method, path, rule, versions=versions)(checked)
         return endpoint
 
@@ -67,15 +62,7 @@ def model_management_route(
         for root in MODEL_MANAGEMENT_ROOTS:
             may_lack = root.startswith("/modelmanagement/")
 
-            async def checked(call: Call, may_lack: bool = may_lack) -> Response:
-                check_data_version(call, MODEL_MANAGEMENT, may_lack=may_lack)
-                return await endpoint(call)
-
-            checked.__doc__, checked.__name__, checked.__module__ = (
-                endpoint.__doc__,
-                endpoint.__name__,
-                endpoint.__module__,
-            )
+            check = partial(check_data_version, served=MODEL_MANAGEMENT, may_lack=may_lack)
             route = modelmanagement.route(
                 method,
                 f"{root}{tail}",
@@ -85,7 +72,7 @@ def model_management_route(
                 status=status,
                 versions=MODEL_MANAGEMENT,
             )
-            route(checked)
+            route(after(check)(endpoint))
         return endpoint
 
     return declare

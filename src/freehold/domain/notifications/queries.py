@@ -111,12 +111,6 @@ def mark_read(db: Transaction, workspace_id: int, row_id: int, at: int | None) -
     db.execute(Notification.table.update().where(here).values(read_at=at))
 
 
-def is_known_here(db: Transaction, workspace_id: int, object_id: str) -> bool:
-    m, p = Member.c, Person.c
-    found = sa.select(m.row_id).join(Person.table, m.person_row == p.row_id)
-    return db.execute(found.where(m.workspace_id == workspace_id, p.object_id == object_id)).first() is not None
-
-
 def _select_tasks(workspace_id: int) -> sa.Select[Any]:
     source = access.with_authors(_ABOUT, _t.member_row)
     return sa.select(*_COLUMNS).select_from(source).where(_t.workspace_id == workspace_id, *_STANDING)

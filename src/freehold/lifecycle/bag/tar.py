@@ -68,12 +68,13 @@ def _entry(path: Path, head: bytes, size: int, skip: int) -> Iterator[bytes]:
     if skip < len(head):
         yield head[skip:]
     offset = max(0, skip - len(head))
-    yield from _content(path, size, offset)
+    yield from file_pieces(path, size, offset)
     padding = _padded(size) - size
     yield bytes(padding - max(0, offset - size))
 
 
-def _content(path: Path, size: int, offset: int) -> Iterator[bytes]:
+def file_pieces(path: Path, size: int, offset: int = 0) -> Iterator[bytes]:
+    """The bytes of a file that has `size` of them, from `offset` on. Raises ValueError when it became shorter."""
     left = size - offset
     with path.open("rb", buffering=0) as stream:
         stream.seek(min(offset, size))

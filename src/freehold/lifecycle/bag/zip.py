@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from freehold.kit.clock import MICROSECONDS, to_datetime
-from freehold.lifecycle.bag.tar import bag_paths
-from freehold.lifecycle.bag.writer import CHUNK
+from freehold.lifecycle.bag.tar import bag_paths, file_pieces
 
 _VERSION = 45
 _FLAGS = 0x0808
@@ -67,7 +66,7 @@ def _archive(folder: Path, name: str, moment: int) -> Iterator[bytes]:
     for entry in _entries(folder, name):
         crc = 0
         yield _local(entry, moment)
-        for piece in _content(entry):
+        for piece in file_pieces(entry.path, entry.size):
             crc = zlib.crc32(piece, crc)
             yield piece
         yield _DESCRIPTOR + struct.pack("<LQQ", crc, entry.size, entry.size)
@@ -98,17 +97,6 @@ def _tail(offset: int, size: int, count: int) -> bytes:
     locator = struct.pack("<LQL", 0, offset + size, 1)
     narrow = struct.pack("<HHHHLLH", 0, 0, _FULL_COUNT, _FULL_COUNT, _FULL, _FULL, 0)
     return _END64 + wide + _LOCATOR + locator + _END + narrow
-
-
-def _content(entry: _Entry) -> Iterator[bytes]:
-    left = entry.size
-    with entry.path.open("rb", buffering=0) as stream:
-        while left > 0:
-            piece = stream.read(min(CHUNK, left))
-            if not piece:
-                raise ValueError("a file of the bag became shorter while it was sent")
-            left -= len(piece)
-            yield piece
 
 
 def _dos_time(seconds: int) -> int:
