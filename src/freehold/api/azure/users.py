@@ -5,9 +5,6 @@ from typing import Any
 from freehold.api.azure.wire import Wire
 from freehold.domain.access.authors import Author
 
-NAMES_A_PERSON = "the directory belongs to the server; members.parquet has a random id instead"
-"""Why the fields of this shape are null in an export."""
-
 
 class UserOut(Wire):
     """What Azure knows of a user beyond these (its own internal ids) there is none of here."""
