@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.sweeps import Sweeper
+from freehold.operations.engine import OperationEngine
 from freehold.storage.blobs import open_objects
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
@@ -110,6 +111,6 @@ def sweep(world: World) -> None:
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, UuidSource(clock), keys)
     try:
-        Sweeper(database, open_objects(settings), clock, settings).sweep()
+        Sweeper(database, open_objects(settings), clock, settings, OperationEngine(database, settings)).sweep()
     finally:
         database.close()
