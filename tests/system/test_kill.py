@@ -13,6 +13,7 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.sweeps import Sweeper
+from freehold.operations.engine import OperationEngine
 from freehold.storage.blobs import open_objects
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
@@ -111,7 +112,7 @@ def sweep(world: World) -> None:
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, UuidSource(clock), keys)
     try:
-        log = CertificateLog(database, keys.log)
-        Sweeper(database, open_objects(settings), clock, settings, log).sweep()
+        log, engine = CertificateLog(database, keys.log), OperationEngine(database, settings)
+        Sweeper(database, open_objects(settings), clock, settings, log, engine).sweep()
     finally:
         database.close()

@@ -122,6 +122,35 @@ class Freehold:
         body = {"scope": scope, "id": id, "plan_digest": plan_digest}
         return self._start(f"{self._prefix}/erasures", body)
 
+    def retention(self) -> dict[str, Any]:
+        """The workspace's retention policy, its version, and whether it is at work."""
+        return self._read(self._send("GET", f"{self._prefix}/retention"), dict[str, Any])
+
+    def set_retention(self, policy: dict[str, Any], *, version: int | None = None) -> dict[str, Any]:
+        """Set the whole policy. With `version` the server refuses if another one is in force by now; 0: none is."""
+        headers = {"If-Match": f'"{version}"'} if version is not None else None
+        return self._read(self._send("PUT", f"{self._prefix}/retention", policy, headers=headers), dict[str, Any])
+
+    def clear_retention(self) -> None:
+        """From now on nothing is erased by itself."""
+        self._send("DELETE", f"{self._prefix}/retention")
+
+    def preview_retention(
+        self, policy: dict[str, Any] | None = None, *, show: str = "due", after: str | None = None
+    ) -> dict[str, Any]:
+        """A page of what a policy (None: the one in force) would erase now, or with `show="spared"` would not."""
+        body = {"policy": policy, "show": show, "after": after}
+        return self._read(self._send("POST", f"{self._prefix}/retention/preview", body), dict[str, Any])
+
+    def plan_purge(self, before: str | None = None) -> dict[str, Any]:
+        """How much is set aside, and the plan of the first 200 of it."""
+        body = {"before": before, "dry_run": True}
+        return self._read(self._send("POST", f"{self._prefix}/purges", body), dict[str, Any])
+
+    def purge(self, before: str | None = None, *, plan_digest: str | None = None) -> Operation:
+        """Erase at most 200 things that are set aside, for good; ask again for the rest."""
+        return self._start(f"{self._prefix}/purges", {"before": before, "plan_digest": plan_digest})
+
     def operation(self, operation_id: str) -> Operation:
         return self._read(self._send("GET", f"/freehold/v1/operations/{operation_id}"), Operation)
 
