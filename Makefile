@@ -15,7 +15,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps \
        --no-build-isolation --only-binary :all: --no-binary bagit
 
-.PHONY: help setup demo serve test check test-all bench lock postgres azurite sdk sizes clean
+.PHONY: help setup demo serve test check test-all bench lock postgres azurite sdk peers sizes clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,11 @@ azurite: ## Azure's blob storage for the tests, into .tools (needs Node's npm)
 
 sdk: ## the Azure ML SDK v1 for the tests, into .tools (needs Python 3.11 on Linux x86-64)
 	@scripts/sdk.sh $(PYTHON)
+
+peers: $(VENV)/.dev ## mlflow-export-import for `make bench`, into .tools
+	@rm -rf .tools/peers
+	@$(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps --target .tools/peers \
+	    -r requirements/peers.txt
 
 sizes: ## the longest functions and files
 	@$(PYTHON) scripts/sizes.py

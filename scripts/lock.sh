@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes requirements/{build,runtime,demo,dev}.txt: universal locks with hashes and no index address; sdk.txt for one place.
+# Writes requirements/{build,runtime,demo,dev,peers}.txt: universal locks with hashes and no index address; and sdk.txt,
+# for one place.
 # Usage: scripts/lock.sh UV [--upgrade]. Without --upgrade, versions that are locked already stay if they still fit.
 set -euo pipefail
 uv=$(realpath "$1")
@@ -15,6 +16,7 @@ universal=(--universal --generate-hashes --python-version 3.11)
     build.in runtime.in demo.in --output-file demo.txt
 "$uv" pip compile "${options[@]}" "${universal[@]}" "$@" -c dev.txt build.in runtime.in --output-file runtime.txt
 "$uv" pip compile "${options[@]}" "${universal[@]}" "$@" -c dev.txt build.in --output-file build.txt
+"$uv" pip compile "${options[@]}" "${universal[@]}" "$@" --no-deps -c dev.txt peers.in --output-file peers.txt
 
 # The SDK of the tests stands apart, for the one place where all of it has wheels (scripts/sdk.sh).
 "$uv" pip compile "${options[@]}" --generate-hashes --only-binary :all: --python-version 3.11 \
