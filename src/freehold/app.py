@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
@@ -51,6 +52,8 @@ from freehold.operations.steps import Kind
 from freehold.settings import Settings
 from freehold.storage.backup import check_backup, put_back
 from freehold.storage.blobs import open_objects
+from freehold.storage.cloud.keeping import looked_at
+from freehold.storage.cloud.places import place_of_objects
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
@@ -201,6 +204,18 @@ def _look_at_log(services: Services) -> None:
         log.error("certificate log closed", extra={"code": fault.code})
 
 
+def _look_at_objects(services: Services) -> None:
+    """Find out, and say, what a cloud's store keeps of removed objects. Erasures look again when they end."""
+    place, keeper = place_of_objects(services.settings), services.objects.keeper
+    if keeper is None or isinstance(place, Path):
+        return
+    services.keeps["objects"] = "being asked"
+    keeping = looked_at(keeper, place.service)
+    services.keeps["objects"] = keeping.describe()
+    say = log.info if keeping.is_plain and not keeping.unknown else log.warning
+    say("object store looked at", extra={"service": place.service, "keeps": keeping.describe()})
+
+
 def _ended(services: Services, operation_id: str) -> Operation:
     while True:
         operation = services.database.read_now(lambda db: get_operation(db, operation_id))
@@ -235,6 +250,7 @@ async def _serve(
     tell(_url("http", plain), _url("https", secure))
     services.ready |= {"database": True, "objects": True}
     _look_at_log(services)
+    threading.Thread(target=_look_at_objects, args=(services,), name="freehold-stores", daemon=True).start()
     sweeper.start()
     prober.start()
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})
