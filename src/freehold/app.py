@@ -32,8 +32,8 @@ from freehold.api.services import Services
 from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.verifier import TokenVerifier, own_hosts
 from freehold.domain.forgetting.service import reconcile
-from freehold.kit.clock import SystemClock
-from freehold.kit.ids import UuidSource
+from freehold.kit.clock import Clock, SystemClock
+from freehold.kit.ids import IdSource, UuidSource
 from freehold.kit.logs import set_up_logs
 from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
 from freehold.kit.problems import Problem
@@ -74,13 +74,13 @@ def facades() -> list[Facade]:
     return [health, identity, mlflow, *azure2020.FACADES, *azure2018.FACADES, blobs, freehold]
 
 
-def build_services(settings: Settings) -> Services:
+def build_services(settings: Settings, clock: Clock | None = None, ids: IdSource | None = None) -> Services:
     """Open the keys, the database (migrated, with its first workspace) and the objects.
 
-    The caller closes `services.database`.
+    The system's time and fresh ids, unless others are given. The caller closes `services.database`.
     """
-    clock = SystemClock()
-    ids = UuidSource(clock)
+    clock = clock or SystemClock()
+    ids = ids or UuidSource(clock)
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, ids, keys)
