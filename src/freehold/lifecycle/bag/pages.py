@@ -38,7 +38,8 @@ class Summary:
         return (
             f"What changed in this {self.scope} after the bag of {self.since}, written by Freehold {self.version}: "
             "only the rows, documents and files that are new or other than there. "
-            "`freehold combine BASE INCREMENT --to DIR` makes the whole bag of both; `increment/` says how, and which rows and files of the base are gone."
+            "`freehold combine BASE INCREMENT --to DIR` makes the whole bag of both; "
+            "`increment/` says how, and which rows and files of the base are gone."
         )
 
 
