@@ -12,6 +12,7 @@ from freehold.domain.metrics import compaction, queries
 from freehold.kit.clock import Clock
 from freehold.kit.memory import trim
 from freehold.lifecycle.kept import remove_expired_bags
+from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.retention import remove_aged
 from freehold.records.catalogue import Record
 from freehold.records.lifecycle import ExportLease, ForgottenId
@@ -29,11 +30,14 @@ EXPIRING: tuple[type[Record], ...] = (ExportLease, ForgottenId, IdempotencyKey)
 class Sweeper:
     """One thread; every sweep is short and may be repeated. A fault is logged and the next sweep tries again."""
 
-    def __init__(self, database: Database, objects: ObjectStore, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, objects: ObjectStore, clock: Clock, settings: Settings, certificates: CertificateLog
+    ) -> None:
         self._database = database
         self._objects = objects
         self._clock = clock
         self._settings = settings
+        self._certificates = certificates
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
 
@@ -56,6 +60,7 @@ class Sweeper:
         self._try(lambda: self._database.write_now(remove_released))
         self._try(lambda: remove_expired_bags(self._database, self._settings))
         self._try(lambda: reap(self._database, self._objects, self._clock))
+        self._try(self._certificates.follow_now)  # so that what was certified is signed soon, and its loss seen
         self._try(trim)
 
     def _run(self) -> None:
