@@ -37,7 +37,7 @@ def _tell(fault: Exception) -> int:
     if isinstance(fault, FreeholdError):
         return fail(fault.code, str(fault), 3 if fault.code == "ServerUnreachable" else 1)
     if isinstance(fault, Problem):  # of a command that works on bags without a server
-        return fail(fault.code, fault.message)
+        return fail(fault.code, fault.message, 1)
     raise fault
 
 
