@@ -66,7 +66,7 @@ def export(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     """The export, given the writers of the documents that the façades answer."""
     from freehold.api.azure2018.documents import WRITERS as OF_2018
     from freehold.api.azure2020.documents import WRITERS as OF_2020
-    from freehold.lifecycle.export_task import run
+    from freehold.lifecycle.increments.task import run
 
     return run(bench, job, (*OF_2020, *OF_2018))
 
