@@ -15,7 +15,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps \
        --no-build-isolation --only-binary :all: --no-binary bagit
 
-.PHONY: help setup demo serve test check test-all bench lock postgres azurite sizes clean
+.PHONY: help setup demo serve test check test-all bench lock postgres azurite peers sizes clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,11 @@ postgres: ## find PostgreSQL's programs for the tests, or install them
 
 azurite: ## Azure's blob storage for the tests, into .tools (needs Node's npm)
 	@scripts/azurite.sh
+
+peers: $(VENV)/.dev ## mlflow-export-import for `make bench`, into .tools
+	@rm -rf .tools/peers
+	@$(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps --target .tools/peers \
+	    -r requirements/peers.txt
 
 sizes: ## the longest functions and files
 	@$(PYTHON) scripts/sizes.py

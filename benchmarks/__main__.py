@@ -22,7 +22,9 @@ from benchmarks.exporting import measure_artifacts, measure_points
 from benchmarks.figures import Measured, as_markdown, spell, spell_target, spell_verdict
 from benchmarks.floor import measure_floor
 from benchmarks.importing import measure_imports
+from benchmarks.leaving import measure_leaving, measure_peers, ratios
 from benchmarks.listing import measure_lists
+from benchmarks.loaded import measure_loaded
 from benchmarks.reading import measure_history
 from benchmarks.servers import Server, freehold, mlflow
 from benchmarks.starting import measure_memory, measure_peer, measure_starts
@@ -41,6 +43,8 @@ OURS: dict[str, Callable[[Bench, Server], list[Measured]]] = {
     "export-artifacts": measure_artifacts,
     "import": measure_imports,
     "erasure": measure_erasure,
+    "leaving": measure_leaving,
+    "loaded": measure_loaded,
     "lists": measure_lists,
 }
 NAMES = ("floor", "start", *BOTH, *OURS)
@@ -86,18 +90,28 @@ def _measure(bench: Bench, chosen: list[str], without_peers: bool) -> Iterator[M
         yield from measure_floor(bench)
     if "start" in chosen:
         yield from measure_starts(bench)
+    ours: dict[str, list[Measured]] = {}
     with _running(freehold(bench.folder / "freehold")) as server:
         server.stop()  # started again, as a server is on every day but its first
         server.start()
         for name, measure in (BOTH | OURS).items():
             if name in chosen:
-                yield from measure(bench, server)
+                ours[name] = measure(bench, server)
+                yield from ours[name]
         yield from measure_memory(bench, server)
-    for workers in () if without_peers or not {"start", *BOTH} & set(chosen) else (1, 4):
+    if not without_peers and {"start", "leaving", *BOTH} & set(chosen):
+        yield from _measure_peers(bench, chosen, ours.get("leaving", []))
+
+
+def _measure_peers(bench: Bench, chosen: list[str], leaving: list[Measured]) -> Iterator[Measured]:
+    for workers in (1, 4) if {"start", *BOTH} & set(chosen) else (1,):
         with _running(mlflow(bench.folder / f"mlflow-{workers}", workers)) as peer:
             for name, measure in BOTH.items():
                 if name in chosen:
                     yield from map(_without_target, measure(bench, peer))
+            if leaving and workers == 1:
+                theirs = measure_peers(bench, peer)
+                yield from [*theirs, *ratios(leaving, theirs)]
             yield from measure_peer(peer)
 
 

@@ -86,12 +86,12 @@ class Connection:
         self._began = 0.0
         self._buffer = b""
 
-    def send_next(self) -> bool:
-        """False when there is nothing more to send."""
+    def send_next(self, due: float = 0.0) -> bool:
+        """False when there is nothing more to send. Its time counts from `due`, else from now."""
         request = next(self._requests, None)
         if request is None:
             return False
-        self._began = time.perf_counter()
+        self._began = due or time.perf_counter()
         self.socket.sendall(request)
         return True
 

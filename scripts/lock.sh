@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements/{build,runtime,demo,dev}.txt: universal locks with hashes and no index address.
+# Writes requirements/{build,runtime,demo,dev,peers}.txt: universal locks with hashes and no index address.
 # Usage: scripts/lock.sh UV [--upgrade]. Without --upgrade, versions that are locked already stay if they still fit.
 set -euo pipefail
 uv=$(realpath "$1")
@@ -15,6 +15,7 @@ universal=(--universal --generate-hashes --python-version 3.11)
     build.in runtime.in demo.in --output-file demo.txt
 "$uv" pip compile "${options[@]}" "${universal[@]}" "$@" -c dev.txt build.in runtime.in --output-file runtime.txt
 "$uv" pip compile "${options[@]}" "${universal[@]}" "$@" -c dev.txt build.in --output-file build.txt
+"$uv" pip compile "${options[@]}" "${universal[@]}" "$@" --no-deps -c dev.txt peers.in --output-file peers.txt
 
 # A wheel must exist for every place we promise: building from source would need a compiler there.
 # bagit is pure Python and published as source only; build.in holds what building it takes.

@@ -26,6 +26,8 @@ from tests.world import World, make_world
 hypothesis_settings.register_profile("sample", max_examples=50, deadline=None, derandomize=True)
 hypothesis_settings.register_profile("exhaustive", max_examples=2_000, deadline=None)
 hypothesis_settings.load_profile("exhaustive" if os.environ.get("FREEHOLD_TEST_EXHAUSTIVE") else "sample")
+# The tests wait for child processes and nobody else is on the machine: stepping back would only make them slow.
+os.environ.setdefault("FREEHOLD_NICENESS", "0")
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ async def _serve(
     services.public_url = f"https://{host}:{secure.getsockname()[1]}"
     listeners = [_listener(services, plain, is_secure=False), _listener(services, secure, is_secure=True)]
     engine = services.engine = _engine(services)
-    sweeper = Sweeper(services.database, services.objects, services.clock, settings, engine)
+    sweeper = Sweeper(services.database, services.objects, services.clock, settings, services.log, engine)
     prober = Prober(services.database, settings)
     _stop_on_signals(listeners)
     _announce(lock, plain, secure)

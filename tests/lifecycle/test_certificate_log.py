@@ -209,6 +209,20 @@ def bytes_differ(world: World) -> bool:
     return fetch(world, "checkpoint") != fetch(world, "checkpoint")
 
 
+def test_a_certificate_is_signed_soon_though_nobody_asks(tmp_path: Path) -> None:
+    """Lost with the database afterwards, it would be missed."""
+    world = make_world(tmp_path / "data", FREEHOLD_SWEEP_SECONDS="1").start()
+    head = world.folder / "keys" / "log" / "head.json"
+    try:
+        erase_a_run(world)
+        deadline = time.monotonic() + 30
+        while json.loads(head.read_text())["size"] < 1:
+            assert time.monotonic() < deadline, "the server has not looked at its certificates"
+            time.sleep(0.1)
+    finally:
+        world.kill()
+
+
 def test_certificates_issued_side_by_side_never_come_late(house: House) -> None:
     """Each is followed at once by a reader: whatever it signed must be the beginning of all that came after."""
     log, database = CertificateLog(house.database, house.keys.log), house.database

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
+from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.sweeps import Sweeper
 from freehold.operations.engine import OperationEngine
 from freehold.storage.blobs import open_objects
@@ -111,6 +112,7 @@ def sweep(world: World) -> None:
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, UuidSource(clock), keys)
     try:
-        Sweeper(database, open_objects(settings), clock, settings, OperationEngine(database, settings)).sweep()
+        log = CertificateLog(database, keys.log)
+        Sweeper(database, open_objects(settings), clock, settings, log, OperationEngine(database, settings)).sweep()
     finally:
         database.close()

@@ -41,6 +41,7 @@ from freehold.storage.transaction import Transaction
 KIND = "erase"
 ROWS_AT_ONCE = 2_000
 OBJECTS_AT_ONCE = 10_000  # many at a time: each of their 256 folders is synced once a step
+FEWEST_OBJECTS = 2_000
 DAY = 24 * 3_600 * MICROSECONDS
 
 
@@ -227,22 +228,26 @@ def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
 
 
 def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
-    """One budget of rows of the first record, children first, that has any left."""
+    """One budget of rows of the next record, children first, that has any left. The cursor is the place of that
+    record; the step ends when a look from the first to the last finds nothing."""
     reaches: list[Reach] = context.found
-    for reach in reaches:
-        also = frozenset(each.table.name for each in reach.records())
-        for each in reach.records():
-            number = remove_rows(db, each, reach.rows(each), ROWS_AT_ONCE, also=also)
-            if number:
-                return again(None, _add(context, each.table.name, number))
-    return finished(_add(context, "", 0))
+    going = [(reach, each) for reach in reaches for each in reach.records()]
+    begin = context.cursor or 0
+    for place in range(begin, len(going)):
+        reach, each = going[place]
+        also = frozenset(record.table.name for record in reach.records())
+        number = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
+        if number:
+            return again(place, _add(context, each.table.name, number))
+    return again(None) if begin else finished(_add(context, "", 0))
 
 
 # ---- objects
 
 
 def _remove_objects(context: OperationContext) -> list[str]:
-    keys = context.read(lambda db: artifact_queries.ledger_keys(db, older_than=0, limit=OBJECTS_AT_ONCE))
+    limit = max(FEWEST_OBJECTS, context.at_most(OBJECTS_AT_ONCE))
+    keys = context.read(lambda db: artifact_queries.ledger_keys(db, older_than=0, limit=limit))
     objects = open_objects(context.settings)
     objects.delete(keys)
     if objects.folder is not None:

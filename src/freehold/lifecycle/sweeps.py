@@ -15,6 +15,7 @@ from freehold.domain.retention.queries import workspaces_with_policy
 from freehold.kit.clock import Clock
 from freehold.kit.memory import trim
 from freehold.lifecycle.kept import remove_expired_bags
+from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.policies import carry_out
 from freehold.lifecycle.retention import remove_aged
 from freehold.operations.service import Operations
@@ -35,13 +36,20 @@ class Sweeper:
     """One thread; every sweep is short and may be repeated. A fault is logged and the next sweep tries again."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, clock: Clock, settings: Settings, operations: Operations
+        self,
+        database: Database,
+        objects: ObjectStore,
+        clock: Clock,
+        settings: Settings,
+        certificates: CertificateLog,
+        operations: Operations,
     ) -> None:
         self._database = database
         self._objects = objects
         self._clock = clock
         self._settings = settings
         self._operations = operations
+        self._certificates = certificates
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
 
@@ -65,6 +73,7 @@ class Sweeper:
         self._try(self._carry_out_policies)
         self._try(lambda: remove_expired_bags(self._database, self._settings))
         self._try(lambda: reap(self._database, self._objects, self._clock))
+        self._try(self._certificates.follow_now)  # so that what was certified is signed soon, and its loss seen
         self._try(trim)
 
     def _carry_out_policies(self) -> None:

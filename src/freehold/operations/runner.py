@@ -11,6 +11,7 @@ from freehold.kit.problems import Problem
 from freehold.operations import queries, service
 from freehold.operations.faults import die_if_planted
 from freehold.operations.model import Operation, State
+from freehold.operations.pacing import Pace
 from freehold.operations.steps import Kind, OperationContext, Overtaken, Step, Stopping, Turn
 from freehold.settings import Settings
 from freehold.storage.database import Database
@@ -37,6 +38,7 @@ class Runner:
         self._settings = settings
         self._kinds = kinds
         self._stopping = stopping
+        self._paces: dict[str, Pace] = {}
 
     def run_slice(self, operation_id: str) -> bool:
         """Run steps for about a second. False: nothing is left to do.
@@ -59,6 +61,8 @@ class Runner:
         if self._stopping.is_set():
             raise Stopping
         operation = self._database.read_now(lambda db: queries.find(db, operation_id))
+        if operation is None or operation.is_ended:
+            self._paces.pop(operation_id, None)
         if operation is None:
             return False
         if operation.is_ended:
@@ -93,14 +97,18 @@ class Runner:
             self._database.write_now(
                 lambda db: queries.change(db, operation.operation_id, {"state": State.RUNNING}, fence=operation.fence)
             )
-        context = OperationContext(operation, self._database, self._settings, self._stopping)
+        pace = self._paces.setdefault(operation.operation_id, Pace(self._database))
+        context = OperationContext(operation, self._database, self._settings, self._stopping, pace.factor)
         die_if_planted(kind.name, step.name, "before")
         if step.work is not None:
             context.found = step.work(context)
         is_last = self._database.write_now(lambda db: _commit(db, kind, step, context))
         die_if_planted(kind.name, step.name, "after")
         if is_last:
+            self._paces.pop(operation.operation_id, None)
             trim()
+        elif pause := pace.pause_after(context.held):
+            self._stopping.wait(pause)
         return not is_last
 
     def _find_step(self, operation: Operation) -> tuple[Kind, Step]:
@@ -141,7 +149,9 @@ def _commit(db: Transaction, kind: Kind, step: Step, context: OperationContext) 
     moved = queries.change(db, operation.operation_id, {"fence": next_fence}, fence=operation.fence)
     if not moved:
         raise Overtaken
+    began = time.perf_counter()
     turn = step.effect(db, context)
+    context.held = time.perf_counter() - began
     queries.change(db, operation.operation_id, _moves(db, kind, step, operation, turn), fence=next_fence)
     die_if_planted(kind.name, step.name, "inside")
     return turn.is_finished and kind.after(step) is None

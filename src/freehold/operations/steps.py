@@ -45,13 +45,15 @@ def finished(progress: Progress | None = None, *, cursor: Any = None, result: Ma
 
 @dataclass(slots=True)
 class OperationContext:
-    """What a step is given. `found` is what its `work` returned."""
+    """What a step is given. `found` is what its `work` returned; `held`: seconds that its effect took."""
 
     operation: Operation
     database: Database
     settings: Settings
     stopping: threading.Event
+    factor: float = 1.0
     found: Any = None
+    held: float = 0.0
 
     @property
     def cursor(self) -> Any:
@@ -60,6 +62,10 @@ class OperationContext:
     @property
     def options(self) -> Mapping[str, Any]:
         return self.operation.options
+
+    def at_most(self, budget: int) -> int:
+        """The part of a step's budget that it may take now: less while clients write."""
+        return max(1, int(budget * self.factor))
 
     def read(self, query: Callable[[Transaction], T]) -> T:
         return self.database.read_now(query)

@@ -39,6 +39,11 @@ class Database(Protocol):
     is_embedded: bool
     engine: sa.Engine
 
+    @property
+    def commands(self) -> int:
+        """Written since the start, where all share one writer; else 0."""
+        ...
+
     async def write(self, command: Callable[[Transaction], T]) -> T: ...
     async def read(self, query: Callable[[Transaction], T]) -> T: ...
     async def append(self, stream: Stream[Any, Any], key: Hashable, payload: Any) -> None: ...
@@ -83,6 +88,10 @@ class SqliteDatabase:
         self._connections: list[sa.Connection] = []
         self._gate = ReaderGate()
         self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
+
+    @property
+    def commands(self) -> int:
+        return self._writer.served
 
     async def write(self, command: Callable[[Transaction], T]) -> T:
         waits = _AwaitedBy()
@@ -162,6 +171,7 @@ class SqliteDatabase:
 
 class PostgresDatabase:
     is_embedded = False
+    commands = 0
 
     def __init__(self, url: str, clock: Clock, ids: IdSource, keys: "KeyStore", *, threads: int) -> None:
         self.engine = postgres_engine(url, threads)
