@@ -42,6 +42,9 @@ RootId = Annotated[
 ]
 
 
+Alone = Annotated[bool, typer.Option("--alone", help="Of a container without what stands below it.")]
+
+
 def register(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(verify)
@@ -56,20 +59,24 @@ def export(
     ] = "bag.tar",
     since: Since = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server's own copy there.")] = False,
+    alone: Alone = False,
     data: Data = None,
     url: Url = None,
     token: Token = None,
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a workspace, or one thing in it, out as a bag, verify it, and drop the server's copy.
+    """Take a container with all below it, or one thing in it, out as a bag, verify it, and drop the server's copy.
 
     With --since only what changed since another bag: an increment, which `freehold combine` makes whole again.
     """
     check_root(scope, id)
+    check_alone(scope, alone)
     place = _Place.of(to)
     with connect(data, url, token, workspace) as server, place as local:
-        begun = begin_increment(server, scope, id, since) if since else server.export(scope, id)
+        begun = (
+            begin_increment(server, scope, id, since, alone=alone) if since else server.export(scope, id, alone=alone)
+        )
         operation = watch(server, begun, quiet=as_json)
         size = write_bag(server, operation, local)
         report = verify_or_fail(local, server.certificate_keys())
@@ -143,6 +150,11 @@ def check_root(scope: str, id: str | None) -> None:
             "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id or name"
         )
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
+
+
+def check_alone(scope: str, alone: bool) -> None:
+    if alone and scope != "workspace":
+        raise Failure("WrongArguments", "--alone is for a `workspace`: nothing else has containers below it.", 2)
 
 
 class _Place:

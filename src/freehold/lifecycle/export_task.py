@@ -22,6 +22,7 @@ from freehold.kit.clock import to_iso
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
 from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal, pieces_of
 from freehold.lifecycle.contents import write_contents
+from freehold.lifecycle.exported import ExportedContainer, containers_of, summed
 from freehold.lifecycle.points import (
     CODECS,
     GROUPS_IN_PART,
@@ -34,10 +35,11 @@ from freehold.lifecycle.points import (
     without_first,
 )
 from freehold.lifecycle.readahead import read_ahead
-from freehold.lifecycle.selection import Selection, key_of
+from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.snapshot import Facts, RestWriter, owner_of, take_snapshot
 from freehold.lifecycle.spool import Entry, ExportJob, Spool, superseded
 from freehold.lifecycle.tables import write_parquet
+from freehold.lifecycle.tree import standing_tree, tree_changed
 from freehold.records.catalogue import Record
 from freehold.records.rules import Decoded
 from freehold.settings import Settings
@@ -102,173 +104,107 @@ class Export:
     """The stages, one after the other; what the journal has is not done again."""
 
     def __init__(self, bench: Bench, job: ExportJob, spool: Spool) -> None:
-        self._bench = bench
+        self.bench = bench
+        self.store = open_objects(bench.settings)
+        self.buffers = threading.local()
+        self.points_done = self.files_done = 0
         self._job = job
-        self._objects = open_objects(bench.settings)
-        self.selection = self._selection = Selection(job.chosen)
         self._spool = spool
-        self.facts = Facts()
-        self._buffers = threading.local()
-        self._points_done = self._files_done = 0
 
     def run(self, rest: Sequence[RestWriter]) -> dict[str, Any]:
         self.take_up(rest)
-        for name in sorted(self.facts.objects):
-            self.copy_objects(f"objects-{name}", self.objects(name))
-        self._write_points()
+        for content in self.contents:
+            for name in sorted(content.container.facts.objects):
+                content.copy_objects(f"objects-{name}", content.objects(name))
+            content.write_points()
         self._describe()
         return self.statement(self.finish(self._spool.parts()))
 
     def run_without_files(self, rest: Sequence[RestWriter]) -> Seal:
         """The same bag, but that the files which people named are only listed, by the digests of their uploads."""
         self.take_up(rest)
-        self._write_points()
+        for content in self.contents:
+            content.write_points()
         self._describe()
-        return self.finish(chain(self._spool.parts(), self._listed()))
+        listed = chain.from_iterable(content.listed() for content in self.contents)
+        return self.finish(chain(self._spool.parts(), listed))
 
     def take_up(self, rest: Sequence[RestWriter]) -> None:
         done = {(entry.stage, entry.number): entry.facts for entry in self._spool.open()}
         if ("snapshot", 0) not in done:
             self._spool.restart()
         self.go_on(done)
-        self.facts = self._snapshot(rest)
+        self._snapshot(rest)
 
     def go_on(self, done: dict[tuple[str, int], dict[str, Any]]) -> None:
-        self.writer = self._writer = BagWriter(self._spool.bag)
-        self.done = self._done = done
+        self.writer = BagWriter(self._spool.bag)
+        self.done = done
+        self.contents = [Content(self, each) for each in containers_of(self._job, self._spool.folder, self.writer)]
 
-    def _snapshot(self, rest: Sequence[RestWriter]) -> Facts:
-        if (known := self._done.get(("snapshot", 0))) is not None:
-            return msgspec.convert(known, Facts)
-        chosen, spool, writer = self._job.chosen, self._spool, self._writer
-        facts = self._bench.read(lambda db: take_snapshot(db, chosen, spool, writer, rest))
-        self.settle("snapshot", 0, msgspec.to_builtins(facts))
-        return facts
+    @property
+    def root(self) -> "Content":
+        """Of the container that was asked for: the only one, unless the bag is of a tree."""
+        return self.contents[0]
 
-    def objects(self, name: str) -> Iterator[dict[str, Any]]:
-        """Of each object its key, size, digest and path below `data/`, in order of the names that people gave."""
-        return _rows_of(self._spool.folder / f"objects-{name}.parquet")
-
-    def _listed(self) -> Iterator[Part]:
-        for name in self.facts.objects:
-            for row in self.objects(name):
-                yield Part(f"data/{row['path']}", row["sha256"], row["size"])
-
-    def copy_objects(self, stage: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Groups of files, each made durable at once: a sync for each file would cost more than its bytes."""
-        with ThreadPoolExecutor(COPIERS, thread_name_prefix="freehold-copy") as copiers:
-            for number, group in enumerate(_groups(rows)):
-                self._files_done += len(group)
-                if (stage, number) in self._done:
-                    continue
-                for _ in copiers.map(self._copy, group):
-                    pass  # what a copy raises is raised here
-                self.settle(stage, number)
-
-    def _copy(self, row: dict[str, Any]) -> None:
-        try:
-            part = self._writer.write(f"data/{row['path']}", self._pieces(row["key"]))
-        except NotFound as fault:
-            raise superseded() from fault
-        if part.sha256 != row["sha256"]:
-            message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
-            raise DamagedObject("ObjectDamaged", message)
-
-    def _pieces(self, key: str) -> Iterable[bytes | memoryview]:
-        """Of a local store the file itself: one buffer for all pieces is twice as fast as a copy of each."""
-        folder = self._objects.folder
-        if folder is None:
-            return self._objects.read(key)
-        if not hasattr(self._buffers, "own"):
-            self._buffers.own = memoryview(bytearray(CHUNK))
-        return pieces_of(folder / key, self._buffers.own)
-
-    def _write_points(self) -> None:
-        """Parts of a fixed number of points, so that what is in which part depends on the points alone."""
-        records = {record.table.name: record for record in self._selection.decoded()}
-        if not records:
+    def _snapshot(self, rest: Sequence[RestWriter]) -> None:
+        if (known := self.done.get(("snapshot", 0))) is not None:
+            for content, facts in zip(self.contents, known.get("containers", [known]), strict=True):
+                content.container.facts = msgspec.convert(facts, Facts)
             return
-        first = next(iter(records.values()))
-        table, schema = _decoded(first).into, point_schema(owner_of(first)[2])
-        text = schema.names[:2]
-        finished = sum(1 for stage, _ in self._done if stage == "points")
-        parts = max(1, -(-self.facts.points // POINTS_IN_PART))
-        stream = point_batches(self._points(records, finished * POINTS_IN_PART), schema)
-        with closing(read_ahead(stream)) as batches:
-            for number in range(finished, parts):
-                with self._writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
-                    write_parquet(file, schema, islice(batches, GROUPS_IN_PART), PARQUET | {"use_dictionary": text})
-                self._points_done = min((number + 1) * POINTS_IN_PART, self.facts.points)
-                self.settle("points", number)
+        self.bench.read(lambda db: self._read(db, rest))
+        told = [msgspec.to_builtins(each.container.facts) for each in self.contents]
+        self.settle("snapshot", 0, told[0] if len(told) == 1 else {"containers": told})
 
-    def _points(self, records: dict[str, type[Record]], skip: int) -> Iterator[tuple[str, Points]]:
-        """The canonical stream from point `skip` on; owners that end before it are not read."""
-        rows = _rows_of(self._spool.folder / "packed.parquet")
-        for owner, group in groupby(rows, key=lambda row: row["owner"]):
-            packed = list(group)
-            size = sum(row["count"] for row in packed)
-            if skip >= size:
-                skip -= size
-                continue
-            points = sorted_points(self._columns(records, packed), self._spool.folder)
-            yield from without_first(((owner, piece) for piece in points), skip)
-            skip = 0
-
-    def _columns(self, records: dict[str, type[Record]], packed: list[dict[str, Any]]) -> Iterator[MetricColumns]:
-        for source, group in groupby(packed, key=lambda row: row["source"]):
-            record = records[source]
-            decode = CODECS[_decoded(record).codec]
-            for keys in _readings(group):
-                yield from map(decode, self._bench.read(partial(self._payloads, record, keys)))
-
-    def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> list[bytes]:
-        table = record.table
-        mine = table.c["workspace_id"] == self._job.workspace_id
-        query = sa.select(table.c["payload"]).where(mine, key_of(table).in_(keys)).order_by(key_of(table))
-        found = list(db.execute(query).scalars())
-        if len(found) != len(keys):
-            raise superseded()
-        return found
+    def _read(self, db: Transaction, rest: Sequence[RestWriter]) -> None:
+        """One transaction, so that no two containers are of different moments."""
+        if self._job.tree and standing_tree(db, self._job.workspace_id) != list(self._job.tree):
+            raise tree_changed()
+        for content in self.contents:
+            each = content.container
+            each.lists.mkdir(exist_ok=True, mode=0o700)
+            each.facts = take_snapshot(db, each.chosen, each.lists, each.writer, rest)
 
     def _describe(self) -> None:
-        if ("contents", 0) not in self._done:
-            write_contents(self._writer, self._spool, self._selection, self.facts, self._job.version)
+        if ("contents", 0) not in self.done:
+            write_contents(self.writer, [each.container for each in self.contents], self._job.version)
             self.settle("contents", 0)
 
     def finish(self, parts: Iterable[Part], more: Mapping[str, str] | None = None) -> Seal:
         """Writes the manifests over `parts`; `more` goes into `bag-info.txt`."""
         self._spool.check()
+        snapshot = to_iso(self.root.container.facts.snapshot_at)
         info = {
-            "Bagging-Date": to_iso(self.facts.snapshot_at)[:10],
+            "Bagging-Date": snapshot[:10],
             "Bag-Software-Agent": f"Freehold {self._job.version}",
             "External-Identifier": self._job.operation_id,
-            "Freehold-Snapshot": to_iso(self.facts.snapshot_at),
+            "Freehold-Snapshot": snapshot,
             **(more or {}),
         }
         keys = msgspec.json.encode(self._job.keys, order="sorted")
-        seal = self._writer.finish(parts, info, {"certificate-keys.json": keys})
-        self._writer.close()
+        seal = self.writer.finish(parts, info, {"certificate-keys.json": keys})
+        self.writer.close()
         return seal
 
     def settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
         """Makes what was written durable, then says so in the journal: never the other way round."""
-        self._spool.record(Entry(stage, number, self._writer.settle(), facts or {}))
-        files = sum(count for count, _ in self.facts.objects.values())
-        self._bench.report(
+        self._spool.record(Entry(stage, number, self.writer.settle(), facts or {}))
+        found = [each.container.facts for each in self.contents]
+        self.bench.report(
             {
-                "points": self._points_done,
-                "points_total": self.facts.points,
-                "files": self._files_done,
-                "files_total": files,
+                "points": self.points_done,
+                "points_total": sum(each.points for each in found),
+                "files": self.files_done,
+                "files_total": sum(files for each in found for files, _ in each.objects.values()),
             }
         )
 
     def statement(self, seal: Seal) -> dict[str, Any]:
-        facts = self.facts
+        facts = summed(each.container.facts for each in self.contents)
         return {
             "snapshot_at": facts.snapshot_at,
             "tag_manifest_sha256": seal.tag_manifest_sha256,
             "manifest_sha256": seal.manifest_sha256,
+            "containers": len(self.contents),
             "files": seal.files,
             "bytes": seal.size,
             "rows": {table.name: table.rows for table in facts.tables},
@@ -277,6 +213,102 @@ class Export:
             "withheld": facts.kept,
             "objects": {name: list(counts) for name, counts in facts.objects.items()},
         }
+
+
+class Content:
+    """What is read after the snapshot, of one container: objects and points."""
+
+    def __init__(self, export: Export, container: ExportedContainer) -> None:
+        self.container = container
+        self._export = export
+
+    def objects(self, name: str) -> Iterator[dict[str, Any]]:
+        """Of each object its key, size, digest and path below `data/`, in order of the names that people gave."""
+        return _rows_of(self.container.lists / f"objects-{name}.parquet")
+
+    def listed(self) -> Iterator[Part]:
+        for name in self.container.facts.objects:
+            for row in self.objects(name):
+                yield Part(f"data/{self.container.folder}{row['path']}", row["sha256"], row["size"])
+
+    def copy_objects(self, stage: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Groups of files, each made durable at once: a sync for each file would cost more than its bytes."""
+        mine, export = self.container.stage(stage), self._export
+        with ThreadPoolExecutor(COPIERS, thread_name_prefix="freehold-copy") as copiers:
+            for number, group in enumerate(_groups(rows)):
+                export.files_done += len(group)
+                if (mine, number) in export.done:
+                    continue
+                for _ in copiers.map(self._copy, group):
+                    pass  # what a copy raises is raised here
+                export.settle(mine, number)
+
+    def _copy(self, row: dict[str, Any]) -> None:
+        try:
+            part = self.container.writer.write(f"data/{row['path']}", self._pieces(row["key"]))
+        except NotFound as fault:
+            raise superseded() from fault
+        if part.sha256 != row["sha256"]:
+            message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
+            raise DamagedObject("ObjectDamaged", message)
+
+    def _pieces(self, key: str) -> Iterable[bytes | memoryview]:
+        """Of a local store the file itself: one buffer for all pieces is twice as fast as a copy of each."""
+        store, buffers = self._export.store, self._export.buffers
+        if store.folder is None:
+            return store.read(key)
+        if not hasattr(buffers, "own"):
+            buffers.own = memoryview(bytearray(CHUNK))
+        return pieces_of(store.folder / key, buffers.own)
+
+    def write_points(self) -> None:
+        """Parts of a fixed number of points, so that what is in which part depends on the points alone."""
+        records = {record.table.name: record for record in self.container.selection.decoded()}
+        if not records:
+            return
+        first = next(iter(records.values()))
+        table, schema = _decoded(first).into, point_schema(owner_of(first)[2])
+        text = schema.names[:2]
+        whole, mine, export = self.container.facts.points, self.container.stage("points"), self._export
+        finished = sum(1 for stage, _ in export.done if stage == mine)
+        parts, before = max(1, -(-whole // POINTS_IN_PART)), export.points_done
+        stream = point_batches(self._points(records, finished * POINTS_IN_PART), schema)
+        with closing(read_ahead(stream)) as batches:
+            for number in range(finished, parts):
+                with self.container.writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
+                    write_parquet(file, schema, islice(batches, GROUPS_IN_PART), PARQUET | {"use_dictionary": text})
+                export.points_done = before + min((number + 1) * POINTS_IN_PART, whole)
+                export.settle(mine, number)
+        export.points_done = before + whole
+
+    def _points(self, records: dict[str, type[Record]], skip: int) -> Iterator[tuple[str, Points]]:
+        """The canonical stream from point `skip` on; owners that end before it are not read."""
+        rows = _rows_of(self.container.lists / "packed.parquet")
+        for owner, group in groupby(rows, key=lambda row: row["owner"]):
+            packed = list(group)
+            size = sum(row["count"] for row in packed)
+            if skip >= size:
+                skip -= size
+                continue
+            points = sorted_points(self._columns(records, packed), self.container.lists)
+            yield from without_first(((owner, piece) for piece in points), skip)
+            skip = 0
+
+    def _columns(self, records: dict[str, type[Record]], packed: list[dict[str, Any]]) -> Iterator[MetricColumns]:
+        for source, group in groupby(packed, key=lambda row: row["source"]):
+            record = records[source]
+            decode = CODECS[_decoded(record).codec]
+            for keys in _readings(group):
+                yield from map(decode, self._export.bench.read(partial(self._payloads, record, keys)))
+
+    def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> list[bytes]:
+        table = record.table
+        mine = table.c["workspace_id"] == self.container.chosen.workspace_id
+        query = sa.select(table.c["payload"]).where(mine, key_of(table).in_(keys)).order_by(key_of(table))
+        found = list(db.execute(query).scalars())
+        if len(found) != len(keys):
+            raise superseded()
+        return found
 
 
 def _rows_of(file: Path) -> Iterator[dict[str, Any]]:

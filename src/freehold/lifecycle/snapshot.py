@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -15,11 +16,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from freehold.lifecycle.bag.sorting import LineSorter
-from freehold.lifecycle.bag.writer import BagWriter
+from freehold.lifecycle.bag.writer import PartMaker
 from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
 from freehold.lifecycle.selection import HIDDEN, Selection, Target, deep_owners, key_of, public_key
-from freehold.lifecycle.spool import Spool, superseded
+from freehold.lifecycle.spool import superseded
 from freehold.lifecycle.tables import (
     ROWS_AT_ONCE,
     ROWS_IN_PART,
@@ -82,11 +83,9 @@ class Facts:
     rest_withheld: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def take_snapshot(
-    db: Transaction, chosen: Target, spool: Spool, writer: BagWriter, rest: Sequence[RestWriter]
-) -> Facts:
-    """Fills the bag's tables and `rest/`, and the spool's lists. Raises Conflict when there is nothing to export."""
-    return _Snapshot(db, chosen, spool, writer).take(rest)
+def take_snapshot(db: Transaction, chosen: Target, lists: Path, writer: PartMaker, rest: Sequence[RestWriter]) -> Facts:
+    """Fills the bag's tables and `rest/`, and the folder `lists`. Raises Conflict when there is nothing to export."""
+    return _Snapshot(db, chosen, lists, writer).take(rest)
 
 
 def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
@@ -96,10 +95,10 @@ def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
 
 
 class _Snapshot:
-    def __init__(self, db: Transaction, chosen: Target, spool: Spool, writer: BagWriter) -> None:
+    def __init__(self, db: Transaction, chosen: Target, lists: Path, writer: PartMaker) -> None:
         self._db = db
         self._selection = Selection(chosen)
-        self._folder = spool.folder
+        self._folder = lists
         self._writer = writer
         self._facts = Facts(snapshot_at=db.now())
 

@@ -9,9 +9,10 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from freehold.kit.digests import Sha256Meter, sha256_hex
 from freehold.lifecycle.bag.sorting import LineSorter, sorted_lines
@@ -99,6 +100,10 @@ class BagWriter:
                 file.write(piece)
         return Part(path, file.meter.hexdigest, file.meter.size)
 
+    def below(self, folder: str) -> "BagFolder":
+        """A folder below `data/` that is filled as a whole bag is; none: the bag itself."""
+        return BagFolder(self, folder)
+
     @contextmanager
     def open_part(self, path: str) -> Iterator[PartFile]:
         check_inside(path)
@@ -163,6 +168,31 @@ class BagWriter:
 
     def close(self) -> None:
         shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+class PartMaker(Protocol):
+    """What parts are written with: a whole bag, or one folder of it."""
+
+    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part: ...
+
+    def open_part(self, path: str) -> AbstractContextManager[PartFile]: ...
+
+
+class BagFolder:
+    """Writes `data/…` as `data/<folder>/…`. Whoever has the bag settles it."""
+
+    def __init__(self, writer: BagWriter, folder: str) -> None:
+        self._writer = writer
+        self._folder = f"data/{folder}/" if folder else "data/"
+
+    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part:
+        return self._writer.write(self._placed(path), pieces)
+
+    def open_part(self, path: str) -> AbstractContextManager[PartFile]:
+        return self._writer.open_part(self._placed(path))
+
+    def _placed(self, path: str) -> str:
+        return self._folder + path.removeprefix("data/")
 
 
 class _Payload:
