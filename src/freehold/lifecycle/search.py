@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from freehold.kit.faults import passing
 from freehold.lifecycle.scan import ENCODINGS, Scanner, self_test
 from freehold.records.catalogue import catalogue
 from freehold.records.places import place_of
@@ -52,11 +53,14 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     with closing(_connect(settings)) as rows:
         seen = _search_rows(rows, scanner, ids)
         _know_owners(rows, seen)
+    passing("erase:search:read")
     others, ours = _split(settings, seen, job["born_at"])
     elsewhere = scanner.scan_files(others)
+    passing("erase:search:elsewhere")
     mentioned = seen.mentions | elsewhere.needles_hit
     asked = [number for number in range(len(needles)) if number not in mentioned]
     found = Scanner([needles[number] for number in asked]).scan_files(ours, on_progress=_every(bench))
+    passing("erase:search:scanned")
     hit = {asked[number] for number in found.needles_hit if number < len(asked)}
     return {
         "encodings": len(ENCODINGS),

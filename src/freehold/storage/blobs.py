@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from freehold.kit.digests import Sha256Meter
+from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem, TooLarge, Unavailable
 from freehold.settings import Settings
 from freehold.storage.portable import is_disk_full
@@ -76,6 +77,7 @@ class ObjectStore:
         try:
             for key, path in waiting.items():
                 self._adopt_one(key, path)
+                passing("store:object:adopted")
         except (BaseError, OSError) as fault:
             raise _as_problem(fault) from fault
         for folder in {(self.folder / key).parent for key in waiting} if self.folder is not None else ():
@@ -163,6 +165,7 @@ class ObjectStore:
         for key in keys:
             (self.folder / key).unlink(missing_ok=True)
             (self.folder / f"{key}#1").unlink(missing_ok=True)
+            passing("store:object:unlinked")
 
     def _delete_one(self, key: str) -> None:
         try:
