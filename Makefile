@@ -15,7 +15,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps \
        --no-build-isolation --only-binary :all: --no-binary bagit
 
-.PHONY: help setup demo serve test check test-all bench lock postgres azurite peers sizes clean
+.PHONY: help setup demo serve test check test-all bench lock postgres azurite sdk peers sizes clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ demo: $(VENV)/.demo $(VENV)/.project ## a real training run logged, exported, ve
 serve: setup ## start the server (ARGS="--data DIR …")
 	$(BIN)/freehold serve $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.project postgres azurite ## all tests, the long ones as seeded samples
+test: $(VENV)/.dev $(VENV)/.project postgres azurite sdk ## all tests, the long ones as seeded samples
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not exhaustive" $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.project ## the fast loop: lint, types, imports, dependencies, unit tests
@@ -41,7 +41,7 @@ check: $(VENV)/.dev $(VENV)/.project ## the fast loop: lint, types, imports, dep
 	$(BIN)/deptry src
 	$(BIN)/python -m pytest -q tests/unit tests/house $(ARGS)
 
-test-all: $(VENV)/.dev $(VENV)/.project postgres azurite ## everything: every kill point, both databases throughout, long fuzzing
+test-all: $(VENV)/.dev $(VENV)/.project postgres azurite sdk ## everything: every kill point, both databases throughout, long fuzzing
 	FREEHOLD_TEST_EXHAUSTIVE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(VENV)/.dev $(VENV)/.project ## the figures, beside MLflow's server on this machine
@@ -55,6 +55,9 @@ postgres: ## find PostgreSQL's programs for the tests, or install them
 
 azurite: ## Azure's blob storage for the tests, into .tools (needs Node's npm)
 	@scripts/azurite.sh
+
+sdk: ## the Azure ML SDK v1 for the tests, into .tools (needs Python 3.11 on Linux x86-64)
+	@scripts/sdk.sh $(PYTHON)
 
 peers: $(VENV)/.dev ## mlflow-export-import for `make bench`, into .tools
 	@rm -rf .tools/peers

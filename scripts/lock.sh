@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes requirements/{build,runtime,demo,dev,peers}.txt: universal locks with hashes and no index address.
+# Writes requirements/{build,runtime,demo,dev,peers}.txt: universal locks with hashes and no index address; and sdk.txt,
+# for one place.
 # Usage: scripts/lock.sh UV [--upgrade]. Without --upgrade, versions that are locked already stay if they still fit.
 set -euo pipefail
 uv=$(realpath "$1")
@@ -16,6 +17,10 @@ universal=(--universal --generate-hashes --python-version 3.11)
 "$uv" pip compile "${options[@]}" "${universal[@]}" "$@" -c dev.txt build.in runtime.in --output-file runtime.txt
 "$uv" pip compile "${options[@]}" "${universal[@]}" "$@" -c dev.txt build.in --output-file build.txt
 "$uv" pip compile "${options[@]}" "${universal[@]}" "$@" --no-deps -c dev.txt peers.in --output-file peers.txt
+
+# The SDK of the tests stands apart, for the one place where all of it has wheels (scripts/sdk.sh).
+"$uv" pip compile "${options[@]}" --generate-hashes --only-binary :all: --python-version 3.11 \
+    --python-platform x86_64-manylinux_2_28 "$@" sdk.in --output-file sdk.txt
 
 # A wheel must exist for every place we promise: building from source would need a compiler there.
 # bagit is pure Python and published as source only; build.in holds what building it takes.

@@ -34,17 +34,17 @@ class Store(NamedTuple):
 
 
 @contextmanager
-def run_moto() -> Iterator[Store]:
-    """S3 with the bucket `outside`."""
+def run_moto(bucket: str = BUCKET) -> Iterator[Store]:
+    """S3 with one bucket. All of one process share what they hold: a test that counts takes a bucket of its own."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         url = "http://{}:{}".format(*server.get_host_and_port())
         keys = {"aws_access_key_id": ACCESS_KEY_ID, "aws_secret_access_key": SECRET_ACCESS_KEY}
-        boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket=BUCKET)
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket=bucket)
         section = {
             "kind": "S3",
-            "bucket": BUCKET,
+            "bucket": bucket,
             "endpoint": url,
             "accessKeyId": ACCESS_KEY_ID,
             "secretAccessKey": SECRET_ACCESS_KEY,
@@ -121,3 +121,30 @@ def _free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def s3_environment(store: Store, prefix: str = "freehold") -> dict[str, str]:
+    """What a server needs to keep its objects in moto's bucket."""
+    return {
+        "FREEHOLD_OBJECTS": f"s3://{store.body['customSection']['bucket']}/{prefix}",
+        "AWS_ENDPOINT_URL": store.host,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_REGION": "us-east-1",
+    }
+
+
+def azure_environment(store: Store) -> dict[str, str]:
+    """The same for Azurite's container."""
+    return {
+        "FREEHOLD_OBJECTS": f"az://{CONTAINER}/freehold",
+        "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT,
+        "AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY,
+        "AZURE_STORAGE_ENDPOINT": f"{store.host}/{ACCOUNT}",
+    }
+
+
+def s3_client(store: Store) -> Any:
+    """Another implementation that looks at the same bucket."""
+    keys = {"aws_access_key_id": ACCESS_KEY_ID, "aws_secret_access_key": SECRET_ACCESS_KEY}
+    return boto3.client("s3", endpoint_url=store.host, region_name="us-east-1", **keys)

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
@@ -31,8 +32,8 @@ from freehold.api.services import Services
 from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.verifier import TokenVerifier, own_hosts
 from freehold.domain.forgetting.service import reconcile
-from freehold.kit.clock import SystemClock
-from freehold.kit.ids import UuidSource
+from freehold.kit.clock import Clock, SystemClock
+from freehold.kit.ids import IdSource, UuidSource
 from freehold.kit.logs import set_up_logs
 from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
 from freehold.kit.problems import Problem
@@ -51,6 +52,8 @@ from freehold.operations.steps import Kind
 from freehold.settings import Settings
 from freehold.storage.backup import check_backup, put_back
 from freehold.storage.blobs import open_objects
+from freehold.storage.cloud.keeping import looked_at
+from freehold.storage.cloud.places import place_of_objects
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
@@ -71,13 +74,13 @@ def facades() -> list[Facade]:
     return [health, identity, mlflow, *azure2020.FACADES, *azure2018.FACADES, blobs, freehold]
 
 
-def build_services(settings: Settings) -> Services:
+def build_services(settings: Settings, clock: Clock | None = None, ids: IdSource | None = None) -> Services:
     """Open the keys, the database (migrated, with its first workspace) and the objects.
 
-    The caller closes `services.database`.
+    The system's time and fresh ids, unless others are given. The caller closes `services.database`.
     """
-    clock = SystemClock()
-    ids = UuidSource(clock)
+    clock = clock or SystemClock()
+    ids = ids or UuidSource(clock)
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, ids, keys)
@@ -201,6 +204,18 @@ def _look_at_log(services: Services) -> None:
         log.error("certificate log closed", extra={"code": fault.code})
 
 
+def _look_at_objects(services: Services) -> None:
+    """Find out, and say, what a cloud's store keeps of removed objects. Erasures look again when they end."""
+    place, keeper = place_of_objects(services.settings), services.objects.keeper
+    if keeper is None or isinstance(place, Path):
+        return
+    services.keeps["objects"] = "being asked"
+    keeping = looked_at(keeper, place.service)
+    services.keeps["objects"] = keeping.describe()
+    say = log.info if keeping.is_plain and not keeping.unknown else log.warning
+    say("object store looked at", extra={"service": place.service, "keeps": keeping.describe()})
+
+
 def _ended(services: Services, operation_id: str) -> Operation:
     while True:
         operation = services.database.read_now(lambda db: get_operation(db, operation_id))
@@ -228,13 +243,14 @@ async def _serve(
     services.public_url = f"https://{host}:{secure.getsockname()[1]}"
     listeners = [_listener(services, plain, is_secure=False), _listener(services, secure, is_secure=True)]
     engine = services.engine = _engine(services)
-    sweeper = Sweeper(services.database, services.objects, services.clock, settings, services.log)
+    sweeper = Sweeper(services.database, services.objects, services.clock, settings, services.log, engine)
     prober = Prober(services.database, settings)
     _stop_on_signals(listeners)
     _announce(lock, plain, secure)
     tell(_url("http", plain), _url("https", secure))
     services.ready |= {"database": True, "objects": True}
     _look_at_log(services)
+    threading.Thread(target=_look_at_objects, args=(services,), name="freehold-stores", daemon=True).start()
     sweeper.start()
     prober.start()
     log.info("serving", extra={"http_port": plain.getsockname()[1], "https_port": secure.getsockname()[1]})

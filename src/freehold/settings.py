@@ -18,7 +18,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: Annotated[int, Meta(ge=0, le=65535, description="plain HTTP; bearer tokens on loopback only")] = 8080
     https_port: Annotated[int, Meta(ge=0, le=65535, description="HTTPS with the server's own private CA")] = 8443
     database: Annotated[str, Meta(description="empty: SQLite in the data folder; or a postgresql:// URL")] = ""
-    objects: Annotated[str, Meta(description="empty: the data folder; or a file:// URL of a folder")] = ""
+    objects: Annotated[
+        str,
+        Meta(
+            description="empty: the data folder; file:///folder, s3://bucket/prefix, az://container/prefix or"
+            " gs://bucket/prefix, for this server alone; credentials come from the environment: AWS_…, AZURE_…, …"
+        ),
+    ] = ""
     keys: Annotated[str, Meta(description="empty: `keys` in the data folder; a folder apart from it is better")] = ""
     public_host: Annotated[str, Meta(description="host name that clients use, if not the address above")] = ""
     original_hosts: Annotated[bool, Meta(description="the certificate is good for Azure's own host names, too")] = True

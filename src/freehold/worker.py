@@ -2,7 +2,8 @@
 
 `python -m freehold.worker TASK` reads one JSON line, {"settings": …, "job": …}, from its standard input, and answers on
 its standard output with JSON lines: {"progress": …} as often as the task likes, at the end {"result": …} or {"problem":
-{"code", "message"}}. Its standard input stays open as long as its parent lives; when it ends, so does this process.
+{"code", "message", "is_away"}}. Its standard input stays open as long as its parent lives; when it ends, so does this
+process.
 """
 
 import importlib
@@ -17,7 +18,7 @@ import msgspec
 
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
-from freehold.kit.problems import Problem
+from freehold.kit.problems import Away, Problem
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
@@ -65,7 +66,7 @@ def export(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     """The export, given the writers of the documents that the façades answer."""
     from freehold.api.azure2018.documents import WRITERS as OF_2018
     from freehold.api.azure2020.documents import WRITERS as OF_2020
-    from freehold.lifecycle.export_task import run
+    from freehold.lifecycle.increments.task import run
 
     return run(bench, job, (*OF_2020, *OF_2018))
 
@@ -82,7 +83,8 @@ def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
         _say({"result": dict(_find(tasks, arguments[0])(bench, order["job"]))})
         return 0
     except Problem as problem:
-        _say({"problem": {"code": problem.code, "message": problem.message}})
+        away = isinstance(problem, Away)
+        _say({"problem": {"code": problem.code, "message": problem.message, "is_away": away}})
         return 1
     finally:
         bench.close()

@@ -68,6 +68,15 @@ def test_a_dataset_that_is_not_there_is_404_at_both_places_where_the_sdk_looks(a
         assert answer.json()["error"]["details"] == []
 
 
+def test_the_dataflow_of_a_saved_dataset_is_where_the_sdk_asks_for_it(azure: Azure):
+    saved = azure.ok("POST", f"{root(azure)}/saveddatasets", {"datasetType": "file", "dataflowJson": '{"blocks": [7]}'})
+    place = f"/data/v1.0{azure.workspace}/dataversion/unregistered-{saved['id']}/versions/1"
+    assert azure.world.get(place).status_code == 401
+    assert azure.world.get(place, azure.world.charlie).status_code == 404
+    assert azure.ok("GET", place) == {"legacyDataflow": '{"blocks": [7]}'}
+    assert azure.call("GET", place.replace(saved["id"], "nope")).status_code == 404
+
+
 def test_a_name_is_taken_once_and_versions_are_added(azure: Azure):
     name = azure.name("versions")
     first = register(azure, name)

@@ -113,6 +113,17 @@ def test_tasks_of_one_person_are_theirs_alone(azure: Azure, bob: Azure):
     assert azure.ok("GET", f"{root(azure)}/users/nobody/tasks") == {"value": [], "continuationToken": None}
 
 
+def test_who_may_not_answer_for_others_is_given_their_own_alone(azure: Azure, bob: Azure):
+    """A contributor; an owner and a privacy officer may ask for anybody's (above)."""
+    world = azure.world
+    assert bob.call("GET", f"{root(azure)}/users/{world.bob.object_id.upper()}/tasks").status_code == 200
+    for other in (world.alice.object_id, "nobody"):
+        answer = bob.call("GET", f"{root(azure)}/users/{other}/tasks")
+        assert answer.status_code == 403
+        assert "privacy officer" in answer.json()["error"]["message"]
+    assert world.get(f"{root(azure)}/users/{world.charlie.object_id}/tasks", world.charlie).status_code == 404
+
+
 def test_only_whom_it_is_for_marks_it_as_read(azure: Azure, bob: Azure):
     _, task = ended(azure)
     place = f"{root(azure)}/tasks/{task['taskId']}/notifications/{task['notifications'][0]['notificationId']}"

@@ -13,6 +13,7 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.sweeps import Sweeper
+from freehold.operations.engine import OperationEngine
 from freehold.storage.blobs import open_objects
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
@@ -112,6 +113,6 @@ def sweep(world: World) -> None:
     database = open_database(settings, clock, UuidSource(clock), keys)
     try:
         log = CertificateLog(database, keys.log)
-        Sweeper(database, open_objects(settings), clock, settings, log).sweep()
+        Sweeper(database, open_objects(settings), clock, settings, log, OperationEngine(database, settings)).sweep()
     finally:
         database.close()

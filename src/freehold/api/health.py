@@ -19,10 +19,11 @@ async def healthz(call: Call) -> Response:
 
 @health.route("GET", "/readyz", Anonymous(because="a load balancer asks without a token"))
 async def readyz(call: Call) -> Response:
-    """Every part is ready to serve."""
+    """Every part is ready to serve. `stores`: what a cloud's store keeps of what is removed (plain, versioned …)."""
     parts = call.services.ready
     is_ready = bool(parts) and all(parts.values())
-    return reply({"status": "ready" if is_ready else "starting", "parts": parts}, 200 if is_ready else 503)
+    said = {"status": "ready" if is_ready else "starting", "parts": parts, "stores": call.services.keeps}
+    return reply(said, 200 if is_ready else 503)
 
 
 @health.route("GET", "/metrics", SignedIn())

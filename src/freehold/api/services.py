@@ -48,3 +48,5 @@ class Services:
     """Every way of speaking, for the descriptions of them."""
     ready: dict[str, bool] = field(default_factory=dict)
     """What /readyz reports: part → is it ready."""
+    keeps: dict[str, str] = field(default_factory=dict)
+    """What stores outside this machine keep of what is removed, as it was found at the start; said by /readyz, too."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from freehold.cli import backups, certificate_log, imports, lifecycle, local, plans, watching
+from freehold.cli import backups, certificate_log, imports, increments, lifecycle, local, plans, retention, watching
 from freehold.cli.demo.flow import demo
 
 app = typer.Typer(
@@ -13,6 +13,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for commands in (local, lifecycle, imports, plans, watching, backups, certificate_log):
+for commands in (local, lifecycle, increments, imports, plans, retention, watching, backups, certificate_log):
     commands.register(app)
 app.command()(demo)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
+from freehold.cli.increments import Since, begin_increment
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 from freehold.client import Freehold, Operation, Plan
@@ -53,6 +54,7 @@ def export(
     to: Annotated[
         str, typer.Option(help="Folder, .tar or .zip file that is not there yet; or s3://, az:// or gs://…/NAME.tar.")
     ] = "bag.tar",
+    since: Since = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server's own copy there.")] = False,
     data: Data = None,
     url: Url = None,
@@ -60,11 +62,15 @@ def export(
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a workspace, or one thing in it, out as a bag, verify it, and drop the server's copy."""
+    """Take a workspace, or one thing in it, out as a bag, verify it, and drop the server's copy.
+
+    With --since only what changed since another bag: an increment, which `freehold combine` makes whole again.
+    """
     check_root(scope, id)
     place = _Place.of(to)
     with connect(data, url, token, workspace) as server, place as local:
-        operation = watch(server, server.export(scope, id), quiet=as_json)
+        begun = begin_increment(server, scope, id, since) if since else server.export(scope, id)
+        operation = watch(server, begun, quiet=as_json)
         size = write_bag(server, operation, local)
         report = verify_or_fail(local, server.certificate_keys())
         place.finish()
@@ -76,6 +82,7 @@ def export(
         return
     console.print(f"[green]✓[/] exported to [bold]{to}[/] · {human_bytes(size)} · {_counts(result)}")
     console.print(f"[green]✓[/] verified: {report['files']} files, certificate {report['certificate']}")
+    _print_base(report)
 
 
 def verify(
@@ -94,6 +101,7 @@ def verify(
         console.print(
             f"[green]✓[/] {bag} is whole: {report['files']} files, {size}, certificate {report['certificate']}"
         )
+        _print_base(report)
 
 
 def erase(
@@ -150,7 +158,7 @@ class _Place:
     def of(cls, to: str) -> "_Place":
         """Raises Failure before the server begins to work."""
         if "://" not in to:
-            _check_target(Path(to))
+            check_target(Path(to))
             return cls(Path(to), None, None)
         if not to.startswith(STORES) or PurePosixPath(to).suffix not in ARCHIVES:
             known = ", ".join(STORES)
@@ -180,7 +188,7 @@ class _Place:
             raise Failure("StoreRefused", message) from None
 
 
-def _check_target(to: Path) -> None:
+def check_target(to: Path) -> None:
     """Before the server begins to work."""
     if to.exists():
         raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
@@ -230,7 +238,17 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None) -> dict[str, Any]:
     if not report.ok:
         faults = "; ".join(f"{fault.code} {fault.path}".strip() for fault in report.faults[:5])
         raise Failure("BagDoesNotHold", f"{bag} does not hold: {faults}")
-    return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)}
+    base = {"base_manifest_sha256": report.base, "base_snapshot": report.base_snapshot} if report.base else {}
+    return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)} | base
+
+
+def _print_base(report: dict[str, Any]) -> None:
+    if "base_manifest_sha256" in report:
+        console.print(
+            f"  It is an increment on the bag of {report['base_snapshot']} with the manifest "
+            f"{report['base_manifest_sha256']}. Whole with that only: freehold combine BASE INCREMENT --to DIR",
+            soft_wrap=True,
+        )
 
 
 def print_plan(plan: Plan) -> None:

@@ -27,7 +27,7 @@ def serve(
     http_port: Annotated[int | None, Flag(help="Plain HTTP (8080); 0 takes a free port.")] = None,
     https_port: Annotated[int | None, Flag(help="HTTPS with the server's own CA (8443); 0 takes a free port.")] = None,
     database: Annotated[str | None, Flag(help="A postgresql:// URL; SQLite in the data folder if left out.")] = None,
-    objects: Annotated[str | None, Flag(help="A file:// URL; the data folder if left out.")] = None,
+    objects: Annotated[str | None, Flag(help="file://, s3://, az://, gs://; the data folder if left out.")] = None,
     keys: Annotated[str | None, Flag(help="Folder of the keys; `keys` in the data folder if left out.")] = None,
     log_level: Annotated[str | None, Flag(help="debug, info, warning or error (info).")] = None,
 ) -> None:

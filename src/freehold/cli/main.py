@@ -30,11 +30,14 @@ def _tell(fault: Exception) -> int:
     """The exit code. Raises what is no answer of ours."""
     from freehold.cli.printing import fail
     from freehold.client import FreeholdError
+    from freehold.kit.problems import Problem
 
     if isinstance(fault, Failure):
         return fail(fault.code, str(fault), fault.exit_code)
     if isinstance(fault, FreeholdError):
         return fail(fault.code, str(fault), 3 if fault.code == "ServerUnreachable" else 1)
+    if isinstance(fault, Problem):  # of a command that works on bags without a server
+        return fail(fault.code, fault.message, 1)
     raise fault
 
 

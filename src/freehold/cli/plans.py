@@ -7,8 +7,10 @@ from rich.table import Table
 
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
+from freehold.cli.increments import Since, begin_increment
 from freehold.cli.lifecycle import RootId, Scope, check_root, print_plan
 from freehold.cli.printing import console, human_bytes, print_json
+from freehold.cli.watching import watch
 
 Verb = Annotated[Literal["erase", "export"], typer.Argument(help="What to plan.")]
 
@@ -22,6 +24,7 @@ def plan(
     verb: Verb,
     scope: Scope,
     id: RootId = None,
+    since: Since = None,
     data: Data = None,
     url: Url = None,
     token: Token = None,
@@ -30,6 +33,14 @@ def plan(
 ) -> None:
     """What an erasure or an export would do, with counts and bytes, what stays and why. Nothing is changed."""
     check_root(scope, id)
+    if since is not None:
+        if verb == "erase":
+            raise Failure("WrongArguments", "--since goes with export: an erasure takes all.", 2)
+        with connect(data, url, token, workspace) as server:
+            ended = watch(server, begin_increment(server, scope, id, since, dry_run=True), quiet=as_json)
+        counts = (ended.result or {})["counts"]
+        print_json(counts) if as_json else _print_increment(counts)
+        return
     with connect(data, url, token, workspace) as server:
         found = server.plan_erasure(scope, id) if verb == "erase" else server.plan_export(scope, id)
     if as_json:
@@ -74,6 +85,20 @@ def _print_export(found: dict[str, Any]) -> None:
     console.print("  [dim]stays on the server:[/]")
     for each in found["withheld"]:
         console.print(f"  [dim]{each['record']}: {each['because']}[/]", soft_wrap=True)
+
+
+def _print_increment(counts: dict[str, int]) -> None:
+    table = Table(box=None, header_style="bold", title="What would leave: new or changed", title_justify="left")
+    table.add_column("record")
+    table.add_column("rows", justify="right")
+    told = ("unchanged_rows", "gone_rows", "gone_files", "file_bytes")
+    for name, count in counts.items():
+        if count and name not in told:
+            table.add_row(name.replace("_", " "), f"{count:,}")
+    console.print(table)
+    console.print(f"  files of {human_bytes(counts['file_bytes'])}")
+    console.print(f"  unchanged in the base: {counts['unchanged_rows']:,} rows and points")
+    console.print(f"  gone since: {counts['gone_rows']:,} rows and points, {counts['gone_files']:,} files")
 
 
 def _print_records(found: list[dict[str, Any]]) -> None:

@@ -50,9 +50,24 @@ class Freehold:
     def close(self) -> None:
         self._http.close()
 
-    def export(self, scope: str, id: str | None = None) -> Operation:
-        """Begin to export a workspace, or with `id` one thing in it."""
-        return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id})
+    def export(
+        self, scope: str, id: str | None = None, *, since: str | None = None, dry_run: bool = False
+    ) -> Operation:
+        """Begin to export a workspace, or with `id` one thing in it.
+
+        `since`: only what changed since the kept bag of that operation; with `dry_run` the operation only counts it.
+        """
+        more = {"since": since, "dry_run": dry_run} if since is not None else {}
+        return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id, **more})
+
+    def export_since(
+        self, index: Iterable[bytes], scope: str, id: str | None = None, *, dry_run: bool = False
+    ) -> Operation:
+        """Begin to export what changed since a bag of your own: `index` are the bytes of its index."""
+        # allow-clock: because the client imports nothing of the house, and the key only has to be fresh
+        headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/octet-stream"}
+        query = {"scope": scope, "dry_run": str(dry_run).lower()} | ({"id": id} if id is not None else {})
+        return self._read(self._upload(f"{self._prefix}/increments", index, query, headers), Operation)
 
     def plan_export(self, scope: str, id: str | None = None) -> Plan:
         """What an export would take out, how much it is, and what stays and why."""
@@ -121,6 +136,35 @@ class Freehold:
         """Erase for good. With `plan_digest` the server refuses if the plan is another by now."""
         body = {"scope": scope, "id": id, "plan_digest": plan_digest}
         return self._start(f"{self._prefix}/erasures", body)
+
+    def retention(self) -> dict[str, Any]:
+        """The workspace's retention policy, its version, and whether it is at work."""
+        return self._read(self._send("GET", f"{self._prefix}/retention"), dict[str, Any])
+
+    def set_retention(self, policy: dict[str, Any], *, version: int | None = None) -> dict[str, Any]:
+        """Set the whole policy. With `version` the server refuses if another one is in force by now; 0: none is."""
+        headers = {"If-Match": f'"{version}"'} if version is not None else None
+        return self._read(self._send("PUT", f"{self._prefix}/retention", policy, headers=headers), dict[str, Any])
+
+    def clear_retention(self) -> None:
+        """From now on nothing is erased by itself."""
+        self._send("DELETE", f"{self._prefix}/retention")
+
+    def preview_retention(
+        self, policy: dict[str, Any] | None = None, *, show: str = "due", after: str | None = None
+    ) -> dict[str, Any]:
+        """A page of what a policy (None: the one in force) would erase now, or with `show="spared"` would not."""
+        body = {"policy": policy, "show": show, "after": after}
+        return self._read(self._send("POST", f"{self._prefix}/retention/preview", body), dict[str, Any])
+
+    def plan_purge(self, before: str | None = None) -> dict[str, Any]:
+        """How much is set aside, and the plan of the first 200 of it."""
+        body = {"before": before, "dry_run": True}
+        return self._read(self._send("POST", f"{self._prefix}/purges", body), dict[str, Any])
+
+    def purge(self, before: str | None = None, *, plan_digest: str | None = None) -> Operation:
+        """Erase at most 200 things that are set aside, for good; ask again for the rest."""
+        return self._start(f"{self._prefix}/purges", {"before": before, "plan_digest": plan_digest})
 
     def operation(self, operation_id: str) -> Operation:
         return self._read(self._send("GET", f"/freehold/v1/operations/{operation_id}"), Operation)

@@ -63,5 +63,10 @@ class Unavailable(Problem):
     status = 503
 
 
+class Away(Unavailable):
+    """Something outside that this server needs does not answer, or refuses. Work that waits for it goes on by itself
+    when it is back."""
+
+
 class InsufficientStorage(Problem):
     status = 507

@@ -8,6 +8,8 @@ Every step finds what is left to do by looking, so it may be killed anywhere and
 """
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -27,7 +29,7 @@ from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_re
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
-from freehold.lifecycle.targets import find_targets, name_targets, public_id, root_of
+from freehold.lifecycle.targets import find_targets, name_targets, public_id, root_of, roots_named
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
@@ -94,18 +96,27 @@ def begin(
     workspace: WorkspaceRef,
     plan: ErasePlan,
     forget_days: int,
+    *,
+    called: str = "",
+    requested_by: int | None = None,
+    more: Mapping[str, int] = MappingProxyType({}),
 ) -> Operation:
+    """Hide what the plan says and have it erased. `called`: the operation's scope where it is about many roots.
+
+    `requested_by`: in whose name, where nobody asks in person. `more` goes into the operation's options.
+    """
+    scope = called or plan.scope.value
     target_id = name_targets(db, plan.targets)
     hide(db, workspace, plan, forget_days)
-    record(db, actor, workspace.workspace_id, f"{plan.scope.value} erasure requested", target_id)
+    record(db, actor, workspace.workspace_id, f"{scope} erasure requested", target_id)
     return request_operation(
         db,
         operations,
         kind=KIND,
         target_id=target_id,
-        scope=plan.scope.value,
-        options={"plan": plan.digest, "root": plan.root_digest},
-        requested_by=actor.person_row if actor else None,
+        scope=scope,
+        options={"plan": plan.digest, "root": plan.root_digest, **more},
+        requested_by=actor.person_row if actor else requested_by,
         can_cancel=False,
     )
 
@@ -194,17 +205,10 @@ def _digests(db: Transaction, context: OperationContext, targets: list[Target]) 
     options = context.options
     if "plan" in options:
         return options["plan"], options["root"]
-    names = sorted(str(each) for target in targets for each in _public_ids(db, target))
-    root = db.keys.forgotten.digest(context.operation.scope, "", "\n".join(names)).hex()
+    root = db.keys.forgotten.digest(context.operation.scope, "", "\n".join(roots_named(db, targets))).hex()
     retained = retained_records([Reach(target) for target in targets])
     decided = {"format": FORMAT, "scope": context.operation.scope, "root": root, "retained": retained}
     return hashlib.sha256(canonical_json(decided)).hexdigest(), root
-
-
-def _public_ids(db: Transaction, target: Target) -> list[str]:
-    root = root_of(target.scope)
-    found = sa.select(public_id(root)).where(key_of(root.table).in_(target.root_rows))
-    return list(db.execute(found).scalars())
 
 
 # ---- copies

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from freehold.kit.faults import passing
-from freehold.kit.problems import Problem
+from freehold.kit.problems import NotFound, Problem
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
@@ -122,7 +122,7 @@ def _needles_of_objects(objects: ObjectStore, record: type[Record], rows: list[d
     if column is None:
         return
     for row in rows[:OBJECTS_SAMPLED]:
-        with suppress(Problem):  # its bytes are gone already, or the store is away: the ids remain
+        with suppress(NotFound):  # its bytes are gone already: the ids remain
             piece = next(iter(objects.read(row[column.name])), b"")
             for part in (1, 2, 3):
                 needle = piece[len(piece) * part // 4 :][:_SLICE]

@@ -4,7 +4,8 @@ These are the server's steps; what the child does is in `export_task.py`, which 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,7 +20,7 @@ from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
 from freehold.lifecycle.log.queries import append_certificate
 from freehold.lifecycle.selection import Target
-from freehold.lifecycle.spool import ExportJob, Spool, superseded
+from freehold.lifecycle.spool import SENT, ExportJob, Spool, superseded
 from freehold.lifecycle.targets import find_root, find_target, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.operations.model import Operation, Progress, State
@@ -34,7 +35,19 @@ TASK = "export"
 CERTIFICATE_FORMAT = 1
 LEASE_TIME = 15 * 60 * MICROSECONDS
 RENEWAL_TIME = 60 * MICROSECONDS
+SINCE, DRY_RUN = "since", "dry_run"
 NOT_COVERED = ("contents of outside datastores that are only referred to", "what the server withholds, see coverage")
+
+
+class Since(NamedTuple):
+    """The base of an increment: a bag kept here under `operation_id`, or the index of one, in the file `sent`.
+
+    With `dry_run` only what would be in the increment is counted.
+    """
+
+    operation_id: str = ""
+    sent: Path | None = None
+    dry_run: bool = False
 
 
 def request_export(
@@ -44,14 +57,32 @@ def request_export(
     workspace: WorkspaceRef,
     scope: Scope,
     public_id: str | None = None,
+    *,
+    since: Since | None = None,
+    data_folder: Path | None = None,
 ) -> Operation:
-    """Begin an export of the workspace, or of the experiment or run with `public_id`. Raises NotFound, Forbidden."""
+    """Begin an export of the workspace, or of the experiment or run with `public_id`. Raises NotFound, Forbidden.
+
+    `since` makes it an increment; an index that was sent is moved below `data_folder`.
+    """
     allow(db, actor, Action.EXPORT, workspace)
     target_id = name_targets(db, [find_root(db, workspace.workspace_id, scope, public_id)])
     record_in_audit(db, actor, workspace.workspace_id, "export.requested", target_id)
-    return request_operation(
-        db, operations, kind=KIND, target_id=target_id, scope=scope.value, requested_by=actor.person_row
+    options = {SINCE: since.operation_id or SENT, DRY_RUN: since.dry_run} if since else {}
+    operation = request_operation(
+        db,
+        operations,
+        kind=KIND,
+        target_id=target_id,
+        scope=scope.value,
+        options=options,
+        requested_by=actor.person_row,
     )
+    if since is not None and since.sent is not None and data_folder is not None:
+        base = Spool(data_folder, operation.operation_id).base
+        base.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        since.sent.replace(base)
+    return operation
 
 
 def export_kind() -> Kind:
@@ -96,10 +127,14 @@ def _write(ctx: OperationContext) -> dict[str, Any]:
         root_row=target.root_row,
         version=__version__,
         keys=dict(keys),
+        since=ctx.options.get(SINCE, ""),
+        dry_run=bool(ctx.options.get(DRY_RUN)),
     )
     statement = dict(ctx.run_child(TASK, msgspec.to_builtins(job), _Watch(ctx)))
     passing("export:child:answered")
-    certificate = _certificate(ctx, statement)
+    if job.dry_run:
+        return statement
+    certificate = _certificate(ctx, {name: told for name, told in statement.items() if name != "counts"})
     passing("export:certificate:signed")
     writer = BagWriter(Spool(ctx.settings.data_folder, operation_id).bag)
     writer.add_certificate("certificate.jws", certificate.encode())
@@ -127,6 +162,8 @@ def _certificate(ctx: OperationContext, statement: Mapping[str, Any]) -> str:
 def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     """The bag is kept only if its row still stands: an erasure that it covered has removed row and files."""
     operation_id, statement = ctx.operation.operation_id, ctx.found
+    if ctx.options.get(DRY_RUN):
+        return _end_dry_run(db, ctx)
     ready = {"state": READY, "size": statement["bytes"], "snapshot_at": statement["snapshot_at"]}
     kept = KeptBag.table.update().where(KeptBag.c.operation_id == operation_id).values(ready)
     kept_in = db.execute(kept.returning(KeptBag.c.workspace_id)).scalar()
@@ -140,11 +177,21 @@ def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     passing("export:certificate:appended")
     spool = Spool(ctx.settings.data_folder, operation_id)
     db.after_commit(spool.close)
-    counts = {**statement["rows"], "metric_points": statement["points"], "files": statement["files"]}
+    whole = {**statement["rows"], "metric_points": statement["points"], "files": statement["files"]}
+    counts = statement.get("counts", whole)
     result = {"certificate_id": certificate_id, "counts": counts, "bytes": statement["bytes"]}
     total = sum(counts.values())
     tell_end(db, ctx.operation, State.SUCCEEDED, [kept_in])
     return finished(Progress(total, total, counts), result=result)
+
+
+def _end_dry_run(db: Transaction, ctx: OperationContext) -> Turn:
+    """Nothing of it stays but the counts."""
+    operation_id, counts = ctx.operation.operation_id, ctx.found["counts"]
+    forget_bag(db, operation_id)
+    db.after_commit(Spool(ctx.settings.data_folder, operation_id).drop)
+    total = sum(counts.values())
+    return finished(Progress(total, total, counts), result={"counts": counts, "dry_run": True})
 
 
 class _Watch:

@@ -7,9 +7,9 @@ import errno
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
-from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Seal, pieces_of
+from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal, pieces_of
 from freehold.lifecycle.contents import write_contents
 from freehold.lifecycle.points import (
     CODECS,
@@ -42,7 +42,7 @@ from freehold.lifecycle.tables import write_parquet
 from freehold.records.catalogue import Record
 from freehold.records.rules import Decoded
 from freehold.settings import Settings
-from freehold.storage.blobs import ObjectStore, open_objects
+from freehold.storage.blobs import open_objects
 from freehold.storage.metrics import MetricColumns
 from freehold.storage.transaction import Transaction
 
@@ -75,8 +75,15 @@ def write_bag(bench: Bench, job: Mapping[str, Any], rest: Sequence[RestWriter] =
     Raises Conflict (ExportSuperseded) when an erasure removed what it reads, InsufficientStorage.
     """
     order = msgspec.convert(job, ExportJob)
+    with told_faults():
+        return Export(bench, order, Spool(bench.settings.data_folder, order.operation_id)).run(rest)
+
+
+@contextmanager
+def told_faults() -> Iterator[None]:
+    """Files that are gone were withdrawn by an erasure; a full disk is no fault of the export."""
     try:
-        return _Export(bench, order, open_objects(bench.settings)).run(rest)
+        yield
     except FileNotFoundError as fault:
         raise superseded() from fault
     except OSError as fault:
@@ -92,31 +99,44 @@ class DamagedObject(Problem):
     status = 500
 
 
-class _Export:
+class Export:
     """The stages, one after the other; what the journal has is not done again."""
 
-    def __init__(self, bench: Bench, job: ExportJob, objects: ObjectStore) -> None:
+    def __init__(self, bench: Bench, job: ExportJob, spool: Spool) -> None:
         self._bench = bench
         self._job = job
-        self._objects = objects
-        self._selection = Selection(job.chosen)
-        self._spool = Spool(bench.settings.data_folder, job.operation_id)
-        self._facts = Facts()
+        self._objects = open_objects(bench.settings)
+        self.selection = self._selection = Selection(job.chosen)
+        self._spool = spool
+        self.facts = Facts()
         self._buffers = threading.local()
         self._points_done = self._files_done = 0
 
     def run(self, rest: Sequence[RestWriter]) -> dict[str, Any]:
+        self.take_up(rest)
+        for name in sorted(self.facts.objects):
+            self.copy_objects(f"objects-{name}", self.objects(name))
+        self._write_points()
+        self._describe()
+        return self.statement(self.finish(self._spool.parts()))
+
+    def run_without_files(self, rest: Sequence[RestWriter]) -> Seal:
+        """The same bag, but that the files which people named are only listed, by the digests of their uploads."""
+        self.take_up(rest)
+        self._write_points()
+        self._describe()
+        return self.finish(chain(self._spool.parts(), self._listed()))
+
+    def take_up(self, rest: Sequence[RestWriter]) -> None:
         done = {(entry.stage, entry.number): entry.facts for entry in self._spool.open()}
         if ("snapshot", 0) not in done:
             self._spool.restart()
-        self._writer = BagWriter(self._spool.bag)
-        self._done = done
-        self._facts = self._snapshot(rest)
-        for name in sorted(self._facts.objects):
-            self._copy_objects(name)
-        self._write_points()
-        seal = self._finish()
-        return self._statement(seal)
+        self.go_on(done)
+        self.facts = self._snapshot(rest)
+
+    def go_on(self, done: dict[tuple[str, int], dict[str, Any]]) -> None:
+        self.writer = self._writer = BagWriter(self._spool.bag)
+        self.done = self._done = done
 
     def _snapshot(self, rest: Sequence[RestWriter]) -> Facts:
         if (known := self._done.get(("snapshot", 0))) is not None:
@@ -124,20 +144,28 @@ class _Export:
         chosen, spool, writer = self._job.chosen, self._spool, self._writer
         facts = self._bench.read(lambda db: take_snapshot(db, chosen, spool, writer, rest))
         passing("export:snapshot:taken")
-        self._settle("snapshot", 0, msgspec.to_builtins(facts))
+        self.settle("snapshot", 0, msgspec.to_builtins(facts))
         return facts
 
-    def _copy_objects(self, name: str) -> None:
+    def objects(self, name: str) -> Iterator[dict[str, Any]]:
+        """Of each object its key, size, digest and path below `data/`, in order of the names that people gave."""
+        return _rows_of(self._spool.folder / f"objects-{name}.parquet")
+
+    def _listed(self) -> Iterator[Part]:
+        for name in self.facts.objects:
+            for row in self.objects(name):
+                yield Part(f"data/{row['path']}", row["sha256"], row["size"])
+
+    def copy_objects(self, stage: str, rows: Iterable[dict[str, Any]]) -> None:
         """Groups of files, each made durable at once: a sync for each file would cost more than its bytes."""
-        rows = _rows_of(self._spool.folder / f"objects-{name}.parquet")
         with ThreadPoolExecutor(COPIERS, thread_name_prefix="freehold-copy") as copiers:
             for number, group in enumerate(_groups(rows)):
                 self._files_done += len(group)
-                if (f"objects-{name}", number) in self._done:
+                if (stage, number) in self._done:
                     continue
                 for _ in copiers.map(self._copy, group):
                     pass  # what a copy raises is raised here
-                self._settle(f"objects-{name}", number)
+                self.settle(stage, number)
 
     def _copy(self, row: dict[str, Any]) -> None:
         try:
@@ -167,14 +195,14 @@ class _Export:
         table, schema = _decoded(first).into, point_schema(owner_of(first)[2])
         text = schema.names[:2]
         finished = sum(1 for stage, _ in self._done if stage == "points")
-        parts = max(1, -(-self._facts.points // POINTS_IN_PART))
+        parts = max(1, -(-self.facts.points // POINTS_IN_PART))
         stream = point_batches(self._points(records, finished * POINTS_IN_PART), schema)
         with closing(read_ahead(stream)) as batches:
             for number in range(finished, parts):
                 with self._writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
                     write_parquet(file, schema, islice(batches, GROUPS_IN_PART), PARQUET | {"use_dictionary": text})
-                self._points_done = min((number + 1) * POINTS_IN_PART, self._facts.points)
-                self._settle("points", number)
+                self._points_done = min((number + 1) * POINTS_IN_PART, self.facts.points)
+                self.settle("points", number)
 
     def _points(self, records: dict[str, type[Record]], skip: int) -> Iterator[tuple[str, Points]]:
         """The canonical stream from point `skip` on; owners that end before it are not read."""
@@ -205,42 +233,46 @@ class _Export:
             raise superseded()
         return found
 
-    def _finish(self) -> Seal:
+    def _describe(self) -> None:
         if ("contents", 0) not in self._done:
-            write_contents(self._writer, self._spool, self._selection, self._facts, self._job.version)
+            write_contents(self._writer, self._spool, self._selection, self.facts, self._job.version)
             passing("export:contents:written")
-            self._settle("contents", 0)
+            self.settle("contents", 0)
+
+    def finish(self, parts: Iterable[Part], more: Mapping[str, str] | None = None) -> Seal:
+        """Writes the manifests over `parts`; `more` goes into `bag-info.txt`."""
         self._spool.check()
         info = {
-            "Bagging-Date": to_iso(self._facts.snapshot_at)[:10],
+            "Bagging-Date": to_iso(self.facts.snapshot_at)[:10],
             "Bag-Software-Agent": f"Freehold {self._job.version}",
             "External-Identifier": self._job.operation_id,
-            "Freehold-Snapshot": to_iso(self._facts.snapshot_at),
+            "Freehold-Snapshot": to_iso(self.facts.snapshot_at),
+            **(more or {}),
         }
         keys = msgspec.json.encode(self._job.keys, order="sorted")
-        seal = self._writer.finish(self._spool.parts(), info, {"certificate-keys.json": keys})
+        seal = self._writer.finish(parts, info, {"certificate-keys.json": keys})
         passing("export:bag:finished")
         self._writer.close()
         passing("export:bag:closed")
         return seal
 
-    def _settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
+    def settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
         """Makes what was written durable, then says so in the journal: never the other way round."""
         passing("export:stage:unsettled")
         self._spool.record(Entry(stage, number, self._writer.settle(), facts or {}))
         passing("export:stage:settled")
-        files = sum(count for count, _ in self._facts.objects.values())
+        files = sum(count for count, _ in self.facts.objects.values())
         self._bench.report(
             {
                 "points": self._points_done,
-                "points_total": self._facts.points,
+                "points_total": self.facts.points,
                 "files": self._files_done,
                 "files_total": files,
             }
         )
 
-    def _statement(self, seal: Seal) -> dict[str, Any]:
-        facts = self._facts
+    def statement(self, seal: Seal) -> dict[str, Any]:
+        facts = self.facts
         return {
             "snapshot_at": facts.snapshot_at,
             "tag_manifest_sha256": seal.tag_manifest_sha256,

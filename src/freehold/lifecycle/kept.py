@@ -38,7 +38,10 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     found = db.execute(query).mappings().first()
     actions = actions_of(roles_in(db, actor.person_row, found["workspace_id"])) if found else frozenset()
     if found is None or Action.EXPORT not in actions:
-        message = "There is no bag of this export here: it was dropped, has expired, or you may not see it."
+        message = (
+            "There is no bag of this export here: it was dropped, has expired, was withdrawn because something that it "
+            "held was erased, or you may not see it."
+        )
         raise NotFound("BagNotFound", message)
     if found["state"] != READY:
         raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")

@@ -261,7 +261,7 @@ def _spelt(record: type[Record], row: Any) -> str:
 
 def _holds(db: Transaction, reach: Reach) -> Iterator[str]:
     """Ids of holds in force on what goes; a hold on a container holds what stands below it, too."""
-    above = _containers_above(db, reach.target.workspace_id)
+    above = containers_above(db, reach.target.workspace_id)
     for record, bears in reach.holds():
         in_force = record.table.c.lifted_at.is_(None)
         links = [record.table.c[name] for name, link in record.links().items() if link.kind is LinkKind.HOLDS]
@@ -269,7 +269,8 @@ def _holds(db: Transaction, reach: Reach) -> Iterator[str]:
         yield from db.execute(sa.select(public_id(record)).where(in_force, sa.or_(bears, whole))).scalars()
 
 
-def _containers_above(db: Transaction, workspace_id: int) -> list[int]:
+def containers_above(db: Transaction, workspace_id: int) -> list[int]:
+    """The nearest first."""
     above: list[int] = []
     parent = sa.select(Workspace.c.parent_workspace)
     at = db.execute(parent.where(Workspace.c.workspace_id == workspace_id)).scalar()

@@ -2,7 +2,8 @@
 
 SQLite: nothing left by plan, no dangling link, tables rewritten, the log truncated, then the search of live rows
 and of every byte of every file the server owns (search.py). PostgreSQL: the same but for the bytes of the
-database itself, which this server cannot read: there the level is *erased, logically checked*.
+database itself, which this server cannot read: there the level is *erased, logically checked*. So it is in a cloud's
+object store, at most: what that keeps of removed objects decides (levels.py).
 """
 
 import base64
@@ -17,6 +18,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Problem
 from freehold.lifecycle.copies import FOLDERS, remove_files
 from freehold.lifecycle.evidence import Evidence
+from freehold.lifecycle.levels import LOGICALLY, VERIFIED, level_of_objects, lowest_of
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.shared import SharedWork
@@ -24,12 +26,10 @@ from freehold.operations.steps import OperationContext
 from freehold.records.catalogue import catalogue
 from freehold.records.rules import LinkKind
 from freehold.storage.blobs import open_objects
+from freehold.storage.cloud.places import OBJECT_FOLDER
 from freehold.storage.database import PostgresDatabase, SqliteDatabase
 from freehold.storage.transaction import Transaction
 
-VERIFIED = "verified"
-ERASED = "erased"
-LOGICALLY = "erased, logically checked"
 POSTGRES_KEEPS = (
     "the write-ahead log and its archives, until they are recycled",
     "replicas and base backups",
@@ -71,8 +71,7 @@ def prove(context: OperationContext, evidence: Evidence) -> Proof:
     context.read(lambda db: _refuse_leftovers(db, evidence))
     checked = _sweeps.ask(evidence, lambda waiting: _sweep(context, waiting))
     _refuse_residue(checked.scan)
-    lowest = VERIFIED if all(store["level"] == VERIFIED for store in checked.stores) else LOGICALLY
-    return Proof(lowest, checked.stores, checked.scan, context.read(lambda db: db.now()))
+    return Proof(lowest_of(checked.stores), checked.stores, checked.scan, context.read(lambda db: db.now()))
 
 
 def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
@@ -87,10 +86,12 @@ def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     if _remove_unowned(context, found["residue_in"]):
         found = context.run_child("search", job)
     stores += [
-        {"store": "objects", "level": VERIFIED},
+        level_of_objects(found["cloud"]),
         {"store": "exports, spools, logs and temporary files", "level": VERIFIED},
     ]
-    common = {name: value for name, value in found.items() if name != "erasures"} | {"erasures": len(waiting)}
+    common = {name: value for name, value in found.items() if name not in ("erasures", "cloud")} | {
+        "erasures": len(waiting)
+    }
     return [Checked(stores, common | counts) for counts in found["erasures"]]
 
 
@@ -192,9 +193,7 @@ def _vacuum(database: PostgresDatabase, tables: set[str]) -> None:
 def _remove_unowned(context: OperationContext, places: list[str]) -> bool:
     """Residue in objects that no row owns: late uploads to what was erased. They are doomed, so they cannot land."""
     objects = open_objects(context.settings)
-    if objects.folder is None:
-        return False
-    prefix = f"{objects.folder.name}/"
+    prefix = f"{objects.folder.name if objects.folder is not None else OBJECT_FOLDER}/"
     keys = [place.removeprefix(prefix) for place in places if place.startswith(prefix)]
     if keys:
         context.database.write_now(lambda db: artifact_queries.doom(db, keys))

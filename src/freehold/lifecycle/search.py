@@ -6,26 +6,32 @@ a live row, a live object or a kept export of another owner is a *mention*; anyt
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from freehold.kit.faults import passing
-from freehold.lifecycle.scan import ENCODINGS, Scanner, self_test
+from freehold.kit.problems import NotFound
+from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
 from freehold.records.catalogue import catalogue
 from freehold.records.places import place_of
 from freehold.records.rules import Container, LinkKind, Retained
 from freehold.settings import Settings
-from freehold.storage.blobs import OBJECT_FOLDER
+from freehold.storage.blobs import ObjectStore, open_objects
+from freehold.storage.cloud.places import OBJECT_FOLDER, object_folder
 from freehold.storage.database import DATABASE_FILE
 
 ROWS_AT_ONCE = 500
 _BETWEEN = b"\x00\xff\x00"
 _NUMBERS = ("INT", "FLOAT", "DOUBLE", "REAL", "BOOL", "NUMERIC")
 _RESIDUE_TOLD = 20
+_IN_CLOUD = OBJECT_FOLDER
+"""What stands before the key of an object in a cloud where a place is told, as the folder's name does for a file."""
 
 
 @dataclass(slots=True)
@@ -37,6 +43,8 @@ class Seen:
     """Erased id → tables that promise to hold no id, and hold this one."""
     owned: dict[str, int] = field(default_factory=dict)
     """Object key → when it was made, of objects that a row owns."""
+    awaited: set[str] = field(default_factory=set)
+    """Object keys that are on their way in or out, and owned by nothing meanwhile."""
     exports: set[str] = field(default_factory=set)
     """Operations whose kept exports stand."""
 
@@ -55,11 +63,17 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
         _know_owners(rows, seen)
     passing("erase:search:read")
     others, ours = _split(settings, seen, job["born_at"])
+    cloud = CloudObjects(settings, seen, job["born_at"]) if object_folder(settings) is None else None
     elsewhere = scanner.scan_files(others)
     passing("erase:search:elsewhere")
+    if cloud is not None:
+        cloud.scan(scanner, cloud.others, elsewhere)
     mentioned = seen.mentions | elsewhere.needles_hit
     asked = [number for number in range(len(needles)) if number not in mentioned]
-    found = Scanner([needles[number] for number in asked]).scan_files(ours, on_progress=_every(bench))
+    remaining = Scanner([needles[number] for number in asked])
+    found = remaining.scan_files(ours, on_progress=_every(bench))
+    if cloud is not None:
+        cloud.scan(remaining, cloud.unowned, found)
     passing("erase:search:scanned")
     hit = {asked[number] for number in found.needles_hit if number < len(asked)}
     return {
@@ -70,6 +84,7 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
         "bytes_decoded": found.bytes_decoded + elsewhere.bytes_decoded,
         "unopened": len(found.unopened),
         "residue_in": sorted({_told(settings, Path(hit.source.split("!")[0])) for hit in found.hits})[:_RESIDUE_TOLD],
+        "cloud": cloud.facts() if cloud is not None else None,
         "erasures": [_counts(numbers, mentioned, hit, seen.leaks) for numbers in _numbers(job["erasures"])],
     }
 
@@ -105,14 +120,13 @@ def _counts(numbers: range, mentioned: set[int], hit: set[int], leaks: dict[int,
 
 def _told(settings: Settings, path: Path) -> str:
     """A place; names there are ours or random, never content. Objects begin with their folder's name."""
-    for folder, start in ((_objects(settings), _objects(settings).parent), (settings.data_folder,) * 2):
+    if path.is_relative_to(_IN_CLOUD):
+        return path.as_posix()
+    objects = object_folder(settings)
+    for folder, start in (*([(objects, objects.parent)] if objects else ()), (settings.data_folder,) * 2):
         if path.is_relative_to(folder):
             return path.relative_to(start).as_posix()
     return path.name
-
-
-def _objects(settings: Settings) -> Path:
-    return Path(settings.objects.removeprefix("file://") or settings.data_folder / OBJECT_FOLDER)
 
 
 def _every(bench: Any) -> Any:
@@ -132,11 +146,11 @@ def _every(bench: Any) -> Any:
 
 def _split(settings: Settings, seen: Seen, born_at: int) -> tuple[list[Path], list[Path]]:
     """(files of other owners, all other files). An object older than all that was erased cannot hold it."""
-    objects = _objects(settings)
+    objects = object_folder(settings)
     others: list[Path] = []
     ours: list[Path] = []
-    for path in sorted(set(chain(_walk(settings.data_folder), _walk(objects)))):
-        key = path.relative_to(objects).as_posix() if path.is_relative_to(objects) else None
+    for path in sorted(set(chain(_walk(settings.data_folder), _walk(objects) if objects else ()))):
+        key = path.relative_to(objects).as_posix() if objects and path.is_relative_to(objects) else None
         if key is not None and key in seen.owned:
             if seen.owned[key] >= born_at:
                 others.append(path)
@@ -170,6 +184,55 @@ def _is_searched(settings: Settings, path: Path) -> bool:
     return place is None or place.is_searched
 
 
+class CloudObjects:
+    """The objects of a cloud's store, listed and read by a connection of this process's own.
+
+    Only below the prefixes that records declare: other people's things may lie beside them.
+    """
+
+    def __init__(self, settings: Settings, seen: Seen, born_at: int) -> None:
+        self._settings = settings
+        self._store: ObjectStore = open_objects(settings)
+        self._listed = [key for prefix in _object_prefixes() for key in self._store.list(prefix)]
+        self.unowned = [key for key in self._listed if key not in seen.owned]
+        self.others = [key for key in self._listed if seen.owned.get(key, -1) >= born_at]
+
+    def scan(self, scanner: Scanner, keys: Iterable[str], findings: Findings) -> None:
+        """Read and search objects; one that vanished holds nothing. Raises Away."""
+        for key in keys:
+            with suppress(NotFound):
+                scanner.scan_pieces(f"{_IN_CLOUD}/{key}", self._store.read(key), findings)
+                findings.files += 1
+
+    def facts(self) -> dict[str, Any]:
+        """What the store says of itself, and how much it still lists of objects that nothing owns or awaits.
+
+        Owners are asked last: a key is in the ledger before the store has it, and until the store has lost it.
+        """
+        assert self._store.keeper is not None
+        keeping = self._store.keeper.look()
+        left = self._store.keeper.left(keeping)
+        now = Seen()
+        with closing(_connect(self._settings)) as rows:
+            _know_owners(rows, now)
+
+        def count(keys: Iterable[str] | None) -> int | None:
+            return None if keys is None else sum(key not in now.owned and key not in now.awaited for key in keys)
+
+        return {
+            "keeping": msgspec.to_builtins(keeping),
+            "listed": len(self._listed),
+            "unowned": count(self._listed),
+            "old_versions": count(left.versions),
+            "unfinished_uploads": count(left.uploads),
+        }
+
+
+def _object_prefixes() -> set[str]:
+    columns = chain.from_iterable(record.table.columns for record in catalogue().values())
+    return {str(column.info["object_prefix"]) for column in columns if "object_prefix" in column.info}
+
+
 # ---- rows
 
 
@@ -193,8 +256,12 @@ def _search_rows(rows: "Rows", scanner: Scanner, ids: set[int]) -> Seen:
 def _know_owners(rows: "Rows", seen: Seen) -> None:
     for name, record in catalogue().items():
         for column in record.table.columns:
-            if "object_prefix" in column.info and record.rules.container is Container.WORKSPACE:
+            if "object_prefix" not in column.info:
+                continue
+            if record.rules.container is Container.WORKSPACE:
                 seen.owned |= dict(rows.pairs(name, column.name, "created_at"))
+            else:
+                seen.awaited |= {key for key, _ in rows.pairs(name, column.name, "created_at")}
         if any(link.kind is LinkKind.COVERS for link in record.links().values()):
             seen.exports |= {str(operation_id) for operation_id, _ in rows.pairs(name, "operation_id", "row_id")}
 

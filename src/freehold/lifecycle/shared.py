@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from freehold.kit.problems import Unavailable
+from freehold.kit.problems import Away, Unavailable
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -18,7 +18,7 @@ class Ticket(Generic[Asked, Answer]):
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.answer: Answer | None = None
-        self.failed = False
+        self.fault: BaseException | None = None
 
 
 class SharedWork(Generic[Asked, Answer]):
@@ -32,14 +32,16 @@ class SharedWork(Generic[Asked, Answer]):
     def ask(self, asked: Asked, work: Callable[[list[Asked]], list[Answer]]) -> Answer:
         """The answer to `asked`: from `work`, called here for all who wait, or from another who called theirs.
 
-        Whatever `work` raises is raised here; the others are told to try again (Unavailable).
+        Whatever `work` raises is raised here; the others are told to try again (Unavailable), or to wait (Away).
         """
         ticket: Ticket[Asked, Answer] = Ticket(asked)
         with self._list:
             self._waiting.append(ticket)
         with self._turn:
-            if ticket.answer is None and not ticket.failed:
+            if ticket.answer is None and ticket.fault is None:
                 self._answer_all(work)
+        if isinstance(ticket.fault, Away):
+            raise Away(ticket.fault.code, ticket.fault.message)
         if ticket.answer is None:
             raise Unavailable("SharedWorkFailed", "The search that this one shared failed. It will be tried again.")
         return ticket.answer
@@ -49,9 +51,9 @@ class SharedWork(Generic[Asked, Answer]):
             tickets, self._waiting = self._waiting, []
         try:
             answers = work([ticket.asked for ticket in tickets])
-        except BaseException:
+        except BaseException as fault:
             for ticket in tickets:
-                ticket.failed = True
+                ticket.fault = fault
             raise
         for ticket, answer in zip(tickets, answers, strict=True):
             ticket.answer = answer

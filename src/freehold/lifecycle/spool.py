@@ -22,6 +22,7 @@ from freehold.lifecycle.selection import Target
 from freehold.records.rules import Scope
 
 FORMAT = 1
+SENT = "sent"
 
 
 class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,10 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
     root_row: int
     version: str
     keys: dict[str, Any]
+    since: str = ""
+    """Of an increment: the operation whose kept bag is its base, or SENT where the base's index was sent."""
+    dry_run: bool = False
+    """Only count what an increment would bring."""
 
     @property
     def chosen(self) -> Target:
@@ -55,7 +60,16 @@ class Spool:
     def __init__(self, data_folder: Path, operation_id: str) -> None:
         self.bag = data_folder / "exports" / operation_id
         self.folder = data_folder / "spools" / operation_id
+        self.base = self.folder.with_name(f"{operation_id}.base")
+        """The index of the base that an increment was asked for with; beside the folder, which may begin anew."""
         self._journal = self.folder / "journal.jsonl"
+
+    def whole(self) -> "Spool":
+        """Of an increment: where the bag is made that an export without a base would have been."""
+        inner = Spool(self.folder, "whole")
+        inner.bag, inner.folder = self.folder / "whole", self.folder / "of-whole"
+        inner._journal = inner.folder / "journal.jsonl"
+        return inner
 
     def open(self) -> list[Entry]:
         """Makes the folders at the first time; returns what earlier tries finished, without their parts."""
@@ -66,7 +80,7 @@ class Spool:
 
     def restart(self) -> None:
         """Nothing was finished: the next snapshot begins with empty folders."""
-        self.drop()
+        self._remove()
         passing("export:spool:dropped")
         self.folder.mkdir(parents=True, mode=0o700)
 
@@ -109,10 +123,15 @@ class Spool:
         """The bag is finished: what served to make it goes."""
         passing("export:spool:closing")
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.base.unlink(missing_ok=True)
         passing("export:spool:closed")
 
     def drop(self) -> None:
         """Removes bag and spool. Harmless when they are gone."""
+        self._remove()
+        self.base.unlink(missing_ok=True)
+
+    def _remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.bag, ignore_errors=True)
 

@@ -1,19 +1,24 @@
-"""What a server does by itself in quiet moments: compact metrics, remove what has expired, reap orphans, trim."""
+"""What a server does by itself in quiet moments: compact metrics, remove what has expired, erase what retention
+policies find due, reap orphans, trim."""
 
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import sqlalchemy as sa
 
 from freehold.domain.artifacts.queries import doom_unfinished
 from freehold.domain.artifacts.transfer import reap
 from freehold.domain.metrics import compaction, queries
+from freehold.domain.retention.queries import workspaces_with_policy
 from freehold.kit.clock import Clock
 from freehold.kit.memory import trim
 from freehold.lifecycle.kept import remove_expired_bags
 from freehold.lifecycle.log.service import CertificateLog
+from freehold.lifecycle.policies import carry_out
 from freehold.lifecycle.retention import remove_aged
+from freehold.operations.service import Operations
 from freehold.records.catalogue import Record
 from freehold.records.lifecycle import ExportLease, ForgottenId
 from freehold.records.operations import IdempotencyKey
@@ -31,12 +36,19 @@ class Sweeper:
     """One thread; every sweep is short and may be repeated. A fault is logged and the next sweep tries again."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, clock: Clock, settings: Settings, certificates: CertificateLog
+        self,
+        database: Database,
+        objects: ObjectStore,
+        clock: Clock,
+        settings: Settings,
+        certificates: CertificateLog,
+        operations: Operations,
     ) -> None:
         self._database = database
         self._objects = objects
         self._clock = clock
         self._settings = settings
+        self._operations = operations
         self._certificates = certificates
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
@@ -58,10 +70,19 @@ class Sweeper:
         self._try(lambda: self._database.write_now(remove_expired))
         self._try(lambda: remove_all_aged(self._database))
         self._try(lambda: self._database.write_now(remove_released))
+        self._try(self._carry_out_policies)
         self._try(lambda: remove_expired_bags(self._database, self._settings))
         self._try(lambda: reap(self._database, self._objects, self._clock))
         self._try(self._certificates.follow_now)  # so that what was certified is signed soon, and its loss seen
         self._try(trim)
+
+    def _carry_out_policies(self) -> None:
+        """Each by itself: what stops one workspace's must not stop the others'."""
+        for workspace_id in self._database.read_now(workspaces_with_policy):
+            self._try(partial(self._carry_out, workspace_id))
+
+    def _carry_out(self, workspace_id: int) -> None:
+        carry_out(self._database, self._operations, workspace_id, self._settings.forget_days)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._settings.sweep_seconds):

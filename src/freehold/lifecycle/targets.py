@@ -111,6 +111,15 @@ def find_target(db: Transaction, target_id: str) -> Target | None:
     return next(iter(find_targets(db, target_id)), None)
 
 
+def roots_named(db: Transaction, targets: Sequence[Target]) -> list[str]:
+    """The public ids of all roots, sorted; one that stands under two scopes twice."""
+    found = [
+        sa.select(public_id(root_of(target.scope))).where(key_of(root_of(target.scope).table).in_(target.root_rows))
+        for target in targets
+    ]
+    return sorted(str(each) for query in found for each in db.execute(query).scalars())
+
+
 class NamedRoot(NamedTuple):
     """`name`: as people call it, `name:version` where it has versions."""
 

@@ -10,16 +10,22 @@ from freehold.operations.model import Operation, State
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
+RETENTION = "retention"
+"""The scope of erasures that a retention policy asked for."""
 _OUTCOMES = {State.SUCCEEDED: "succeeded", State.FAILED: "failed"}
 
 
 def tell_end(db: Transaction, operation: Operation, state: State, workspaces: Iterable[int]) -> None:
-    """`workspaces`: those that it was in and that stand on; nobody is told in what is erased itself."""
-    if operation.requested_by is None:
+    """`workspaces`: those that it was in and that stand on; nobody is told in what is erased itself.
+
+    What a policy asked for is told to whoever set it; where they are forgotten, to nobody in particular.
+    """
+    person, is_by_policy = operation.requested_by, operation.scope == RETENTION
+    if person is None and not is_by_policy:
         return
     for workspace_id in sorted(set(workspaces)):
-        member = find_member(db, workspace_id, operation.requested_by)
-        word = f"{operation.kind} {_OUTCOMES[state]}"
+        member = find_member(db, workspace_id, person) if person is not None else None
+        word = f"{RETENTION if is_by_policy else operation.kind} {_OUTCOMES[state]}"
         news = News(
             OPERATION,
             state.value,

@@ -2,7 +2,7 @@
 
 The child is `python -m freehold.worker TASK`. It is given one JSON line on its standard input, which stays open: when
 that ends, the child ends. It answers with JSON lines: {"progress": …} any number of times, then {"result": …} or
-{"problem": {"code", "message"}}.
+{"problem": {"code", "message", "is_away"}}.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import msgspec
 
-from freehold.kit.problems import Problem, Unavailable
+from freehold.kit.problems import Away, Problem, Unavailable
 from freehold.settings import Settings
 
 WORKER = (sys.executable, "-m", "freehold.worker")
@@ -40,7 +40,7 @@ def run_child(
 ) -> Mapping[str, Any]:
     """Run `task` in a child process and return its result. Whatever `check` or `on_progress` raises kills the child.
 
-    Raises TaskRefused with the task's own code, and Unavailable when the child died without an answer.
+    Raises TaskRefused or Away with the task's own code, and Unavailable when the child died without an answer.
     """
     child = subprocess.Popen([*command, task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
@@ -73,8 +73,13 @@ def _answer(
             result: Mapping[str, Any] = message["result"]
             return result
         else:
-            raise TaskRefused(message["problem"]["code"], message["problem"]["message"])
+            raise _as_fault(message["problem"])
     raise Unavailable("WorkerDied", "A worker process ended without an answer. The step will be tried again.")
+
+
+def _as_fault(problem: Mapping[str, Any]) -> Problem:
+    kind = Away if problem.get("is_away") else TaskRefused
+    return kind(problem["code"], problem["message"])
 
 
 def _pump(stream: IO[bytes] | None, lines: "queue.SimpleQueue[bytes]") -> None:

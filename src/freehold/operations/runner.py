@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from freehold.kit.memory import trim
-from freehold.kit.problems import Problem
+from freehold.kit.problems import Away, Problem
 from freehold.operations import queries, service
 from freehold.operations.faults import die_if_planted
 from freehold.operations.model import Operation, State
@@ -18,6 +18,8 @@ from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
 SLICE_SECONDS = 1.0
+LONGEST_PAUSE = 30.0
+"""Seconds between two attempts of an operation that waits for something outside."""
 CLIENT_FAULTS = range(400, 500)
 log = logging.getLogger("freehold.operations")
 
@@ -38,6 +40,7 @@ class Runner:
         self._settings = settings
         self._kinds = kinds
         self._stopping = stopping
+        self._waits: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
 
     def run_slice(self, operation_id: str) -> bool:
@@ -50,9 +53,12 @@ class Runner:
             try:
                 if not self.advance(operation_id):
                     return False
+            except Away as fault:
+                return self._wait(operation_id, fault)
             except Exception as fault:
                 return self._weigh(operation_id, fault, has_moved)
             has_moved = True
+            self._waits.pop(operation_id, None)
             if time.monotonic() >= until:
                 return True
 
@@ -131,6 +137,16 @@ class Runner:
             return
         kind.clean_up(OperationContext(operation, self._database, self._settings, self._stopping))
 
+    def _wait(self, operation_id: str, fault: Away) -> bool:
+        """For what is away as long as it is: this counts as no attempt, and the operation says what it waits for."""
+        waits = self._waits[operation_id] = self._waits.get(operation_id, -1) + 1
+        log.warning("operation waits", extra={"operation_id": operation_id, "code": fault.code})
+        message = f"{fault.message} This operation waits for it, and goes on by itself."
+        said = {"error_code": fault.code, "error_message": message}
+        self._database.write_now(lambda db: queries.change(db, operation_id, said))
+        self._stopping.wait(min(LONGEST_PAUSE, 2.0**waits))
+        return True
+
     def _weigh(self, operation_id: str, fault: Exception, has_moved: bool) -> bool:
         """A refusal ends the operation; anything else is tried again, after a step that moved with fresh attempts."""
         code = fault.code if isinstance(fault, Problem) else type(fault).__name__
@@ -163,6 +179,8 @@ def _moves(db: Transaction, kind: Kind, step: Step, operation: Operation, turn: 
         "state": State.RUNNING,
         "progress": queries.stored_progress(turn.progress or operation.progress, turn.cursor),
     }
+    if operation.error_code is not None:
+        values |= {"error_code": None, "error_message": None}  # what it waited for is back
     if turn.result is not None:
         values["result"] = dict(turn.result)
     if turn.is_finished:

@@ -21,7 +21,8 @@ _CONTENT = Rules(Container.WORKSPACE, Rows(HISTORY), Removed(), Writes.GROWING, 
 
 
 class Experiment(Record, table="experiments", rules=_CONTENT):
-    """`archived_at`: archived (Azure) or deleted but restorable (MLflow). `hidden_at`: an erasure has begun.
+    """`archived_at`: archived (Azure) or deleted but restorable (MLflow). `deleted_at`: the second of them, for what
+    is archived is only put out of sight and nothing may erase it by itself. `hidden_at`: an erasure has begun.
 
     `next_run_number` is a counter that goes on after a run is erased.
     """
@@ -36,6 +37,7 @@ class Experiment(Record, table="experiments", rules=_CONTENT):
     created_at = moment()
     updated_at = moment()
     archived_at = moment(null=True)
+    deleted_at = moment(null=True)
     hidden_at = moment(null=True)
 
     @classmethod

@@ -3,7 +3,8 @@
     backup.json   format, time, server, digest of the database      freehold.db   one snapshot      store/…   objects
 
 The server goes on meanwhile: it is only read. An object that is removed while its copy is made is left out, with
-the artifact that held it, as if the backup had been made a moment later.
+the artifact that held it, as if the backup had been made a moment later. Objects that a cloud's store holds are fetched
+into the backup, so that it is whole wherever they were; of old versions that a store keeps it has none.
 """
 
 import contextlib
@@ -19,7 +20,8 @@ from freehold.kit.clock import Clock, to_iso
 from freehold.kit.digests import Sha256Meter
 from freehold.kit.problems import Conflict, Invalid, NotFound, NotImplementedHere
 from freehold.settings import Settings
-from freehold.storage.blobs import OBJECT_FOLDER
+from freehold.storage.blobs import ObjectStore, open_objects
+from freehold.storage.cloud.places import OBJECT_FOLDER, object_folder
 from freehold.storage.database import DATABASE_FILE
 
 FORMAT = 1
@@ -56,7 +58,7 @@ def back_up(
     copy = target / DATABASE_FILE
     with contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
-    objects, size = _copy_objects(_object_folder(settings), target, copy, on_object)
+    objects, size = _copy_objects(open_objects(settings), target, copy, on_object)
     server_id = _server_of(copy)
     mark = BackupMark(FORMAT, made_at, server_id, _digest(copy), objects, size)
     (target / MARK_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(mark), indent=2))
@@ -86,14 +88,16 @@ def check_backup(folder: Path) -> BackupMark:
 
 
 def put_back(settings: Settings, folder: Path) -> None:
-    """Copy a checked backup into an empty data folder. Raises Conflict where data is there already."""
+    """Copy a checked backup into an empty data folder and the object store. Raises Conflict where data is there.
+
+    In a cloud's store an object that is there stays as it is: objects are never changed. Raises Away.
+    """
     data = settings.data_folder
     if (data / DATABASE_FILE).exists():
         message = f"{data} holds data already. Restore into a new folder, then point the server at it."
         raise Conflict("DataFolderInUse", message)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if (folder / OBJECT_FOLDER).exists():
-        shutil.copytree(folder / OBJECT_FOLDER, _object_folder(settings), dirs_exist_ok=True)
+    _put_objects_back(settings, folder)
     part = data / (DATABASE_FILE + ".part")
     shutil.copyfile(folder / DATABASE_FILE, part)
     part.replace(data / DATABASE_FILE)
@@ -112,7 +116,7 @@ def _check_source(settings: Settings, source: Path, target: Path) -> None:
 
 
 def _copy_objects(
-    source: Path, target: Path, database: Path, on_object: Callable[[int], None] | None
+    source: ObjectStore, target: Path, database: Path, on_object: Callable[[int], None] | None
 ) -> tuple[int, int]:
     number = size = 0
     with contextlib.closing(sqlite3.connect(database)) as connection:
@@ -120,8 +124,9 @@ def _copy_objects(
             copy = target / OBJECT_FOLDER / each.key
             copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
-                shutil.copyfile(source / each.key, copy)
-            except FileNotFoundError:
+                _fetch(source, each.key, copy)
+            except (FileNotFoundError, NotFound):
+                copy.unlink(missing_ok=True)
                 _leave_out(connection, each.row_id)
                 continue
             number, size = number + 1, size + each.size
@@ -129,6 +134,29 @@ def _copy_objects(
                 on_object(each.size)
         connection.commit()
     return number, size
+
+
+def _fetch(source: ObjectStore, key: str, copy: Path) -> None:
+    if source.folder is not None:
+        shutil.copyfile(source.folder / key, copy)
+        return
+    with copy.open("wb") as file:
+        for piece in source.read(key):
+            file.write(piece)
+
+
+def _put_objects_back(settings: Settings, folder: Path) -> None:
+    held, place = folder / OBJECT_FOLDER, object_folder(settings)
+    if not held.exists():
+        return
+    if place is not None:
+        shutil.copytree(held, place, dirs_exist_ok=True)
+        return
+    objects = open_objects(settings)
+    for path in sorted(path for path in held.rglob("*") if path.is_file()):
+        key = path.relative_to(held).as_posix()
+        if objects.size(key) != path.stat().st_size:
+            objects.put_file(key, path)
 
 
 def _leave_out(connection: sqlite3.Connection, object_row: int) -> None:
@@ -152,10 +180,6 @@ def _server_of(database: Path) -> str:
 def _reading(database: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         yield connection
-
-
-def _object_folder(settings: Settings) -> Path:
-    return Path(settings.objects.removeprefix("file://")) if settings.objects else settings.data_folder / OBJECT_FOLDER
 
 
 def _holds(path: Path, each: _Object) -> bool:

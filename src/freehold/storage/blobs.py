@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +13,16 @@ from obstore.store import LocalStore
 
 from freehold.kit.digests import Sha256Meter
 from freehold.kit.faults import passing
-from freehold.kit.problems import InsufficientStorage, NotFound, Problem, TooLarge, Unavailable
+from freehold.kit.problems import NotFound, Problem, TooLarge
 from freehold.settings import Settings
-from freehold.storage.portable import is_disk_full
+from freehold.storage.cloud.faults import NO_BUCKET, as_problem, bucket_gone
+from freehold.storage.cloud.keeping import Keeper, keeper_of
+from freehold.storage.cloud.opening import open_cloud
+from freehold.storage.cloud.places import CloudPlace, place_of_objects
 
 PIECE = 1 << 20
 WHOLE = 1 << 20
 """Objects up to this size are put in one call; larger ones through a writer."""
-OBJECT_FOLDER = "store"
 
 
 class StoredBytes(NamedTuple):
@@ -29,15 +31,22 @@ class StoredBytes(NamedTuple):
 
 
 class ObjectStore:
-    """One store for all objects. `folder` is set when it is a local folder, which can then be read byte by byte."""
+    """One store for all objects. `folder` is set when it is a local folder, which can then be read byte by byte;
+    `keeper` when it is a cloud's. Its methods raise Away where a cloud's store does not answer, or refuses."""
 
-    def __init__(self, store: obstore.store.ObjectStore, folder: Path | None, *, largest: int) -> None:
+    def __init__(
+        self, store: obstore.store.ObjectStore, folder: Path | None, *, largest: int, keeper: Keeper | None = None
+    ) -> None:
         self._store = store
         self._largest = largest
         self.folder = folder
+        self.keeper = keeper
 
     async def put(self, key: str, pieces: AsyncIterator[bytes]) -> StoredBytes:
-        """Store a stream. When it returns, the bytes are durable. Raises TooLarge, InsufficientStorage."""
+        """Store a stream. When it returns, the bytes are durable. Raises TooLarge, InsufficientStorage, Away.
+
+        Of a stream that breaks nothing is kept: its parts are given up (S3), or expire by themselves (Azure).
+        """
         meter = Sha256Meter()
         try:
             head, rest = await self._head(pieces, meter)
@@ -46,18 +55,18 @@ class ObjectStore:
             else:
                 await self._put_long(key, head, rest, meter)
         except (BaseError, OSError) as fault:
-            raise _as_problem(fault) from fault
+            raise self._put_fault(fault) from None
         await asyncio.to_thread(self._make_durable, key)
         return StoredBytes(meter.size, meter.hexdigest)
 
     async def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start` up to, not including, `end`. Raises NotFound."""
+        """The bytes from `start` up to, not including, `end`. Raises NotFound, Away."""
         try:
             options = {"range": (start, end)} if end is not None else {"range": {"offset": start}} if start else None
             found = await obstore.get_async(self._store, key, options=options)  # type: ignore[arg-type]  # a plain dict fits
-        except (BaseError, FileNotFoundError) as fault:
-            raise _as_problem(fault) from fault
-        return _pieces(found)
+        except (BaseError, OSError) as fault:
+            raise await asyncio.to_thread(self._read_fault, fault) from None
+        return self._pieces(found)
 
     def read(self, key: str) -> Iterator[bytes]:
         """As `get` of the whole object, for a thread."""
@@ -65,8 +74,8 @@ class ObjectStore:
             found = obstore.get(self._store, key)
             for piece in found.stream(min_chunk_size=PIECE):
                 yield bytes(piece)
-        except (BaseError, FileNotFoundError) as fault:
-            raise _as_problem(fault) from fault
+        except (BaseError, OSError) as fault:
+            raise self._read_fault(fault) from None
 
     def adopt(self, files: Mapping[str, Path]) -> None:
         """Take over files of this machine as objects: moved where that can be, else put. All are durable at the end.
@@ -74,60 +83,102 @@ class ObjectStore:
         A file that is gone was taken over before.
         """
         waiting = {key: path for key, path in files.items() if path.exists()}
-        try:
-            for key, path in waiting.items():
-                self._adopt_one(key, path)
-                passing("store:object:adopted")
-        except (BaseError, OSError) as fault:
-            raise _as_problem(fault) from fault
+        for key, path in waiting.items():
+            self._adopt_one(key, path)
+            passing("store:object:adopted")
         for folder in {(self.folder / key).parent for key in waiting} if self.folder is not None else ():
             _sync(folder)
 
-    def _adopt_one(self, key: str, path: Path) -> None:
-        if self.folder is None:
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a copy of a file. In a cloud it is durable; a local folder is for the caller to sync."""
+        try:
             obstore.put(self._store, key, path)
-            path.unlink()
-            return
-        target = self.folder / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if path.stat().st_dev != target.parent.stat().st_dev:
-            nearby = target.with_name(f"{target.name}#1")  # what `delete` knows as the rest of a killed upload
-            shutil.copyfile(path, nearby)
-            _sync(nearby)
-            os.replace(nearby, target)
-            path.unlink()
-            return
-        _sync(path)
-        os.replace(path, target)
+        except (BaseError, OSError) as fault:
+            raise self._put_fault(fault) from None
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; one that is gone already is no fault."""
+        """Remove objects; one that is gone already is no fault. In a cloud with all that is kept of them and can go."""
         wanted = list(keys)
         try:
             if self.folder is not None:
                 self._unlink(wanted)
             elif wanted:
-                obstore.delete(self._store, wanted)
-        except FileNotFoundError:
-            for key in wanted:
-                self._delete_one(key)
+                self._delete_in_cloud(wanted)
         except BaseError as fault:
-            raise _as_problem(fault) from fault
+            raise self._fault(fault) from None
 
-    def exists(self, key: str) -> bool:
+    def size(self, key: str) -> int | None:
+        """Bytes of an object; None where it is not there."""
         try:
-            obstore.head(self._store, key)
-        except (FileNotFoundError, BaseError) as fault:
-            if isinstance(_as_problem(fault), NotFound):
-                return False
-            raise _as_problem(fault) from fault
-        return True
+            return int(obstore.head(self._store, key)["size"])
+        except (BaseError, OSError) as fault:
+            problem = self._read_fault(fault)
+        if isinstance(problem, NotFound):
+            return None
+        raise problem
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys in the store below a prefix."""
-        for batch in obstore.list(self._store, prefix or None):
-            for meta in batch:
-                yield meta["path"]
+        try:
+            for batch in obstore.list(self._store, prefix or None):
+                for meta in batch:
+                    yield meta["path"]
+        except (BaseError, OSError) as fault:
+            raise self._fault(fault) from None
+
+    def check(self) -> None:
+        """Raises Away where the store does not answer, refuses, or has no such bucket."""
+        try:
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+        except FileNotFoundError:
+            raise bucket_gone() from None
+        except (BaseError, OSError) as fault:
+            raise bucket_gone() if NO_BUCKET.search(str(fault)) else self._fault(fault) from None
+
+    def _adopt_one(self, key: str, path: Path) -> None:
+        if self.folder is None:
+            self.put_file(key, path)
+            path.unlink()
+            return
+        try:
+            _move(path, self.folder / key)
+        except OSError as fault:
+            raise self._fault(fault) from None
+
+    def _delete_in_cloud(self, keys: Sequence[str]) -> None:
+        """Many in one request. Some clouds refuse the rest of it for one that is gone: then each for itself."""
+        try:
+            obstore.delete(self._store, keys)
+        except FileNotFoundError:
+            self.check()  # for a whole bucket that is not there, too, they say that the object is not
+            for key in keys:
+                self._delete_one(key)
+        if self.keeper is not None:
+            self.keeper.remove_rest(keys)
+
+    def _fault(self, fault: BaseException) -> Problem:
+        return as_problem(fault, is_local=self.folder is not None)
+
+    def _put_fault(self, fault: BaseException) -> Problem:
+        """What is put cannot be missing: the bucket is."""
+        is_missing = isinstance(fault, FileNotFoundError) and self.folder is None
+        return bucket_gone() if is_missing else self._fault(fault)
+
+    def _read_fault(self, fault: BaseException) -> Problem:
+        """Where a bucket is gone, its objects are said to be missing: look, before somebody believes it."""
+        if isinstance(fault, FileNotFoundError) and self.folder is None:
+            try:
+                self.check()
+            except Problem as problem:
+                return problem
+        return self._fault(fault)
+
+    async def _pieces(self, found: Any) -> AsyncIterator[bytes]:
+        try:
+            async for piece in found.stream(min_chunk_size=PIECE):
+                yield bytes(piece)
+        except (BaseError, OSError) as fault:
+            raise self._fault(fault) from None
 
     async def _head(
         self, pieces: AsyncIterator[bytes], meter: Sha256Meter
@@ -175,12 +226,26 @@ class ObjectStore:
 
 
 def open_objects(settings: Settings) -> ObjectStore:
-    """The store that the settings name. Local folders for now."""
-    if settings.objects and not settings.objects.startswith("file://"):
-        raise ValueError(f"Object store {settings.objects!r}: use a file:// URL of a folder, or leave it empty.")
-    folder = Path(settings.objects.removeprefix("file://") or settings.data_folder / OBJECT_FOLDER)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return ObjectStore(LocalStore(folder), folder, largest=settings.max_object)
+    """The store that the settings name. A cloud's is not asked anything yet. Raises ValueError for unfit settings."""
+    place = place_of_objects(settings)
+    if isinstance(place, CloudPlace):
+        store = open_cloud(place)
+        return ObjectStore(store, None, largest=settings.max_object, keeper=keeper_of(place, store))
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return ObjectStore(LocalStore(place), place, largest=settings.max_object)
+
+
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.stat().st_dev != target.parent.stat().st_dev:
+        nearby = target.with_name(f"{target.name}#1")  # what `delete` knows as the rest of a killed upload
+        shutil.copyfile(path, nearby)
+        _sync(nearby)
+        os.replace(nearby, target)
+        path.unlink()
+        return
+    _sync(path)
+    os.replace(path, target)
 
 
 def _sync(path: Path) -> None:
@@ -189,16 +254,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-async def _pieces(found: Any) -> AsyncIterator[bytes]:
-    async for piece in found.stream(min_chunk_size=PIECE):
-        yield bytes(piece)
-
-
-def _as_problem(fault: BaseException) -> Problem:
-    if isinstance(fault, FileNotFoundError) or "not found" in str(fault).lower():
-        return NotFound("ObjectNotFound", "The object's bytes are not in the store.")
-    if is_disk_full(fault):
-        return InsufficientStorage("InsufficientStorage", "The object store is full: the upload was not kept.")
-    return Unavailable("ObjectStoreUnavailable", "The object store did not answer. Try again in a moment.")

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.functions import FunctionElement
 
 if TYPE_CHECKING:
     from alembic.operations import BatchOperations
@@ -156,9 +157,47 @@ def checked(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """The column to compare with, but not to search by. For statements that name their rows already.
 
     SQLite does not know how many rows a workspace has, takes an equal workspace for the better clue, and would read all
-    of them to find those named.
+    of them to find those named. PostgreSQL does know, and its keys begin with the workspace.
     """
-    return column + 0
+    return _Checked(column)
+
+
+class _Checked(FunctionElement[int]):
+    inherit_cache = True
+    type = sa.BigInteger()
+
+
+@compiles(_Checked)
+def _not_searched_by(checked: _Checked, compiler: Any, **more: Any) -> str:
+    return f"({compiler.process(checked.clauses, **more)} + 0)"
+
+
+@compiles(_Checked, "postgresql")
+def _as_it_is(checked: _Checked, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(checked.clauses, **more))
+
+
+def gathered(*columns: sa.ColumnElement[Any]) -> sa.ColumnElement[str | None]:
+    """All rows of a subquery in one value: a JSON text of lists, in no order; null or `[]` where there are none.
+
+    So one statement reads a document together with what hangs on it.
+    """
+    return _Gathered(*columns)
+
+
+class _Gathered(FunctionElement[Any]):
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(_Gathered)
+def _json_group(gathered: _Gathered, compiler: Any, **more: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(gathered.clauses, **more)}))"
+
+
+@compiles(_Gathered, "postgresql")
+def _json_agg(gathered: _Gathered, compiler: Any, **more: Any) -> str:
+    return f"CAST(json_agg(json_build_array({compiler.process(gathered.clauses, **more)})) AS TEXT)"
 
 
 def one_inserter_at_a_time(connection: sa.Connection, table: sa.Table) -> None:

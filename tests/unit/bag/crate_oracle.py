@@ -1,10 +1,9 @@
-"""Runs rocrate-validator offline: its HTTP cache holds the context that the `rocrate` package ships."""
+"""Runs rocrate-validator offline: its HTTP cache holds the published context, kept beside the tests."""
 
 import io
 import json
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import requests
@@ -12,6 +11,8 @@ import requests_cache
 from urllib3 import HTTPResponse
 
 CONTEXT_URL = "https://w3id.org/ro/crate/1.2/context"
+CONTEXT = Path(__file__).parents[2] / "contexts" / "ro-crate-1.2.jsonld"
+PROFILES = ("ro-crate-1.2", "process-run-crate-0.5")
 
 
 def faults_of(crate: Path, scratch: Path, *, profile: str) -> list[str]:
@@ -41,7 +42,8 @@ def faults_of(crate: Path, scratch: Path, *, profile: str) -> list[str]:
 
 def _fill(cache: Path) -> None:
     session = requests_cache.CachedSession(cache_name=str(cache), backend="sqlite", expire_after=-1)
-    context = files("rocrate").joinpath("data/ro-crate.jsonld").read_bytes()
+    context = CONTEXT.read_bytes()
+    assert json.loads(context)["@id"] == CONTEXT_URL
     response = requests.Response()
     response.status_code = 200
     response.url = CONTEXT_URL

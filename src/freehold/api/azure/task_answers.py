@@ -23,6 +23,8 @@ Out = Callable[[WorkspaceRef, TaskView], dict[str, Any]]
 
 async def answer_tasks(call: Call, out: Out, object_id: str | None = None) -> Response:
     """A page, newest first. `object_id`: only those that concern this person; an unknown one has none."""
+    if object_id is not None:
+        notifications.check_may_ask_for(call.actor, call.actions, object_id)
     paged = paged_by_query(call)
     paging = Paging(paged.question.limit, paged.question.after)
     found = await call.services.database.read(

@@ -16,6 +16,7 @@ from freehold.api.routing import WORKSPACE, Within
 from freehold.domain.access.actor import Action
 from freehold.domain.datasets import rules
 from freehold.domain.datasets import service as datasets
+from freehold.domain.datasets.definitions import get_saved
 from freehold.domain.datasets.queries import Wanted
 from freehold.domain.datasets.service import DatasetView, FoundDatasets
 from freehold.kit.problems import NotFound
@@ -24,6 +25,7 @@ from freehold.storage.transaction import Transaction
 
 DATASETS = f"/dataset/v1.0{WORKSPACE}/datasets"
 DATASET = f"{DATASETS}/{{dataset}}"
+UNREGISTERED = "unregistered-"
 
 
 @dataset.route("GET", DATASETS, Within(Action.READ), answer=DatasetPage)
@@ -147,8 +149,16 @@ async def unregister(call: Call) -> Response:
 
 @dataset.route("GET", f"/data/v1.0{WORKSPACE}/dataversion/{{name}}/versions/{{version}}", Within(Action.READ))
 async def read_data_asset(call: Call) -> Response:
-    """404: azureml-core looks here for a data asset of its successor when there is no dataset of a name."""
+    """The dataflow of a saved dataset, by its id behind `unregistered-`; 404 for a data asset of SDK v2.
+
+    azureml-core 1.61 asks for it whenever it makes a dataset object, and takes the JSON that it saved itself as well as
+    the YAML of its later engine.
+    """
     name = call.params["name"]
+    if name.startswith(UNREGISTERED):
+        saved_id = name.removeprefix(UNREGISTERED)
+        saved = await call.services.database.read(lambda db: get_saved(db, call.workspace, saved_id))
+        return reply({"legacyDataflow": saved.document.get("dataflowJson")})
     known = await call.services.database.read(lambda db: datasets.rows_called(db, call.workspace, name))
     message = (
         "This is a dataset, and no data asset: ask for it below /dataset/v1.0."

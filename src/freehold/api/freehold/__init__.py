@@ -1,4 +1,5 @@
-"""Freehold's own API: exports, imports, erasures, holds, reports, operations, certificates, their log. RFC 9457.
+"""Freehold's own API: exports, imports, erasures, purges, holds, retention, reports, operations, certificates and
+their log. RFC 9457.
 
 Changes are additive only.
 """
@@ -13,7 +14,9 @@ from freehold.api.freehold import (
     log,
     openapi,
     operations,
+    purges,
     reports,
+    retention,
 )
 from freehold.api.freehold.facade import freehold
 
@@ -28,5 +31,7 @@ __all__ = [
     "log",
     "openapi",
     "operations",
+    "purges",
     "reports",
+    "retention",
 ]

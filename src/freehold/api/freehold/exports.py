@@ -4,16 +4,20 @@ from starlette.responses import Response
 
 from freehold.api.entry import Call, decode
 from freehold.api.freehold.facade import V1, container_route, freehold
+from freehold.api.freehold.flags import flag
 from freehold.api.freehold.once import once
-from freehold.api.freehold.shapes import ExportIn, ExportPlanOut, OperationOut, operation_out
+from freehold.api.freehold.shapes import LONGEST_ROOT, ExportIn, ExportPlanOut, OperationOut, operation_out
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
 from freehold.api.streams import TAR, stream_bag
 from freehold.domain.access.actor import Action
+from freehold.kit.problems import Invalid
 from freehold.lifecycle import kept
-from freehold.lifecycle.export import request_export
+from freehold.lifecycle.export import Since, request_export
 from freehold.lifecycle.export_plan import plan_export
+from freehold.lifecycle.imports.receiving import received
 from freehold.operations.model import Operation
+from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 _DRY_RUN: dict[int, type] = {200: ExportPlanOut}
@@ -24,16 +28,56 @@ async def start(call: Call) -> Response:
     """Begin an export; the operation tells when its bag can be fetched. With `dry_run` only say what would leave."""
     raw = await call.raw_body()
     wanted = decode(raw, ExportIn)
-    if wanted.dry_run:
+    if wanted.dry_run and wanted.since is None:
         plan = await call.services.database.read(lambda db: plan_export(db, call.workspace, wanted.scope, wanted.id))
         return reply(plan)
 
     def make(db: Transaction) -> Operation:
-        return request_export(db, call.services.engine, call.actor, call.workspace, wanted.scope, wanted.id)
+        since = None
+        if wanted.since is not None:
+            kept.ready_bag(db, call.services.settings, call.actor, wanted.since)
+            since = Since(wanted.since, dry_run=wanted.dry_run)
+        return request_export(
+            db, call.services.engine, call.actor, call.workspace, wanted.scope, wanted.id, since=since
+        )
 
-    operation = await once(call, raw, make)
+    return _begun(await once(call, raw, make))
+
+
+@container_route("POST", "/increments", Action.EXPORT, answer=OperationOut, status=202)
+async def start_increment(call: Call) -> Response:
+    """Begin an export of what changed since a bag that the caller has: the body is its index, which holds digests only.
+
+    `scope`, `id`: as of an export. `dry_run=true`: only count. `freehold export --since BAG` makes the index.
+    """
+    scope, root_id, dry_run = _scope(call), call.query.get("id"), flag(call, "dry_run")
+    services = call.services
+    async with received(services.settings, services.ids.new_id(), call.request.headers, call.stream()) as sent:
+
+        def make(db: Transaction) -> Operation:
+            since = Since(sent=sent.path, dry_run=dry_run)
+            folder = services.settings.data_folder
+            return request_export(
+                db, services.engine, call.actor, call.workspace, scope, root_id, since=since, data_folder=folder
+            )
+
+        return _begun(await once(call, f"{sent.sha256} {scope} {root_id} {dry_run}".encode(), make))
+
+
+def _begun(operation: Operation) -> Response:
     headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
     return reply(operation_out(operation), 202, headers)
+
+
+def _scope(call: Call) -> Scope:
+    root_id = call.query.get("id", "")
+    if len(root_id) > LONGEST_ROOT:
+        raise Invalid("InvalidId", f"An id or a name has at most {LONGEST_ROOT} characters.", target="id")
+    try:
+        return Scope(call.query.get("scope", ""))
+    except ValueError:
+        known = ", ".join(each.value for each in Scope)
+        raise Invalid("InvalidScope", f"scope is one of: {known}.", target="scope") from None
 
 
 @freehold.route("GET", f"{V1}/exports/{{operation}}/bag", SignedIn())

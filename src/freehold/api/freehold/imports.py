@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1, container_route, freehold
+from freehold.api.freehold.flags import flag
 from freehold.api.freehold.once import once
 from freehold.api.freehold.shapes import ImportReportOut, OperationOut, operation_out
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
 from freehold.domain.access.actor import Action
-from freehold.kit.problems import Invalid, NotFound
+from freehold.kit.problems import NotFound
 from freehold.lifecycle import kept
 from freehold.lifecycle.imports.operation import request_import
 from freehold.lifecycle.imports.receiving import received
@@ -28,7 +29,7 @@ async def start(call: Call) -> Response:
 
     The body is a `.tar`, or a `.zip` as an export gives it.
     """
-    new_ids, dry_run = _flag(call, "new_ids"), _flag(call, "dry_run")
+    new_ids, dry_run = flag(call, "new_ids"), flag(call, "dry_run")
     services = call.services
     async with received(services.settings, services.ids.new_id(), call.request.headers, call.stream()) as sent:
 
@@ -74,10 +75,3 @@ def _read(path: Path) -> Any:
         return msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
         raise NotFound("ImportNotFound", "The import has not come so far, or has nothing of this kind.") from None
-
-
-def _flag(call: Call, name: str) -> bool:
-    text = call.query.get(name, "false").lower()
-    if text not in ("true", "false"):
-        raise Invalid("InvalidFlag", f"{name} is true or false.", target=name)
-    return text == "true"

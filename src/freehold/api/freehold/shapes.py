@@ -9,17 +9,27 @@ from freehold.kit.clock import to_iso
 from freehold.operations.model import Operation
 from freehold.records.rules import Scope
 
+LONGEST_ROOT = 300
 RootId = Annotated[
-    str, Meta(max_length=300, description="its id, or its name (`name:version`) in the workspace; none for a workspace")
+    str,
+    Meta(
+        max_length=LONGEST_ROOT,
+        description="its id, or its name (`name:version`) in the workspace; none for a workspace",
+    ),
 ]
 
 
 class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
-    """`dry_run`: answer with what would leave, and export nothing."""
+    """`dry_run`: answer with what would leave, and export nothing.
+
+    `since`: the operation of an earlier export whose bag is kept here; only what changed since it leaves. With
+    `dry_run` that is counted by an operation, for everything must be compared.
+    """
 
     scope: Scope
     id: RootId | None = None
     dry_run: bool = False
+    since: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class ExportedOut(msgspec.Struct):

@@ -95,14 +95,14 @@ async def update_experiment(call: Call) -> Response:
 @route("POST", "/mlflow/experiments/delete", Action.DELETE)
 async def delete_experiment(call: Call) -> Response:
     """Set an experiment and its runs aside; restorable until they are erased."""
-    await _archive(call, archived=True)
+    await _set_aside(call, deleted=True)
     return EMPTY
 
 
 @route("POST", "/mlflow/experiments/restore", Action.WRITE)
 async def restore_experiment(call: Call) -> Response:
     """Bring an experiment back that was set aside."""
-    await _archive(call, archived=False)
+    await _set_aside(call, deleted=False)
     return EMPTY
 
 
@@ -158,14 +158,14 @@ def experiment_to_log_into(db: Transaction, actor: Actor, workspace: WorkspaceRe
     return ExperimentRef(default.row_id, default.experiment_id, default.archived_at)
 
 
-async def _archive(call: Call, *, archived: bool) -> None:
+async def _set_aside(call: Call, *, deleted: bool) -> None:
     body = await read_body(call, _TARGET)
 
     def change(db: Transaction) -> None:
         experiment = experiment_by_id(db, call.workspace, named(body.experiment_id, "experiment_id"))
-        if (experiment.archived_at is not None) == archived:
-            state = "deleted already" if archived else "not deleted"
+        if (experiment.archived_at is not None) == deleted:
+            state = "deleted already" if deleted else "not deleted"
             raise NotFound("ExperimentNotFound", f"The experiment is {state}.")
-        service.change_experiment(db, call.workspace, experiment, archived=archived)
+        service.change_experiment(db, call.workspace, experiment, deleted=deleted)
 
     await call.services.database.write(change)

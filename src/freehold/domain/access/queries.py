@@ -141,6 +141,11 @@ def find_member(db: Transaction, workspace_id: int, person_row: int) -> int | No
     return row[0] if row else None
 
 
+def person_of(db: Transaction, member_row: int | None) -> int | None:
+    """The row of the person behind a member; None where they are forgotten."""
+    return db.execute(sa.select(Member.c.person_row).where(Member.c.row_id == member_row)).scalar()
+
+
 def add_member(db: Transaction, workspace_id: int, person_row: int) -> None:
     """Harmless when another request made the membership in the same moment."""
     member = {"workspace_id": workspace_id, "person_row": person_row, "member_id": db.new_id(), "created_at": db.now()}

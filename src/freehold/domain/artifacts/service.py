@@ -13,7 +13,6 @@ from freehold.domain.artifacts import queries
 from freehold.domain.artifacts.rules import ASSET_ORIGIN, RUN_ORIGIN, check_container, check_path
 from freehold.domain.assets import queries as asset_queries
 from freehold.domain.forgetting.service import refuse_forgotten
-from freehold.domain.runs.service import CONTAINER_PREFIX
 from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.records.artifacts import OBJECTS
 from freehold.storage.blobs import StoredBytes
@@ -173,10 +172,7 @@ def _resolve(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> tu
     if name.origin != RUN_ORIGIN:
         return None, name
     run = queries.find_run_of_container(db, workspace.workspace_id, name.container)
-    if run is None:
-        refuse_forgotten(db, "run", workspace.public_id, name.container.removeprefix(CONTAINER_PREFIX))
-        raise NotFound("RunNotFound", "There is no run whose artifacts this container holds.")
-    if run.hidden_at is not None:
+    if run is None or run.hidden_at is not None:
         raise NotFound("RunNotFound", "There is no run whose artifacts this container holds.")
     return run.row_id, name._replace(container=run.data_container_id)
 

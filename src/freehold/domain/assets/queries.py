@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Having, Page, Paging
+from freehold.domain.runs import queries as run_queries
 from freehold.records.artifacts import Artifact, StoredObject
 from freehold.records.assets import Asset, AssetFile
 from freehold.records.runs import Run
@@ -14,10 +15,16 @@ from freehold.storage.portable import begins_with, checked
 from freehold.storage.transaction import Transaction
 
 _f, _a, _o = AssetFile.c, Artifact.c, StoredObject.c
+_MORE = (run_queries.of_run(Asset.c.run_row, Run.c.run_id).label("run_id"),)
 
 
 def find(db: Transaction, workspace_id: int, asset_id: str) -> sa.Row[Any] | None:
-    return documents.find(db, workspace_id, Asset, Asset.c.asset_id == asset_id)
+    return documents.find_by(db, workspace_id, Asset, _MORE, asset_id=asset_id)
+
+
+def find_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:
+    """Those that stand, in no order."""
+    return documents.find_rows(db, workspace_id, Asset, rows, _MORE)
 
 
 def find_page(
@@ -26,7 +33,7 @@ def find_page(
     """`run_row`: only those made of this run."""
     conditions = [Asset.c.name == name] if name is not None else []
     conditions += [Asset.c.run_row == run_row] if run_row is not None else []
-    return documents.find_page(db, workspace_id, Asset, paging, *conditions, labels=labels)
+    return documents.find_page(db, workspace_id, Asset, paging, *conditions, labels=labels, more=_MORE)
 
 
 def add_files(

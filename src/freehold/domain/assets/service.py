@@ -107,7 +107,7 @@ def get_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetV
 
 def find_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetView | None:
     row = queries.find(db, workspace.workspace_id, asset_id)
-    return _views(db, workspace, [row])[0] if row else None
+    return _views(db, [row])[0] if row else None
 
 
 def list_assets(
@@ -121,7 +121,7 @@ def list_assets(
 ) -> FoundAssets:
     run_row = runs.row_of(db, workspace, run_id) if run_id is not None else None
     page = queries.find_page(db, workspace.workspace_id, paging, name=name, run_row=run_row, labels=labels)
-    return FoundAssets(_views(db, workspace, page.rows), page.next_place)
+    return FoundAssets(_views(db, page.rows), page.next_place)
 
 
 def files_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetView]) -> dict[int, list[str]]:
@@ -139,8 +139,8 @@ def newest_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetVie
 
 def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, AssetView]:
     """Row → view, of those that stand."""
-    found = documents.find_rows(db, workspace.workspace_id, Asset, rows)
-    return {view.row_id: view for view in _views(db, workspace, found)}
+    found = queries.find_rows(db, workspace.workspace_id, rows)
+    return {view.row_id: view for view in _views(db, found)}
 
 
 def change_asset(
@@ -198,13 +198,11 @@ def _take(db: Transaction, workspace: WorkspaceRef, row_id: int, places: Sequenc
     return owns
 
 
-def _views(db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
-    labels = labels_of(db, workspace, Asset, rows)
-    run_ids = run_queries.ids_of(db, workspace.workspace_id, [row.run_row for row in rows if row.run_row])
-    return [_view(db, row, labels[row.row_id], run_ids) for row in rows]
+def _views(db: Transaction, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
+    return [_view(db, row) for row in rows]
 
 
-def _view(db: Transaction, row: sa.Row[Any], labels: Labels, run_ids: dict[int, tuple[str, str]]) -> AssetView:
+def _view(db: Transaction, row: sa.Row[Any]) -> AssetView:
     kept = row.document
     stands_alone = not kept["owns"] or (kept["ofRun"] and row.run_row is None)
     return AssetView(
@@ -214,8 +212,8 @@ def _view(db: Transaction, row: sa.Row[Any], labels: Labels, run_ids: dict[int, 
         kept["version"],
         [{"prefix": f"{ASSET_ORIGIN}/{row.asset_id}"}] if stands_alone else kept["artifacts"],
         kept["given"],
-        run_ids[row.run_row][0] if row.run_row in run_ids else None,
-        labels,
+        row.run_id,
+        labels_of(row),
         author_of(db, row),
         row.created_at,
         row.updated_at,

@@ -13,7 +13,7 @@ _c = Compute.c
 
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
-    return documents.find(db, workspace_id, Compute, _c.name_folded == name.casefold())
+    return documents.find_by(db, workspace_id, Compute, name_folded=name.casefold())
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, compute_type: str | None) -> Page:

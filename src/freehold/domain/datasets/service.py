@@ -233,7 +233,6 @@ def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> d
 def _views(
     db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]], definitions: Mapping[int, sa.Row[Any]]
 ) -> list[DatasetView]:
-    labels = labels_of(db, workspace, Dataset, rows)
     return [
         DatasetView(
             row.row_id,
@@ -244,7 +243,7 @@ def _views(
             row.is_visible,
             row.etag,
             row.document,
-            labels[row.row_id].tags,
+            labels_of(row).tags,
             author_of(db, row),
             row.created_at,
             row.updated_at,

@@ -14,7 +14,7 @@ _d = Datastore.c
 
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
-    return documents.find(db, workspace_id, Datastore, _d.name == name)
+    return documents.find_by(db, workspace_id, Datastore, name=name)
 
 
 def find_default(db: Transaction, workspace_id: int) -> sa.Row[Any] | None:

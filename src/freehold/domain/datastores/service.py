@@ -153,7 +153,6 @@ def _views(
 ) -> list[DatastoreView]:
     kept = {row.row_id: row.document for row in rows}
     kept = secrets.with_secrets(db, workspace, Datastore, kept) if opens else kept
-    labels = labels_of(db, workspace, Datastore, rows)
     return [
         DatastoreView(
             row.row_id,
@@ -163,7 +162,7 @@ def _views(
             row.is_default,
             row.is_validated,
             kept[row.row_id],
-            labels[row.row_id].tags,
+            labels_of(row).tags,
             author_of(db, row),
             row.created_at,
             row.updated_at,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from freehold.domain.documents.rules import split_version
 from freehold.records.assets import Label, VersionCounter
 from freehold.records.catalogue import Record
 from freehold.records.containers import Workspace
-from freehold.storage.portable import checked, upsert
+from freehold.storage.portable import checked, gathered, upsert
 from freehold.storage.sorting import SortColumn, is_after
 from freehold.storage.transaction import Transaction
 
@@ -52,52 +53,114 @@ class Page(NamedTuple):
     next_place: list[Any] | None
 
 
-def select_documents(workspace_id: int, record: type[Record], *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Standing documents with their authors joined in; add your own where."""
-    return _select(record, *more).where(record.c.workspace_id == workspace_id)
-
-
-# allow-workspace: because whoever calls it adds the workspace, to search by or only to check
-def _select(record: type[Record], *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    c = record.c
-    columns = (*record.table.columns, *access.AUTHOR_COLUMNS, *more)
-    source = access.with_authors(record.table, c.created_by)
-    return sa.select(*columns).select_from(source).where(c.hidden_at.is_(None))
+More = tuple[sa.ColumnElement[Any], ...]
+"""What is read with each document of a noun, beside its own columns, author and labels. The same tuple every time."""
 
 
 def find(
     db: Transaction, workspace_id: int, record: type[Record], *conditions: sa.ColumnElement[bool]
 ) -> sa.Row[Any] | None:
-    return db.execute(select_documents(workspace_id, record).where(*conditions).limit(1)).first()
+    """By conditions that are made anew for each question; `find_by` is cheaper."""
+    query = _select(record.table).where(record.c.workspace_id == workspace_id, *conditions)
+    return db.execute(query.limit(1)).first()
 
 
 def find_newest(
     db: Transaction, workspace_id: int, record: type[Record], *conditions: sa.ColumnElement[bool]
 ) -> sa.Row[Any] | None:
-    query = select_documents(workspace_id, record).where(*conditions)
+    query = _select(record.table).where(record.c.workspace_id == workspace_id, *conditions)
     return db.execute(query.order_by(record.c.row_id.desc()).limit(1)).first()
 
 
-def find_named(db: Transaction, workspace_id: int, record: type[Record], name: str) -> sa.Row[Any] | None:
+def find_by(
+    db: Transaction, workspace_id: int, record: type[Record], more: More = (), **equal: str | int
+) -> sa.Row[Any] | None:
+    """The document whose columns have these values."""
+    return db.execute(_by(record.table, tuple(equal), more), {"here": workspace_id, **equal}).first()
+
+
+def find_named(
+    db: Transaction, workspace_id: int, record: type[Record], name: str, more: More = ()
+) -> sa.Row[Any] | None:
     """One of those with versions: by `name:version`, by its id, or by its name alone, then the newest.
 
     One question after the other, each of which an index answers: asked as one, it would look at every row.
     """
-    c, own_id = record.c, record.c[f"{record.table.name.removesuffix('s')}_id"]
+    own_id = f"{record.table.name.removesuffix('s')}_id"
     stem, version = split_version(name)
     if version is not None:
-        return find(db, workspace_id, record, c.name == stem, c.version == version)
-    by_id = find(db, workspace_id, record, own_id == name)
+        return find_by(db, workspace_id, record, more, name=stem, version=version)
+    by_id = find_by(db, workspace_id, record, more, **{own_id: name})
     if by_id is not None:
         return by_id
-    named = select_documents(workspace_id, record).where(c.name == name)
-    return db.execute(named.order_by(c.version.desc()).limit(1)).first()
+    newest = _by(record.table, ("name",), more, highest="version")
+    return db.execute(newest, {"here": workspace_id, "name": name}).first()
 
 
-def find_rows(db: Transaction, workspace_id: int, record: type[Record], rows: Sequence[int]) -> list[sa.Row[Any]]:
+def find_rows(
+    db: Transaction, workspace_id: int, record: type[Record], rows: Sequence[int], more: More = ()
+) -> list[sa.Row[Any]]:
     """Those that stand, in no order."""
-    named = (checked(record.c.workspace_id) == workspace_id, record.c.row_id.in_(rows))
-    return list(db.execute(_select(record).where(*named))) if rows else []
+    return list(db.execute(_by_rows(record.table, more), {"here": workspace_id, "rows": rows})) if rows else []
+
+
+# Statements are built once: to build one takes SQLAlchemy longer than it takes the database to answer it.
+@cache
+def _by(table: sa.Table, names: tuple[str, ...], more: More, *, highest: str = "") -> sa.Select[Any]:
+    here = table.c.workspace_id == sa.bindparam("here")
+    query = _select(table, more).where(here, *(table.c[name] == sa.bindparam(name) for name in names))
+    return query.order_by(table.c[highest].desc()).limit(1) if highest else query.limit(1)
+
+
+@cache
+def _by_rows(table: sa.Table, more: More) -> sa.Select[Any]:
+    named = table.c.row_id.in_(sa.bindparam("rows", expanding=True))
+    return _select(table, more).where(checked(table.c.workspace_id) == sa.bindparam("here"), named)
+
+
+@cache
+# allow-workspace: because whoever calls it adds the workspace, to search by or only to check
+def _select(table: sa.Table, more: More = ()) -> sa.Select[Any]:
+    """Standing documents with their authors and labels."""
+    columns = (*table.columns, *access.AUTHOR_COLUMNS, *_labels(table), *more)
+    source = access.with_authors(table, table.c.created_by)
+    return sa.select(*columns).select_from(source).where(table.c.hidden_at.is_(None))
+
+
+def _labels(table: sa.Table) -> Iterator[sa.ColumnElement[Any]]:
+    """The column `labels`, which `service.labels_of` reads; none where the noun has no labels."""
+    link = Label.table.c.get(_name_of_link(table))
+    if link is not None:
+        yield hanging_on(table, link, Label.c.kind, Label.c.key, Label.c.value).label("labels")
+
+
+# allow-workspace: because it is part of a statement that reads rows of one workspace, and names theirs
+def hanging_on(
+    table: sa.Table,
+    link: "sa.ColumnClause[Any]",
+    *columns: sa.ColumnElement[Any],
+    where: sa.ColumnElement[bool] | None = None,
+) -> sa.ScalarSelect[str | None]:
+    """For `more`: columns of all rows that hang on a document by `link`, gathered, each behind its own `row_id`."""
+    c = _table_of(link).c
+    found = sa.select(gathered(c.row_id, *columns))
+    found = found.where(checked(c.workspace_id) == table.c.workspace_id, link == table.c.row_id)
+    found = found if where is None else found.where(where)
+    return found.correlate(table).scalar_subquery()
+
+
+# allow-workspace: because it is part of a statement that reads rows of one workspace, and names theirs
+def behind(link: "sa.ColumnClause[Any]", column: "sa.ColumnClause[Any]", *conditions: Any) -> sa.ScalarSelect[Any]:
+    """For `more`: a column of the one row that `link` names."""
+    target, source = _table_of(column).c, _table_of(link)
+    named = sa.and_(target.workspace_id == source.c.workspace_id, target.row_id == link)
+    return sa.select(column).where(named, *conditions).correlate(source).scalar_subquery()
+
+
+def _table_of(column: "sa.ColumnClause[Any]") -> sa.FromClause:
+    table = column.table
+    assert table is not None
+    return table
 
 
 def find_page(
@@ -107,18 +170,22 @@ def find_page(
     paging: Paging,
     *conditions: sa.ColumnElement[bool],
     labels: Having = ANY_LABELS,
+    more: More = (),
 ) -> Page:
+    """First where the page's documents are, by an index alone if it can be, then those documents whole."""
     limit, after, order = paging
-    columns = _columns(record, order)
-    query = select_documents(workspace_id, record).where(*conditions, *_having(workspace_id, record, labels))
+    columns, c = _columns(record, order), record.c
+    here = (c.workspace_id == workspace_id, c.hidden_at.is_(None), *_having(workspace_id, record, labels))
+    query = sa.select(*(column.value for column in columns)).where(*here, *conditions)
     if after is not None:
         query = query.where(is_after(columns, after))
-    rows = list(db.execute(query.order_by(*(column.clause() for column in columns)).limit(limit + 1)))
-    if len(rows) <= limit:
-        return Page(rows, None)
-    last = rows[limit - 1]
-    moment = last.created_at if order in (Order.CREATED_DOWN, Order.CREATED_UP) else last.updated_at
-    return Page(rows[:limit], [moment, last.row_id])
+    places: list[Sequence[Any]] = list(
+        db.execute(query.order_by(*(column.clause() for column in columns)).limit(limit + 1))
+    )
+    keys = [place[1] for place in places[:limit]]
+    found = {row.row_id: row for row in find_rows(db, workspace_id, record, keys, more)}
+    rows = [found[key] for key in keys if key in found]
+    return Page(rows, list(places[limit - 1]) if len(places) > limit else None)
 
 
 def is_standing(db: Transaction, workspace_id: int) -> bool:
@@ -148,24 +215,6 @@ def keys_of(db: Transaction, workspace_id: int, column: sa.ColumnElement[Any], *
     table = column.table
     found = sa.select(column).where(table.c.workspace_id == workspace_id, *conditions)
     return list(db.execute(found.order_by(table.c.row_id)).scalars())
-
-
-def labels_of(
-    db: Transaction, workspace_id: int, record: type[Record], rows: Sequence[int]
-) -> dict[int, dict[str, dict[str, str]]]:
-    """row → kind → key → value."""
-    if not rows:
-        return {}
-    link = link_to(record)
-    found = (
-        sa.select(link.label("row"), Label.c.kind, Label.c.key, Label.c.value)
-        .where(checked(Label.c.workspace_id) == workspace_id, link.in_(rows))
-        .order_by(Label.c.row_id)
-    )
-    labels: dict[int, dict[str, dict[str, str]]] = {row: {TAG: {}, PROPERTY: {}} for row in rows}
-    for each in db.execute(found):
-        labels[each.row][each.kind][each.key] = each.value
-    return labels
 
 
 def put_labels(
@@ -199,8 +248,12 @@ def _having(workspace_id: int, record: type[Record], wanted: Having) -> Iterator
 
 def link_to(record: type[Record]) -> sa.Column[Any]:
     """The column by which a label hangs on a document of this record."""
-    column: sa.Column[Any] = Label.table.c[f"{record.table.name.removesuffix('s')}_row"]
+    column: sa.Column[Any] = Label.table.c[_name_of_link(record.table)]
     return column
+
+
+def _name_of_link(table: sa.Table) -> str:
+    return f"{table.name.removesuffix('s')}_row"
 
 
 def take_version(db: Transaction, workspace_id: int, digest: bytes) -> int:

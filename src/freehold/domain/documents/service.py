@@ -1,8 +1,9 @@
 """What the services of all documents do alike: make sure of the workspace, count versions, read labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
@@ -55,8 +56,15 @@ def put_labels(
             queries.put_labels(db, workspace.workspace_id, record, row_id, kind, labels)
 
 
-def labels_of(
-    db: Transaction, workspace: WorkspaceRef, record: type[Record], rows: Sequence[sa.Row[Any]]
-) -> dict[int, Labels]:
-    found = queries.labels_of(db, workspace.workspace_id, record, [row.row_id for row in rows])
-    return {row: Labels(labels[TAG], labels[PROPERTY]) for row, labels in found.items()}
+def labels_of(row: sa.Row[Any]) -> Labels:
+    """Of a document as the statements of `queries` read it."""
+    found: dict[str, dict[str, str]] = {TAG: {}, PROPERTY: {}}
+    for kind, key, value in spread(row.labels):
+        found[kind][key] = value
+    return Labels(found[TAG], found[PROPERTY])
+
+
+def spread(gathered: str | None) -> list[tuple[Any, ...]]:
+    """What `queries.hanging_on` gathered, in order of its rows."""
+    rows: list[list[Any]] = sorted(msgspec.json.decode(gathered)) if gathered else []
+    return [tuple(values) for _, *values in rows]

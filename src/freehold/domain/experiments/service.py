@@ -102,8 +102,13 @@ def change_experiment(
     description: str | None = None,
     tags: dict[str, str] | None = None,
     archived: bool | None = None,
+    deleted: bool | None = None,
 ) -> ExperimentView:
-    """Change what is given; tags are merged. Archiving twice keeps the first time."""
+    """Change what is given; tags are merged. Archiving twice keeps the first time.
+
+    `deleted` sets it aside: it is archived too, and once its restore window is over it is erased. Whichever of the
+    two is taken back, both are.
+    """
     values: dict[str, Any] = {"updated_at": db.now()}
     if name is not None and name != experiment.name:
         check_name(name)
@@ -112,8 +117,12 @@ def change_experiment(
         values["name"] = name
     if description is not None:
         values["description"] = description
-    if archived is not None:
-        values["archived_at"] = (experiment.archived_at or db.now()) if archived else None
+    if archived or deleted:
+        values["archived_at"] = experiment.archived_at or db.now()
+    if deleted:
+        values["deleted_at"] = db.now()
+    if False in (archived, deleted):
+        values |= {"archived_at": None, "deleted_at": None}
     check_tags(tags or {})
     queries.change(db, workspace.workspace_id, experiment.row_id, values)
     queries.set_tags(db, workspace.workspace_id, experiment.row_id, tags or {})

@@ -26,11 +26,17 @@ class Wanted(NamedTuple):
 
 
 ANY = Wanted()
+_MORE = (documents.hanging_on(Image.table, _m.image_row, _m.model_row).label("model_rows"),)
 
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
     """By `name:version`, by id, or by name alone: the newest."""
-    return documents.find_named(db, workspace_id, Image, name)
+    return documents.find_named(db, workspace_id, Image, name, _MORE)
+
+
+def find_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:
+    """Those that stand, in no order."""
+    return documents.find_rows(db, workspace_id, Image, rows, _MORE)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
@@ -43,7 +49,7 @@ def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted
         conditions.append(_i.row_id.in_(holding))
     if wanted.manifest_id is not None or wanted.manifest_name is not None:
         conditions.append(_of_manifest(workspace_id, wanted.manifest_id, wanted.manifest_name))
-    return documents.find_page(db, workspace_id, Image, paging, *conditions, labels=wanted.labels)
+    return documents.find_page(db, workspace_id, Image, paging, *conditions, labels=wanted.labels, more=_MORE)
 
 
 def rows_named(db: Transaction, workspace_id: int, name: str) -> list[int]:
@@ -62,17 +68,6 @@ def _of_manifest(workspace_id: int, manifest_id: str | None, name: str | None) -
         if value is not None:
             named = named.where(column == value)
     return _i.manifest_row.in_(named)
-
-
-def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:
-    """Image's row → rows of its models, in the order in which they were named."""
-    found = sa.select(_m.image_row, _m.model_row).where(
-        checked(_m.workspace_id) == workspace_id, _m.image_row.in_(rows)
-    )
-    held: dict[int, list[int]] = {}
-    for row in db.execute(found.order_by(_m.row_id)) if rows else ():
-        held.setdefault(row.image_row, []).append(row.model_row)
-    return held
 
 
 def find_own_of_service(db: Transaction, workspace_id: int, service_row: int) -> int | None:

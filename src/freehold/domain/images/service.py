@@ -10,7 +10,7 @@ from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, take_version
+from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, spread, take_version
 from freehold.domain.images import queries, rules
 from freehold.domain.images.queries import ANY, Wanted
 from freehold.domain.manifests import service as manifests
@@ -149,7 +149,7 @@ def report_image(db: Transaction, workspace: WorkspaceRef, name: str, report: Re
 
 def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, ImageView]:
     """Row → view, of those that stand."""
-    found = documents.find_rows(db, workspace.workspace_id, Image, rows)
+    found = queries.find_rows(db, workspace.workspace_id, rows)
     return {view.row_id: view for view in _views(db, workspace, found)}
 
 
@@ -187,8 +187,7 @@ def _views(
 ) -> list[ImageView]:
     kept = {row.row_id: row.document for row in rows}
     kept = secrets.with_secrets(db, workspace, Image, kept) if opens else kept
-    labels = labels_of(db, workspace, Image, rows)
-    held = queries.rows_of_models(db, workspace.workspace_id, list(kept))
+    held = {row.row_id: [model for (model,) in spread(row.model_rows)] for row in rows}
     of_models = models.views_of(db, workspace, sorted({row for each in held.values() for row in each}))
     of_manifests = manifests.views_of(db, workspace, [row.manifest_row for row in rows if row.manifest_row])
     return [
@@ -200,10 +199,10 @@ def _views(
             row.state,
             row.location,
             row.is_auto_deleted,
-            [of_models[each] for each in held.get(row.row_id, []) if each in of_models],
+            [of_models[each] for each in held[row.row_id] if each in of_models],
             of_manifests.get(row.manifest_row),
             kept[row.row_id],
-            labels[row.row_id],
+            labels_of(row),
             author_of(db, row),
             row.created_at,
             row.updated_at,

@@ -9,15 +9,21 @@ from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Page, Paging
 from freehold.records.assets import Model
 from freehold.records.serving import Manifest, ManifestModel
-from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
 
 _c, _m = Manifest.c, ManifestModel.c
+_MODEL_ID = documents.behind(_m.model_row, Model.c.model_id)
+_MORE = (documents.hanging_on(Manifest.table, _m.manifest_row, _MODEL_ID).label("model_ids"),)
 
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
     """By `name:version`, by id, or by name alone: the newest."""
-    return documents.find_named(db, workspace_id, Manifest, name)
+    return documents.find_named(db, workspace_id, Manifest, name, _MORE)
+
+
+def find_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:
+    """Those that stand, in no order."""
+    return documents.find_rows(db, workspace_id, Manifest, rows, _MORE)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, *, name: str | None, model_row: int | None) -> Page:
@@ -25,18 +31,4 @@ def find_page(db: Transaction, workspace_id: int, paging: Paging, *, name: str |
     if model_row is not None:
         holding = sa.select(_m.manifest_row).where(_m.workspace_id == workspace_id, _m.model_row == model_row)
         conditions.append(_c.row_id.in_(holding))
-    return documents.find_page(db, workspace_id, Manifest, paging, *conditions)
-
-
-def ids_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[str]]:
-    """Manifest's row → ids of its models, in the order in which they were named."""
-    found = (
-        sa.select(_m.manifest_row, Model.c.model_id)
-        .join(Model.table, _m.model_row == Model.c.row_id)
-        .where(checked(_m.workspace_id) == workspace_id, _m.manifest_row.in_(rows))
-        .order_by(_m.row_id)
-    )
-    held: dict[int, list[str]] = {}
-    for row in db.execute(found) if rows else ():
-        held.setdefault(row.manifest_row, []).append(row.model_id)
-    return held
+    return documents.find_page(db, workspace_id, Manifest, paging, *conditions, more=_MORE)

@@ -10,7 +10,7 @@ from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
-from freehold.domain.documents.service import new_document, take_version
+from freehold.domain.documents.service import new_document, spread, take_version
 from freehold.domain.manifests import queries
 from freehold.domain.models import service as models
 from freehold.domain.secrets import rules as secret_rules
@@ -96,7 +96,7 @@ def list_manifests(
 
 def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, ManifestView]:
     """Row → view, of those that stand."""
-    found = documents.find_rows(db, workspace.workspace_id, Manifest, rows)
+    found = queries.find_rows(db, workspace.workspace_id, rows)
     return {view.row_id: view for view in _views(db, workspace, found)}
 
 
@@ -105,14 +105,13 @@ def _views(
 ) -> list[ManifestView]:
     kept = {row.row_id: row.document for row in rows}
     kept = secrets.with_secrets(db, workspace, Manifest, kept) if opens else kept
-    held = queries.ids_of_models(db, workspace.workspace_id, list(kept))
     return [
         ManifestView(
             row.row_id,
             row.manifest_id,
             row.name,
             row.version,
-            held.get(row.row_id, []),
+            [model_id for (model_id,) in spread(row.model_ids)],
             kept[row.row_id],
             author_of(db, row),
             row.created_at,

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Page, Paging
+from freehold.domain.runs import queries as run_queries
 from freehold.records.assets import Asset, Model
-from freehold.storage.portable import checked
+from freehold.records.experiments import Experiment
+from freehold.records.runs import Run
 from freehold.storage.transaction import Transaction
 
 _m = Model.c
@@ -25,18 +27,35 @@ class Wanted(NamedTuple):
 
 
 ANY = Wanted()
+_parent, _derived = Model.table.alias("parent"), Model.table.alias("derived")
+_MORE = (
+    documents.behind(_m.asset_row, Asset.c.asset_id, Asset.c.hidden_at.is_(None)).label("asset_id"),
+    run_queries.of_run(_m.run_row, Run.c.run_id).label("run_id"),
+    run_queries.of_run(_m.run_row, Experiment.c.name).label("experiment_name"),
+    documents.behind(_m.parent_row, _parent.c.name, _parent.c.hidden_at.is_(None)).label("parent_name"),
+    documents.behind(_m.parent_row, _parent.c.version, _parent.c.hidden_at.is_(None)).label("parent_version"),
+    documents.hanging_on(
+        Model.table, _derived.c.parent_row, _derived.c.name, _derived.c.version, where=_derived.c.hidden_at.is_(None)
+    ).label("derived"),
+)
+"""`derived`: names and versions of the models that name it as their parent."""
 
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
     """By `name:version`, by id, or by name alone: the newest."""
-    return documents.find_named(db, workspace_id, Model, name)
+    return documents.find_named(db, workspace_id, Model, name, _MORE)
+
+
+def find_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:
+    """Those that stand, in no order."""
+    return documents.find_rows(db, workspace_id, Model, rows, _MORE)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
     asked = ((_m.name, wanted.name), (_m.version, wanted.version), (_m.run_row, wanted.run_row))
     conditions = [column == value for column, value in asked if value is not None]
     conditions += [_is_newest(workspace_id)] if wanted.newest_only else []
-    return documents.find_page(db, workspace_id, Model, paging, *conditions, labels=wanted.labels)
+    return documents.find_page(db, workspace_id, Model, paging, *conditions, labels=wanted.labels, more=_MORE)
 
 
 def rows_named(db: Transaction, workspace_id: int, name: str) -> list[int]:
@@ -54,31 +73,3 @@ def _is_newest(workspace_id: int) -> sa.ColumnElement[bool]:
         other.c.hidden_at.is_(None),
     )
     return ~newer.exists()
-
-
-def ids_of_assets(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, str]:
-    found = sa.select(Asset.c.row_id, Asset.c.asset_id).where(
-        checked(Asset.c.workspace_id) == workspace_id, Asset.c.row_id.in_(rows), Asset.c.hidden_at.is_(None)
-    )
-    return {row.row_id: row.asset_id for row in db.execute(found)} if rows else {}
-
-
-def names_of(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, tuple[str, int]]:
-    """Row → name and version, of those that stand."""
-    found = sa.select(_m.row_id, _m.name, _m.version).where(
-        checked(_m.workspace_id) == workspace_id, _m.row_id.in_(rows), _m.hidden_at.is_(None)
-    )
-    return {row.row_id: (row.name, row.version) for row in db.execute(found)} if rows else {}
-
-
-def derived_from(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
-    """Row → names and versions of the models that name it as their parent."""
-    found = (
-        sa.select(_m.parent_row, _m.name, _m.version)
-        .where(checked(_m.workspace_id) == workspace_id, _m.parent_row.in_(rows), _m.hidden_at.is_(None))
-        .order_by(_m.row_id)
-    )
-    derived: dict[int, list[tuple[str, int]]] = {}
-    for row in db.execute(found) if rows else ():
-        derived.setdefault(row.parent_row, []).append((row.name, row.version))
-    return derived

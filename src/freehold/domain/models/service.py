@@ -11,7 +11,7 @@ from freehold.domain.assets import queries as asset_queries
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, take_version
+from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, spread, take_version
 from freehold.domain.models import queries
 from freehold.domain.models.queries import ANY, Wanted
 from freehold.domain.runs import queries as run_queries
@@ -131,7 +131,7 @@ def change_model(
 
 def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, ModelView]:
     """Row → view, of those that stand."""
-    found = documents.find_rows(db, workspace.workspace_id, Model, rows)
+    found = queries.find_rows(db, workspace.workspace_id, rows)
     return {view.row_id: view for view in _views(db, workspace, found)}
 
 
@@ -172,45 +172,25 @@ def _row_of_run(db: Transaction, workspace: WorkspaceRef, run_id: str | None) ->
 def _views(
     db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]], *, opens: bool = False
 ) -> list[ModelView]:
-    here = workspace.workspace_id
     kept = {row.row_id: row.document for row in rows}
     kept = secrets.with_secrets(db, workspace, Model, kept) if opens else kept
-    labels = labels_of(db, workspace, Model, rows)
-    assets = queries.ids_of_assets(db, here, [row.asset_row for row in rows if row.asset_row])
-    runs = run_queries.ids_of(db, here, [row.run_row for row in rows if row.run_row])
-    parents = queries.names_of(db, here, [row.parent_row for row in rows if row.parent_row])
-    derived = queries.derived_from(db, here, [row.row_id for row in rows])
-    return [
-        _view(db, row, kept[row.row_id], labels[row.row_id], assets, runs, parents, derived.get(row.row_id, []))
-        for row in rows
-    ]
+    return [_view(db, row, kept[row.row_id]) for row in rows]
 
 
-def _view(
-    db: Transaction,
-    row: sa.Row[Any],
-    kept: dict[str, Any],
-    labels: Labels,
-    assets: dict[int, str],
-    runs: dict[int, tuple[str, str]],
-    parents: dict[int, tuple[str, int]],
-    derived: list[tuple[str, int]],
-) -> ModelView:
-    run_id, experiment = runs.get(row.run_row, (None, None))
-    parent = parents.get(row.parent_row)
+def _view(db: Transaction, row: sa.Row[Any], kept: dict[str, Any]) -> ModelView:
     document = {key: value for key, value in kept.items() if key != "url"}
     return ModelView(
         row.row_id,
         row.model_id,
         row.name,
         row.version,
-        f"{ASSET_ADDRESS}{assets[row.asset_row]}" if row.asset_row in assets else kept["url"] or None,
+        f"{ASSET_ADDRESS}{row.asset_id}" if row.asset_id is not None else kept["url"] or None,
         document,
-        run_id,
-        experiment,
-        f"{parent[0]}:{parent[1]}" if parent else None,
-        [f"{name}:{version}" for name, version in derived],
-        labels,
+        row.run_id,
+        row.experiment_name,
+        f"{row.parent_name}:{row.parent_version}" if row.parent_name is not None else None,
+        [f"{name}:{version}" for name, version in spread(row.derived)],
+        labels_of(row),
         author_of(db, row),
         row.created_at,
         row.updated_at,

@@ -13,6 +13,16 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "import failed": (ERROR, "Import failed", "The import has failed. The operation says why."),
     "erase succeeded": (INFORMATION, "Erasure finished", "What was asked for is erased. The certificate says how far."),
     "erase failed": (ERROR, "Erasure needs attention", "The erasure could not be finished. The operation says why."),
+    "retention succeeded": (
+        INFORMATION,
+        "Erased by the retention policy",
+        "What was due by the workspace's retention policy is erased. The certificate says how far.",
+    ),
+    "retention failed": (
+        ERROR,
+        "Retention needs attention",
+        "What was due by the retention policy could not be erased. Nothing more is erased by it until that is mended.",
+    ),
     "service unhealthy": (WARNING, "Service unhealthy", "The service was found unhealthy."),
     "service failed": (ERROR, "Service failed", "The service has failed."),
     "service unschedulable": (ERROR, "Service unschedulable", "No place was found to run the service."),

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents.queries import Paging
 from freehold.domain.notifications import queries, rules
@@ -91,6 +91,16 @@ def tell(db: Transaction, workspace_id: int, news: News) -> None:
         "created_at": now,
     }
     queries.add_notification(db, workspace_id, notification)
+
+
+def check_may_ask_for(actor: Actor, actions: frozenset[Action], object_id: str) -> None:
+    """Everybody may ask for what was told to themselves; who answers the requests of persons, for anybody's.
+
+    Raises Forbidden, whether there is such a person or not.
+    """
+    if object_id.lower() != actor.object_id.lower() and Action.ERASE not in actions:
+        message = "You may ask for your own only. An owner or a privacy officer may ask for those of others."
+        raise Forbidden("AuthorizationFailed", message)
 
 
 def list_tasks(db: Transaction, workspace: WorkspaceRef, paging: Paging, *, object_id: str | None = None) -> FoundTasks:

@@ -87,7 +87,7 @@ def graph_ids(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[i
 
 
 def find_draft(db: Transaction, workspace_id: int, draft_id: str) -> sa.Row[Any] | None:
-    return documents.find(db, workspace_id, PipelineDraft, _d.pipeline_draft_id == draft_id)
+    return documents.find_by(db, workspace_id, PipelineDraft, pipeline_draft_id=draft_id)
 
 
 def draft_page(db: Transaction, workspace_id: int, paging: Paging) -> Page:
@@ -106,7 +106,7 @@ def run_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa
 
 def store_type_of(db: Transaction, workspace_id: int, datastore: str) -> str | None:
     """The type of a registered datastore; None where there is none of this name."""
-    row = documents.find(db, workspace_id, Datastore, Datastore.c.name == datastore)
+    row = documents.find_by(db, workspace_id, Datastore, name=datastore)
     return row.store_type if row else None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -76,13 +76,17 @@ _put_entries = {
 }
 
 
-def select_runs(workspace_id: int) -> sa.Select[Any]:
+def select_runs(workspace_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
     """Standing runs of the workspace with their experiment, parent and author joined in; add your own where."""
     return sa.select(*COLUMNS).select_from(TREE).where(_r.workspace_id == workspace_id, STANDING)
 
 
+# Built once: to build it takes SQLAlchemy longer than it takes the database to answer it.
+_by_id = select_runs(sa.bindparam("here")).where(_r.run_id == sa.bindparam("run_id"))
+
+
 def find(db: Transaction, workspace_id: int, run_id: str) -> sa.Row[Any] | None:
-    return db.execute(select_runs(workspace_id).where(_r.run_id == run_id)).first()
+    return db.execute(_by_id, {"here": workspace_id, "run_id": run_id}).first()
 
 
 def find_writable(db: Transaction, workspace_id: int, run_id: str) -> tuple[int, int | None] | None:
@@ -126,21 +130,38 @@ def put_entries(
         _put_entries[table].run(db.connection, rows)
 
 
-def entries_of(
-    db: Transaction,
-    workspace_id: int,
-    table: type[RunTag] | type[RunParameter] | type[RunProperty],
-    run_rows: Sequence[int],
-) -> dict[int, dict[str, str]]:
-    c = table.c
-    found = (
-        sa.select(c.run_row, c.key, c.value)
-        .where(checked(c.workspace_id) == workspace_id, c.run_row.in_(run_rows))
-        .order_by(c.run_row, c.key)
-    )
-    entries: dict[int, dict[str, str]] = {row: {} for row in run_rows}
-    for row in db.execute(found):
-        entries[row.run_row][row.key] = row.value
+_RUNS_AT_ONCE = 1_000
+"""A page of MLflow may hold tens of thousands; databases take so many parameters, but not three times as many."""
+
+
+class Entries(NamedTuple):
+    """Of one run, each by key in order."""
+
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    properties: dict[str, str]
+
+
+# allow-workspace: because it is a part of one statement, built once, whose parameter the workspace is
+def _entries(record: type[RunTag] | type[RunParameter] | type[RunProperty], at: int) -> sa.Select[Any]:
+    """`at`: the place in Entries."""
+    c = record.c
+    rows: sa.BindParameter[Any] = sa.bindparam("rows", expanding=True)
+    here = checked(c.workspace_id) == sa.bindparam("here")
+    return sa.select(c.run_row, sa.literal_column(str(at)).label("at"), c.key, c.value).where(here, c.run_row.in_(rows))
+
+
+_all_entries = sa.union_all(_entries(RunParameter, 0), _entries(RunTag, 1), _entries(RunProperty, 2))
+
+
+def entries_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[int, Entries]:
+    """Row → what hangs on that run."""
+    entries = {row: Entries({}, {}, {}) for row in run_rows}
+    for start in range(0, len(run_rows), _RUNS_AT_ONCE):
+        some = run_rows[start : start + _RUNS_AT_ONCE]
+        found = db.execute(_all_entries, {"here": workspace_id, "rows": some})
+        for row, at, key, value in sorted(map(tuple, found)):
+            entries[row][at][key] = value
     return entries
 
 
@@ -180,6 +201,16 @@ def status_of(db: Transaction, workspace_id: int, run_row: int) -> str | None:
 
 def find_by_row(db: Transaction, workspace_id: int, run_row: int) -> sa.Row[Any] | None:
     return db.execute(select_runs(workspace_id).where(_r.row_id == run_row, _r.deleted_at.is_(None))).first()
+
+
+# allow-workspace: because it is part of a statement that reads rows of one workspace, and names theirs
+def of_run(link: "sa.ColumnClause[Any]", column: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
+    """A column of the run that `link` names, or of its experiment; null unless both stand."""
+    assert link.table is not None
+    named = sa.and_(_r.workspace_id == link.table.c.workspace_id, _r.row_id == link)
+    found = sa.select(column).select_from(Run.table.join(Experiment.table, _r.experiment_row == Experiment.c.row_id))
+    standing = found.where(named, _r.hidden_at.is_(None), Experiment.c.hidden_at.is_(None))
+    return standing.correlate(link.table).scalar_subquery()
 
 
 def ids_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[int, tuple[str, str]]:

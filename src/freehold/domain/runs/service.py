@@ -153,7 +153,7 @@ def log_parameters(db: Transaction, workspace: WorkspaceRef, run_id: str, parame
     """All or none. Raises Conflict where a parameter stands with another value."""
     row_id = open_run(db, workspace, run_id)
     wanted: dict[str, str] = {}
-    standing = queries.entries_of(db, workspace.workspace_id, RunParameter, [row_id])[row_id]
+    standing = queries.entries_of(db, workspace.workspace_id, [row_id])[row_id].parameters
     for key, value in parameters:
         rules.check_same_parameter(key, wanted.get(key, standing.get(key, value)), value)
         wanted[key] = value

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.authors import Author, author_of
 from freehold.domain.runs import queries
-from freehold.records.runs import RunParameter, RunProperty, RunTag
 from freehold.storage.transaction import Transaction
 
 USER_TAG = "mlflow.user"
@@ -43,12 +42,9 @@ class RunView(NamedTuple):
 
 
 def views(db: Transaction, workspace: WorkspaceRef, rows: list[sa.Row[Any]]) -> list[RunView]:
-    """Rows of queries.select_runs as views; their maps are read in three queries, however many runs."""
-    keys = [row.row_id for row in rows]
-    parameters, tags, properties = (
-        queries.entries_of(db, workspace.workspace_id, table, keys) for table in (RunParameter, RunTag, RunProperty)
-    )
-    return [_view(db, row, parameters[row.row_id], tags[row.row_id], properties[row.row_id]) for row in rows]
+    """Rows of queries.select_runs as views; their maps are read together."""
+    entries = queries.entries_of(db, workspace.workspace_id, [row.row_id for row in rows])
+    return [_view(db, row, *entries[row.row_id]) for row in rows]
 
 
 def _view(

@@ -26,12 +26,18 @@ class Wanted(NamedTuple):
 
 
 ANY = Wanted()
+_MORE = (documents.hanging_on(Service.table, _m.service_row, _m.model_row).label("model_rows"),)
 
 
 def find(db: Transaction, workspace_id: int, name: str) -> sa.Row[Any] | None:
     """By name, or by id (2018)."""
-    named = documents.find(db, workspace_id, Service, _s.name == name)
-    return named or documents.find(db, workspace_id, Service, _s.service_id == name)
+    named = documents.find_by(db, workspace_id, Service, _MORE, name=name)
+    return named or documents.find_by(db, workspace_id, Service, _MORE, service_id=name)
+
+
+def find_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:
+    """Those that stand, in no order."""
+    return documents.find_rows(db, workspace_id, Service, rows, _MORE)
 
 
 def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted) -> Page:
@@ -41,18 +47,7 @@ def find_page(db: Transaction, workspace_id: int, paging: Paging, wanted: Wanted
         conditions.append(_s.image_row.in_(wanted.image_rows))
     if wanted.model_rows is not None:
         conditions.append(_runs_model(workspace_id, wanted.model_rows))
-    return documents.find_page(db, workspace_id, Service, paging, *conditions, labels=wanted.labels)
-
-
-def rows_of_models(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, list[int]]:
-    """Service's row → rows of the models that it runs without an image."""
-    found = sa.select(_m.service_row, _m.model_row).where(
-        checked(_m.workspace_id) == workspace_id, _m.service_row.in_(rows)
-    )
-    held: dict[int, list[int]] = {}
-    for row in db.execute(found.order_by(_m.row_id)) if rows else ():
-        held.setdefault(row.service_row, []).append(row.model_row)
-    return held
+    return documents.find_page(db, workspace_id, Service, paging, *conditions, labels=wanted.labels, more=_MORE)
 
 
 # allow-workspace: because a sweep probes the services of all workspaces and learns from it where each is

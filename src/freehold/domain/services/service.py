@@ -11,7 +11,7 @@ from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels
+from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, spread
 from freehold.domain.images import service as images
 from freehold.domain.images.service import ImageView
 from freehold.domain.models import service as models
@@ -135,7 +135,7 @@ def list_services(
 
 def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, ServiceView]:
     """Row → view, of those that stand."""
-    found = documents.find_rows(db, workspace.workspace_id, Service, rows)
+    found = queries.find_rows(db, workspace.workspace_id, rows)
     return {view.row_id: view for view in _views(db, workspace, found)}
 
 
@@ -219,8 +219,7 @@ def _views(
 ) -> list[ServiceView]:
     kept = {row.row_id: row.document for row in rows}
     kept = secrets.with_secrets(db, workspace, Service, kept) if opens else kept
-    labels = labels_of(db, workspace, Service, rows)
-    held = queries.rows_of_models(db, workspace.workspace_id, list(kept))
+    held = {row.row_id: [model for (model,) in spread(row.model_rows)] for row in rows}
     of_models = models.views_of(db, workspace, sorted({row for each in held.values() for row in each}))
     of_images = images.views_of(db, workspace, [row.image_row for row in rows if row.image_row])
     return [
@@ -233,9 +232,9 @@ def _views(
             row.is_probed,
             row.scoring_uri,
             of_images.get(row.image_row),
-            [of_models[each] for each in held.get(row.row_id, []) if each in of_models],
+            [of_models[each] for each in held[row.row_id] if each in of_models],
             kept[row.row_id],
-            labels[row.row_id],
+            labels_of(row),
             author_of(db, row),
             row.created_at,
             row.updated_at,

@@ -20,7 +20,7 @@ class TableLine:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What stands at the head of the pages. `snapshot` is an ISO 8601 time."""
+    """What stands at the head of the pages. `snapshot` is an ISO 8601 time; of an increment `since` is its base's."""
 
     title: str
     scope: str
@@ -29,6 +29,18 @@ class Summary:
     tables: Sequence[TableLine]
     artifacts: int
     artifact_bytes: int
+    since: str = ""
+
+    @property
+    def head(self) -> str:
+        if not self.since:
+            return f"Everything that this {self.scope} held at {self.snapshot}, written by Freehold {self.version}."
+        return (
+            f"What changed in this {self.scope} after the bag of {self.since}, written by Freehold {self.version}: "
+            "only the rows, documents and files that are new or other than there. "
+            "`freehold combine BASE INCREMENT --to DIR` makes the whole bag of both; "
+            "`increment/` says how, and which rows and files of the base are gone."
+        )
 
 
 def readme(summary: Summary) -> bytes:
@@ -37,7 +49,7 @@ def readme(summary: Summary) -> bytes:
     )
     return f"""# {_cell(summary.title)}
 
-Everything that this {summary.scope} held at {summary.snapshot}, written by Freehold {summary.version}.
+{summary.head}
 
 | where | rows | what |
 |---|---:|---|
@@ -85,8 +97,7 @@ small {{ color: #605e5c; }}
 </head>
 <body>
 <h1>{escape(summary.title)}</h1>
-<p>Everything that this {escape(summary.scope)} held at <time>{escape(summary.snapshot)}</time>,
-written by Freehold {escape(summary.version)}.</p>
+<p>{escape(summary.head)}</p>
 <h2>What is here</h2>
 <table>
 <caption>Tables, as Parquet files</caption>

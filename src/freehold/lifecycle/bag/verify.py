@@ -18,6 +18,8 @@ from freehold.lifecycle.bag.tar import TAG_FILES
 
 FAULTS_KEPT = 1_000
 DECLARED_VERSIONS = ("0.97", "1.0")
+BASE_LABEL, BASE_SNAPSHOT_LABEL = "Freehold-Base-Manifest", "Freehold-Base-Snapshot"
+"""Lines of the `bag-info.txt` of an increment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class Fault:
 
 @dataclass(slots=True)
 class Report:
-    """`ok` when there is no fault. `files` and `size` count the payload; `faults` holds the first 1,000."""
+    """`ok` when there is no fault. `files` and `size` count the payload; `faults` holds the first 1,000.
+
+    Of an increment `base` is the digest of the manifest of the bag that it needs, as its tag file says.
+    """
 
     files: int = 0
     size: int = 0
@@ -51,6 +56,8 @@ class Report:
     tag_manifest_sha256: str = ""
     certificate: CertificateState = CertificateState.ABSENT
     claims: dict[str, object] = field(default_factory=dict)
+    base: str = ""
+    base_snapshot: str = ""
 
     @property
     def ok(self) -> bool:
@@ -240,7 +247,7 @@ def _find_collisions(report: Report, names: Iterator[bytes]) -> None:
 
 def _check_tags(report: Report, scratch: Path, keys: Mapping[str, object] | None) -> None:
     _check_declaration(report, scratch / "bagit.txt")
-    _check_oxum(report, scratch / "bag-info.txt")
+    _check_info(report, scratch / "bag-info.txt")
     manifest = scratch / "tagmanifest-sha256.txt"
     if not manifest.exists():
         return
@@ -262,14 +269,19 @@ def _check_declaration(report: Report, declaration: Path) -> None:
         report.add("bad_declaration", "bagit.txt")
 
 
-def _check_oxum(report: Report, info: Path) -> None:
-    """An absent Payload-Oxum is allowed by RFC 8493; a wrong one is not."""
+def _check_info(report: Report, info: Path) -> None:
+    """An absent Payload-Oxum is allowed by RFC 8493; a wrong one is not. Tells what base an increment needs."""
     if not info.exists():
         return
     for line in _head(info).splitlines():
         label, _, value = line.partition(":")
-        if label.strip() == "Payload-Oxum" and value.strip() != f"{report.size}.{report.files}":
+        label, value = label.strip(), value.strip()
+        if label == "Payload-Oxum" and value != f"{report.size}.{report.files}":
             report.add("bad_oxum", "bag-info.txt")
+        elif label == BASE_LABEL:
+            report.base = value[:64]
+        elif label == BASE_SNAPSHOT_LABEL:
+            report.base_snapshot = value[:40]
 
 
 def _head(path: Path) -> str:

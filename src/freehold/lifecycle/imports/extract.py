@@ -21,6 +21,8 @@ from freehold.records.rules import Scope
 MOST_FILES = 2_000_000
 LARGEST_COVERAGE = 1 << 24
 READ_FORMATS = (COVERAGE_FORMAT,)
+OWN = "increment"
+"""What `coverage.json` of an increment has in it."""
 DERIVED = ("data/rest/", "data/README.md", "data/index.html", "data/open.sql", "data/ro-crate-metadata.json")
 """What the exporter makes of the tables: it is checked for wholeness, and made anew by the next export."""
 COVERAGE = "data/coverage.json"
@@ -102,6 +104,9 @@ def _scope_of(entry: Entry) -> Scope:
         version, scope = document["format_version"], document["scope"]
     except (msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as fault:
         raise Refused("BagUnknown", "Its coverage.json is not one of Freehold's.") from fault
+    if OWN in document:
+        message = "It is an increment: only what changed since another bag. Put both together first: freehold combine."
+        raise Refused("BagIsIncrement", message)
     if version not in READ_FORMATS:
         read = ", ".join(map(str, READ_FORMATS))
         message = f"This server reads bags of format {read}; this one has another, perhaps of a newer Freehold."

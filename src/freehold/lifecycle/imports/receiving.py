@@ -63,7 +63,7 @@ async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:
             message = "The disk is full: the bag was not kept. Free some space and send it again."
             raise InsufficientStorage("InsufficientStorage", message) from fault
     if not meter.size:
-        raise Invalid("EmptyBody", "The body of an import is the bag, as a .tar or .zip.")
+        raise Invalid("EmptyBody", "The body is empty. Send the bag as a .tar or .zip, or the index of one.")
     return meter.hexdigest
 
 

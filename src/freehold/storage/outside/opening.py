@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from freehold.kit.problems import Forbidden, Invalid
 from freehold.settings import Settings
+from freehold.storage.cloud.places import object_folder
 from freehold.storage.outside.folder import FolderStore
 from freehold.storage.outside.hosts import Address, allowed_addresses, check_address
 from freehold.storage.outside.places import CLOUDS, Bucket, Container, Folder, OutsideStore, Place
@@ -58,8 +59,8 @@ def _allowed_folder(settings: Settings, place: Folder) -> Path:
 
 
 def _own_folders(settings: Settings) -> list[Path]:
-    objects = settings.objects.removeprefix("file://")
-    return [settings.data_folder, settings.key_folder, *([Path(objects).resolve()] if objects else [])]
+    objects = object_folder(settings)
+    return [settings.data_folder, settings.key_folder, *([objects.resolve()] if objects else [])]
 
 
 def _blob_server(place: Container) -> Server:

@@ -1,0 +1,12 @@
+"""Query parameters that are true or false."""
+
+from freehold.api.entry import Call
+from freehold.kit.problems import Invalid
+
+
+def flag(call: Call, name: str) -> bool:
+    """False where it is left out. Raises Invalid for another word."""
+    text = call.query.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise Invalid("InvalidFlag", f"{name} is true or false.", target=name)
+    return text == "true"

@@ -1,0 +1,92 @@
+"""Increments: what changed since a bag, and the command that puts both together again."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from freehold.cli.connection import AsJson
+from freehold.cli.failure import Failure
+from freehold.cli.printing import console, human_bytes, print_json
+from freehold.client import Freehold, Operation
+
+SALT_BYTES = 16
+Since = Annotated[
+    str | None,
+    typer.Option(
+        help="Only what changed since this bag: a folder, a .tar or a .zip that you have, or the id of the operation "
+        "that made one which is still on the server."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(combine)
+
+
+def combine(
+    base: Annotated[Path, typer.Argument(help="The bag that the first increment was made on.")],
+    increments: Annotated[list[Path], typer.Argument(help="Increments, each made on what stands before it.")],
+    to: Annotated[Path, typer.Option(help="Folder for the whole bag; it is not there yet.")],
+    tombstones: Annotated[
+        Path | None, typer.Option(help="Write what is gone there: a JSON line for each row or file of the base.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the whole bag of a bag and increments on it: that of a full export at the last one's moment, byte for byte.
+
+    Needs no server. Every digest is checked; an increment on another base is refused. Give more space than the bag has.
+    """
+    from contextlib import ExitStack
+
+    from freehold.cli.lifecycle import check_target, verify_or_fail
+    from freehold.lifecycle.increments.combining import combine as combine_bags
+    from freehold.lifecycle.increments.opening import opened
+    from freehold.lifecycle.increments.tombstones import write_tombstones
+
+    for bag in (base, *increments):
+        if not bag.exists():
+            raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
+    check_target(to)
+    for increment in increments:
+        verify_or_fail(increment, None)
+    with ExitStack() as stack:
+        folders = [stack.enter_context(opened(bag, to.absolute().parent)) for bag in (base, *increments)]
+        gone = write_tombstones(folders[0], folders[1:], tombstones) if tombstones is not None else None
+        made = combine_bags(folders[0], folders[1:], to.absolute())
+    if as_json:
+        told = {"bag": str(to), "files": made.files, "bytes": made.size, "manifest_sha256": made.manifest_sha256}
+        print_json(told | ({"tombstones": gone} if gone is not None else {}))
+        return
+    console.print(f"[green]✓[/] combined to [bold]{to}[/] · {made.files:,} files, {human_bytes(made.size)}")
+    console.print("[green]✓[/] the same payload, byte for byte, as a full export at that moment")
+    if gone is not None:
+        console.print(f"  {gone:,} rows and files of the base are gone: {tombstones}")
+
+
+def begin_increment(server: Freehold, scope: str, id: str | None, since: str, *, dry_run: bool = False) -> Operation:
+    """`since`: a path that is there, or else an operation's id."""
+    if not Path(since).exists():
+        if "/" in since or Path(since).suffix in (".tar", ".zip"):
+            raise Failure("NoSuchBag", f"There is nothing at {since}. Name a folder, a .tar or a .zip file.", 2)
+        return server.export(scope, id, since=since, dry_run=dry_run)
+    with _index_of(Path(since)) as pieces:
+        return server.export_since(pieces, scope, id, dry_run=dry_run)
+
+
+@contextmanager
+def _index_of(bag: Path) -> Iterator[Iterator[bytes]]:
+    """The index of a bag as it is sent: digests under a fresh key, so that it tells nothing to who lacks the bag."""
+    from freehold.lifecycle.increments.index import index_bag, index_pieces
+    from freehold.lifecycle.increments.opening import check_listed, opened
+
+    with TemporaryDirectory(prefix="freehold-index-") as scratch, opened(bag, with_files=False) as folder:
+        check_listed(folder)
+        body = Path(scratch) / "body"
+        with body.open("wb") as entries:
+            head = index_bag(folder, entries, secrets.token_hex(SALT_BYTES))
+        yield index_pieces(head, body)

@@ -1,0 +1,47 @@
+"""The data folder that every world of the oracle begins with: its people, and one workspace of each."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from freehold.domain.access import rules
+from freehold.domain.access.actor import Actor
+from freehold.domain.access.authority import Authority
+from freehold.domain.access.directory import service as directory
+from freehold.domain.access.issuer import TokenIssuer
+from freehold.kit.clock import SystemClock
+from freehold.kit.ids import UuidSource
+from freehold.records.containers import Subscription
+from freehold.storage.database import open_database
+from freehold.storage.keys import KeyStore
+from freehold.storage.transaction import Transaction
+from tests.world import Person, World, make_world
+
+
+class Template(NamedTuple):
+    world: World
+    people: dict[str, Person]
+
+
+def make_template(folder: Path) -> Template:
+    """Alice owns, Bob contributes to the first workspace, Dora to everything of Alice's, Charlie is elsewhere."""
+    world = make_world(folder)
+    settings = world.settings()
+    clock = SystemClock()
+    keys = KeyStore(settings.key_folder, clock)
+    database = open_database(settings, clock, UuidSource(clock), keys)
+    try:
+        actor = database.write_now(_add_dora)
+        issuer = TokenIssuer(Authority.of(actor.tenant_id, ()), keys.tokens, clock)
+        dora = Person("Dora", issuer.issue(actor, client_id=actor.object_id).token, actor.object_id)
+    finally:
+        database.close()
+    return Template(world, {"alice": world.alice, "bob": world.bob, "charlie": world.charlie, "dora": dora})
+
+
+def _add_dora(db: Transaction) -> Actor:
+    dora = directory.add_person(db, kind="person", display_name="Dora Diver")
+    row = db.execute(sa.select(Subscription.c.row_id)).scalars().first()
+    directory.grant(db, dora, rules.CONTRIBUTOR, subscription_row=row)
+    return dora
