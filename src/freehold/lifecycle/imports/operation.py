@@ -88,7 +88,7 @@ def import_kind() -> Kind:
         Step(CONFLICTS, _reserve, _find_conflicts),
         Step(OBJECTS, _go_on, _store_objects),
         Step(ROWS, _write_rows),
-        Step(CLOSE, _close),
+        Step(CLOSE, _close, _strip),
     )
     return Kind(KIND, steps, clean_up=_clean_up, on_failure=tell_failure)
 
@@ -178,10 +178,16 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
 # ---- close
 
 
+def _strip(ctx: OperationContext) -> None:
+    """The bag goes; the report and the mapping of ids stay until they are dropped, erased or too old.
+
+    Before the commit that ends the operation: a server that dies after it would not come back to this.
+    """
+    _spool(ctx).strip()
+
+
 def _close(db: Transaction, ctx: OperationContext) -> Turn:
-    """The bag goes; the report and the mapping of ids stay until they are dropped, erased or too old."""
-    spool, counts = _spool(ctx), dict(ctx.operation.progress.counts)
-    db.after_commit(spool.strip)
+    counts = dict(ctx.operation.progress.counts)
     tell_end(db, ctx.operation, State.SUCCEEDED, [_workspace(db, ctx).workspace_id])
     return finished(ctx.operation.progress, result={"counts": counts, "dry_run": bool(ctx.options[DRY_RUN])})
 
