@@ -31,8 +31,6 @@ CLOSED = {("workspaces", "kind"): "workspace"}
 """Columns that hold a word of ours and nothing else, whose reader refuses any other."""
 FRAME = {"workspaces", "servers"}
 """Not planted by a grove: it is made in a workspace, and there is one server."""
-MOST_TARGETS = 3
-"""A row for each of so many rows that a link may lead to."""
 _OWNED = {LinkKind.DEEP, LinkKind.HOLDS}
 _NUMBERS = itertools.count(1_000)
 Name = tuple[str, int]
@@ -146,6 +144,7 @@ class Grove:
         self._neighbours = neighbours
         self.workspace = workspace
         self.by_table: dict[str, list[Name]] = defaultdict(list)
+        self._firsts: dict[str, dict[tuple[str, ...], Name]] = defaultdict(dict)
 
     def plant(self, db: Transaction, record: type[Record]) -> None:
         """One row that hangs on as little as may be, and one for each row that each link may lead to."""
@@ -167,25 +166,31 @@ class Grove:
     def _has(self, table: str) -> bool:
         return catalogue()[table].rules.container is Container.WORKSPACE and table not in FRAME
 
-    def _add(self, db: Transaction, record: type[Record], chosen: dict[str, Name]) -> Name:
+    def _add(self, db: Transaction, record: type[Record], chosen: dict[str, Name], made_for: str = "") -> Name:
+        """Whatever is chosen, what the row counts is its own, so that it goes with it."""
         links: dict[str, Name] = {WORKSPACE: self.workspace}
         for name, link in record.links().items():
-            if name != WORKSPACE and not record.table.c[name].nullable and name not in chosen:
+            if name in chosen or name == WORKSPACE:
+                continue
+            if link.kind is LinkKind.REFCOUNT:
+                links[name] = self._add(db, catalogue()[link.to], {}, record.table.name)
+            elif not record.table.c[name].nullable:
                 links[name] = self._targets(db, record, name)[0] if self._has(link.to) else self._of_server(db, link.to)
         row = self._planter._insert(db, record, links | chosen)
         self.by_table[record.table.name].append(row.name)
+        self._firsts[record.table.name].setdefault((made_for, *chosen), row.name)
         return row.name
 
     def _targets(self, db: Transaction, record: type[Record], column: str) -> list[Name]:
-        """Rows that the link may lead to. What is counted: one that others refer to as well, one of this row's own."""
+        """Rows that the link may lead to: one that hangs on little, one for each link that such a row has, and one for
+        each record that counts it. What this link counts: one that others count as well."""
         link = record.links()[column]
         if link.kind is LinkKind.RESTRICT and link.to == self._spared:
             assert self._neighbours is not None
             return self._neighbours.by_table[link.to][:1]
-        here = self.by_table[link.to]
         if link.kind is LinkKind.REFCOUNT:
-            return [*here[:1], self._add(db, catalogue()[link.to], {})]
-        return [*here[: MOST_TARGETS - 1], *here[MOST_TARGETS - 1 :][-1:]]
+            return self.by_table[link.to][:1]
+        return list(self._firsts[link.to].values())
 
     def _of_server(self, db: Transaction, table: str) -> Name:
         return self._planter._insert(db, catalogue()[table], {}).name
