@@ -86,7 +86,7 @@ def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
 
 
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> None:
-    """Of the rows that have lost a referrer, those without another go too with what hangs on them (the sealed secrets of
+    """Of the rows that have lost a referrer, those without another go too with what hangs on them (sealed secrets of
     a graph), and their objects are doomed."""
     if not keys:
         return
