@@ -86,10 +86,11 @@ def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
 
 
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> None:
-    """Of the rows that have lost a referrer, those without another go too, and their objects are doomed."""
+    """Of the rows that have lost a referrer, those without another go too with what hangs on them (sealed secrets of
+    a graph), and their objects are doomed."""
     if not keys:
         return
     key = key_of(counted.table)
     referrers = [pointer.column for pointer in pointers_to(counted) if pointer.kind is LinkKind.REFCOUNT]
     alone = sa.and_(key.in_(keys), *(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers))
-    remove_rows(db, counted, alone, len(keys))
+    remove_rows(db, counted, alone, len(keys), with_children=True)
