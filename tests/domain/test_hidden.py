@@ -55,6 +55,10 @@ LISTS: dict[str, tuple[str, Look]] = {
         "experiments",
         lambda db, e, r: _found(whole.list_experiments(db, HERE, (None, None), 0, 9)),
     ),
+    "an experiment to write to": (
+        "experiments",
+        lambda db, e, r: int(experiments.find_open(db, HERE, e.experiment_id) is not None),
+    ),
     "one experiment": (
         "experiments",
         lambda db, e, r: int(experiments.find_by_id(db, HERE, e.experiment_id) is not None),

@@ -114,6 +114,7 @@ HIDDEN = [
     _hiding("listing", ", _e.hidden_at.is_(None))", ")"),
     _hiding("search", ", _e.hidden_at.is_(None))", ")"),
     _hiding("runs", "sa.and_(_r.hidden_at.is_(None), ", "sa.and_("),
+    _hiding("experiments", "_e.hidden_at.is_(None),"),
     _hiding("documents", ".where(table.c.hidden_at.is_(None))"),
     _hiding("whole", "_e.hidden_at.is_(None), ", ""),
 ]
