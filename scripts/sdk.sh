@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests run the unmodified Azure ML SDK v1. This installs it into .tools/sdk, an environment of its own, once, or
-# fails and says what is missing. Nothing is skipped silently. FREEHOLD_TEST_SDK names the python of one that is
+# The tests run the unmodified Azure ML SDK v1. This installs it into .tools/sdk, an environment of its own, once. Where
+# it cannot be had this says so, and the tests that need it are skipped with that reason. Nothing is skipped silently. FREEHOLD_TEST_SDK names the python of one that is
 # installed elsewhere; FREEHOLD_TEST_SDK=none goes on without, and the tests say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,10 +17,12 @@ for each in "${1:-python3}" python3.11; do
         break
     fi
 done
+mkdir -p "$folder"
 if [ -z "$python" ] || [ "$(uname -sm)" != "Linux x86_64" ]; then
-    echo "freehold: the tests of the Azure ML SDK need Python 3.11 on Linux x86-64, for which its last versions have wheels." >&2
-    echo "Install python3.11, or go on without these tests: FREEHOLD_TEST_SDK=none make test" >&2
-    exit 1
+    reason="it needs Python 3.11 on Linux x86-64, for which its last versions have wheels, and there is none here"
+    echo "freehold: the Azure ML SDK is not tried: $reason." >&2
+    echo "$reason" >"$folder/.missing"
+    exit 0
 fi
 echo "Installing the Azure ML SDK into $folder …"
 rm -rf "$folder"

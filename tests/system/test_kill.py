@@ -112,7 +112,7 @@ def sweep(world: World) -> None:
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, UuidSource(clock), keys)
     try:
-        log, engine = CertificateLog(database, keys.log), OperationEngine(database, settings)
-        Sweeper(database, open_objects(settings), clock, settings, log, engine).sweep()
+        log = CertificateLog(database, keys.log)
+        Sweeper(database, open_objects(settings), clock, settings, log, OperationEngine(database, settings)).sweep()
     finally:
         database.close()

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from freehold.kit.clock import to_iso
+from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
 from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal, pieces_of
 from freehold.lifecycle.contents import write_contents
@@ -142,6 +143,7 @@ class Export:
             return msgspec.convert(known, Facts)
         chosen, spool, writer = self._job.chosen, self._spool, self._writer
         facts = self._bench.read(lambda db: take_snapshot(db, chosen, spool, writer, rest))
+        passing("export:snapshot:taken")
         self.settle("snapshot", 0, msgspec.to_builtins(facts))
         return facts
 
@@ -170,6 +172,7 @@ class Export:
             part = self._writer.write(f"data/{row['path']}", self._pieces(row["key"]))
         except NotFound as fault:
             raise superseded() from fault
+        passing("export:object:copied")
         if part.sha256 != row["sha256"]:
             message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
             raise DamagedObject("ObjectDamaged", message)
@@ -233,6 +236,7 @@ class Export:
     def _describe(self) -> None:
         if ("contents", 0) not in self._done:
             write_contents(self._writer, self._spool, self._selection, self.facts, self._job.version)
+            passing("export:contents:written")
             self.settle("contents", 0)
 
     def finish(self, parts: Iterable[Part], more: Mapping[str, str] | None = None) -> Seal:
@@ -247,12 +251,16 @@ class Export:
         }
         keys = msgspec.json.encode(self._job.keys, order="sorted")
         seal = self._writer.finish(parts, info, {"certificate-keys.json": keys})
+        passing("export:bag:finished")
         self._writer.close()
+        passing("export:bag:closed")
         return seal
 
     def settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
         """Makes what was written durable, then says so in the journal: never the other way round."""
+        passing("export:stage:unsettled")
         self._spool.record(Entry(stage, number, self._writer.settle(), facts or {}))
+        passing("export:stage:settled")
         files = sum(count for count, _ in self.facts.objects.values())
         self._bench.report(
             {

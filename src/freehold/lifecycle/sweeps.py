@@ -48,8 +48,8 @@ class Sweeper:
         self._objects = objects
         self._clock = clock
         self._settings = settings
-        self._certificates = certificates
         self._operations = operations
+        self._certificates = certificates
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
 

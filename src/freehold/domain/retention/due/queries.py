@@ -169,7 +169,7 @@ def _families(workspace_id: int, terms: Terms, tops: Sequence[int]) -> sa.CTE:
         sa.select(child.c.row_id, family.c.top_row, family.c.depth + 1, family.c.rule)
         .select_from(family.join(child, child.c.parent_row == family.c.row_id))
         .join(above, child.c.experiment_row == above.c.row_id)
-        .where(child.c.workspace_id == workspace_id, child.c.hidden_at.is_(None), child.c.deleted_at.is_(None))
+        .where(checked(child.c.workspace_id) == workspace_id, child.c.hidden_at.is_(None), child.c.deleted_at.is_(None))
         .where(above.c.hidden_at.is_(None), above.c.deleted_at.is_(None))
     )
     return family.union_all(below)
@@ -247,7 +247,9 @@ def _is_tagged(workspace_id: int, tags: Sequence[ExemptTag]) -> sa.ColumnElement
         return sa.false()
     return sa.or_(
         *(
-            sa.exists().where(table.c.workspace_id == workspace_id, table.c[owner] == row, _matches(table, tags))
+            sa.exists().where(
+                checked(table.c.workspace_id) == workspace_id, table.c[owner] == row, _matches(table, tags)
+            )
             for table, owner, row in (
                 (RunTag.table, "run_row", _r.row_id),
                 (ExperimentTag.table, "experiment_row", _r.experiment_row),
@@ -266,7 +268,7 @@ def _matches(table: sa.Table, tags: Sequence[ExemptTag]) -> sa.ColumnElement[boo
 def _is_registered(workspace_id: int) -> sa.ColumnElement[bool]:
     """A model that stands refers to the run, or its asset does."""
     m = Model.c
-    stands = sa.and_(m.workspace_id == workspace_id, m.hidden_at.is_(None))
+    stands = sa.and_(checked(m.workspace_id) == workspace_id, m.hidden_at.is_(None))
     assets = sa.select(Asset.c.row_id).where(Asset.c.run_row == _r.row_id).correlate(Run.table)
     return sa.or_(sa.exists().where(stands, m.run_row == _r.row_id), sa.exists().where(stands, m.asset_row.in_(assets)))
 
