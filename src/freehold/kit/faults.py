@@ -2,7 +2,7 @@
 
 `FREEHOLD_FAULT="point"` at the first passage, `"point#3"` at the third that this process makes; `"…@group"` takes its
 process group along, so that a server and its child processes die together. FREEHOLD_FAULT_TRACE names a file that every
-passage is written to. Without them a passage costs a look into the environment.
+passage is written to, with its process. Without them a passage costs a look into the environment.
 """
 
 import os
@@ -39,9 +39,9 @@ def _is_here(planted: str, point: str) -> bool:
 
 
 def _write_down(trace: str, point: str) -> None:
-    """One write of a short line: those of several processes do not mix."""
+    """One write of a short line, `PID point`: those of several processes do not mix."""
     file = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(file, point.encode() + b"\n")
+        os.write(file, f"{os.getpid()} {point}\n".encode())
     finally:
         os.close(file)
