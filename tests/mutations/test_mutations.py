@@ -1,16 +1,24 @@
-"""Each fault of what is declared, made in a copy of the source, turns its guards red; unchanged, they are green."""
+"""Each fault of what is declared or done, in a copy of the source, turns its guards red; unchanged, they are green."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.mutations.declared import MUTATIONS, SAMPLE
+from tests.mutations import declared, done
 from tests.mutations.faults import Mutation, ask_guards, is_seen, make_copy, make_fault
 
-NAMES = {each.name for each in MUTATIONS}
+MUTATIONS = (*declared.MUTATIONS, *done.MUTATIONS)
 CASES = [
-    pytest.param(each, id=each.name, marks=[] if each.name in SAMPLE else [pytest.mark.exhaustive])
-    for each in MUTATIONS
+    pytest.param(each, id=each.name, marks=[] if each.name in table.SAMPLE else [pytest.mark.exhaustive])
+    for table in (declared, done)
+    for each in table.MUTATIONS
+]
+GREEN = [
+    *(pytest.param(table.MUTATIONS, table.SAMPLE, id=f"{table.__name__}-sample") for table in (declared, done)),
+    *(
+        pytest.param(table.MUTATIONS, None, id=f"{table.__name__}-all", marks=pytest.mark.exhaustive)
+        for table in (declared, done)
+    ),
 ]
 
 
@@ -21,14 +29,17 @@ def test_a_fault_is_seen(mutation: Mutation, tmp_path: Path) -> None:
     assert is_seen(code, said), f"{mutation.guards} are green all the same: a guard is missing.\n{said}"
 
 
-@pytest.mark.parametrize("names", [SAMPLE, pytest.param(NAMES, marks=pytest.mark.exhaustive)], ids=["sample", "all"])
-def test_guards_are_green_without_a_fault(names: set[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mutations", "names"), GREEN)
+def test_guards_are_green_without_a_fault(
+    mutations: tuple[Mutation, ...], names: set[str] | None, tmp_path: Path
+) -> None:
     make_copy(tmp_path)
-    guards = {guard for each in MUTATIONS if each.name in names for guard in each.guards}
+    guards = {guard for each in mutations if names is None or each.name in names for guard in each.guards}
     code, said = ask_guards(tmp_path, tuple(sorted(guards)))
     assert code == 0, said
 
 
 def test_faults_have_names_of_their_own() -> None:
-    assert len(NAMES) == len(MUTATIONS)
-    assert NAMES >= SAMPLE
+    names = {each.name for each in MUTATIONS}
+    assert len(names) == len(MUTATIONS)
+    assert names >= declared.SAMPLE | done.SAMPLE

@@ -6,7 +6,8 @@ from freehold.api.entry import Call, decode
 from freehold.api.freehold.facade import V1, container_route, freehold
 from freehold.api.freehold.flags import flag
 from freehold.api.freehold.once import once
-from freehold.api.freehold.shapes import LONGEST_ROOT, ExportIn, ExportPlanOut, OperationOut, operation_out
+from freehold.api.freehold.operations import begun
+from freehold.api.freehold.shapes import LONGEST_ROOT, ExportIn, ExportPlanOut, OperationOut
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
 from freehold.api.streams import TAR, stream_bag
@@ -65,8 +66,7 @@ async def start_increment(call: Call) -> Response:
 
 
 def _begun(operation: Operation) -> Response:
-    headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
-    return reply(operation_out(operation), 202, headers)
+    return begun(operation)
 
 
 def _scope(call: Call) -> Scope:
