@@ -42,7 +42,7 @@ async def start(call: Call) -> Response:
             db, call.services.engine, call.actor, call.workspace, wanted.scope, wanted.id, since=since
         )
 
-    return _begun(await once(call, raw, make))
+    return begun(await once(call, raw, make))
 
 
 @container_route("POST", "/increments", Action.EXPORT, answer=OperationOut, status=202)
@@ -62,11 +62,7 @@ async def start_increment(call: Call) -> Response:
                 db, services.engine, call.actor, call.workspace, scope, root_id, since=since, data_folder=folder
             )
 
-        return _begun(await once(call, f"{sent.sha256} {scope} {root_id} {dry_run}".encode(), make))
-
-
-def _begun(operation: Operation) -> Response:
-    return begun(operation)
+        return begun(await once(call, f"{sent.sha256} {scope} {root_id} {dry_run}".encode(), make))
 
 
 def _scope(call: Call) -> Scope:
