@@ -36,6 +36,7 @@ check: $(VENV)/.dev $(VENV)/.project ## the fast loop: lint, types, imports, dep
 	$(BIN)/ruff format --check
 	$(BIN)/python -m scripts.lints
 	$(BIN)/python -m scripts.call_pages --check
+	$(BIN)/python -m scripts.catalogue_page --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/deptry src

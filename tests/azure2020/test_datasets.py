@@ -178,28 +178,6 @@ def test_a_path_can_be_saved(azure: Azure):
     assert path.items() <= azure.ok("GET", f"{root(azure)}/saveddatasets/{saved['id']}")["dataPath"].items()
 
 
-SIGNED = "https://account.blob.core.windows.net/box/a.csv?sv=2020&sig=abcdefghijk%3D"
-
-
-@pytest.mark.parametrize(
-    "latest",
-    [
-        {"dataPath": {"httpUrl": SIGNED}},
-        {"dataPath": {"paths": [SIGNED]}},
-        {"dataflow": json.dumps({"blocks": [{"arguments": {"path": SIGNED}}]})},
-        {"dataflow": json.dumps({"blocks": [{"arguments": {"accountKey": "c2VjcmV0"}}]})},
-        {"properties": {"password": "secret"}},
-        {"notes": f"see {SIGNED}"},
-    ],
-)
-def test_a_secret_in_a_definition_is_refused(azure: Azure, latest: dict[str, Any]):
-    name = azure.name("secret")
-    answer = azure.call("POST", f"{root(azure)}/datasets", body(name, latest=latest))
-    assert (answer.status_code, answer.json()["error"]["innerError"]["code"]) == (400, "SecretInDefinition")
-    assert "datastore" in answer.json()["error"]["message"]
-    assert azure.call("GET", f"{root(azure)}/datasets/query/name={name}").status_code == 404
-
-
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a\\b", "a\nb", "a" * 256])
 def test_bad_names_are_refused(azure: Azure, name: str):
     assert azure.call("POST", f"{root(azure)}/datasets", body(name)).status_code == 400

@@ -1,6 +1,8 @@
 """The catalogue equals the schema, and each planted violation is caught."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +29,17 @@ from freehold.records.rules import (
     Withheld,
     Writes,
 )
-from freehold.storage.portable import is_postgres, server_tables
+from freehold.storage.migrations import upgrade
+from freehold.storage.portable import all_or_nothing, is_postgres, postgres_engine, server_tables, sqlite_engine
 from tests.conftest import House
 
+PERSONAL = {
+    ("persons", "object_id"),
+    ("persons", "profile"),
+    ("client_credentials", "client_id"),
+    ("member_aliases", "alias"),
+}
+"""May only grow."""
 CONTENT = Rules(Container.WORKSPACE, Rows(EVERYWHERE), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
 
@@ -37,8 +47,21 @@ def test_every_table_is_a_record() -> None:
     assert set(metadata.tables) == set(catalogue())
 
 
-def test_the_migrated_database_equals_the_catalogue(house: House) -> None:
-    with house.database.engine.connect() as connection:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """By every migration, one after the other: an empty database of a server is made of the catalogue itself."""
+    if request.param == "sqlite":
+        engine = sqlite_engine(tmp_path / "migrated.db")
+    else:
+        engine = postgres_engine(request.getfixturevalue("postgres").make_database(), 2)
+    with engine.connect() as connection, all_or_nothing(connection):
+        upgrade(connection)
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrated_database_equals_the_catalogue(migrated: sa.Engine) -> None:
+    with migrated.connect() as connection:
         tables = set(sa.inspect(connection).get_table_names()) - {"alembic_version", "sqlite_sequence"}
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
         assert tables == set(catalogue())
@@ -84,7 +107,7 @@ def test_personal_columns_name_the_column_that_links_to_the_person() -> None:
         for column, rule in record.column_rules().items()
         if isinstance(rule, Personal)
     ]
-    assert {(name, column) for name, column, _ in found} >= {("persons", "object_id"), ("member_aliases", "alias")}
+    assert {(name, column) for name, column, _ in found} >= PERSONAL
     for name, column, rule in found:
         target = catalogue()[name].links().get(rule.of)
         assert rule.of == "row" or (target and target.to in {"persons", "members"}), (name, column)
@@ -136,7 +159,8 @@ def _no_workspace() -> None:
 
 
 def _workspace_on_the_server() -> None:
-    rules = Rules(Container.SERVER, Rows(EVERYWHERE), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+    withheld = Withheld(because="it belongs to the server")
+    rules = Rules(Container.SERVER, withheld, Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
     class Planted(Record, table="planted", rules=rules):
         row_id = key()
@@ -199,6 +223,26 @@ def _retained_without_basis() -> None:
     Retained(because="so", basis="")
 
 
+def _retained_below_a_workspace() -> None:
+    kept = Retained(because="somebody wanted to keep it", basis="none")
+
+    class Planted(Record, table="planted", rules=replace(CONTENT, erasure=kept)):
+        row_id = key()
+        workspace_id = workspace()
+
+
+def _secret_that_leaves() -> None:
+    class Planted(Record, table="planted", rules=CONTENT):
+        row_id = key()
+        workspace_id = workspace()
+        value = text(secret(because="it opens a machine"))
+
+
+def _server_record_that_leaves() -> None:
+    class Planted(Record, table="planted", rules=replace(CONTENT, container=Container.SERVER)):
+        row_id = key()
+
+
 def _retained_link_without_reason() -> None:
     Link("runs", LinkKind.RETAIN)
 
@@ -229,6 +273,9 @@ VIOLATIONS = [
     _table_twice,
     _withheld_without_reason,
     _retained_without_basis,
+    _retained_below_a_workspace,
+    _secret_that_leaves,
+    _server_record_that_leaves,
     _retained_link_without_reason,
     _secret_without_reason,
     _place_not_searched_without_reason,

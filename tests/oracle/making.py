@@ -52,8 +52,10 @@ class Telling:
         """Everybody does something everywhere: when somebody is first seen shall not depend on what is erased."""
         number = _MEETING
         for place, people in PEOPLE.items():
-            for person in people if place not in script.unmade else ():
-                number += 1
+            for person in people:
+                number += 1  # also for a place that is not made: all that comes behind has the same number
+                if place in script.unmade:
+                    continue
                 self.served.begin(number)
                 kind = "old_model" if place == HOSTING else "experiment"
                 _MAKERS[kind](_Maker(self, Thing(number, kind, place, person, seed=1)))
@@ -97,7 +99,7 @@ class _Maker:
 
     def says(self, what: str) -> str:
         """Text that no other thing has."""
-        return f"{what} of {self.thing.name}"
+        return f"{what} of {self.thing.name} {self.thing.mark}"
 
     def ok(self, method: str, path: str, body: Any = None, content: bytes | None = None) -> Any:
         person = self.telling.people[self.thing.by]

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from freehold.domain.access.bootstrap import owner_client
 from freehold.kit.clock import SystemClock
 from freehold.storage.keys import KeyStore
-from tests.world import World
+from tests.world import World, make_world
 
 SECONDS = 240
 SCRIPT = Path(__file__).parent / "team_script.py"
@@ -19,13 +20,21 @@ _SDK = Path(__file__).parents[2] / ".tools" / "sdk"
 
 
 @pytest.fixture(scope="module")
-def found(shared_world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A server of its own: the SDK fails at lists with services that say nothing of the resources they need."""
+    made = make_world(tmp_path_factory.mktemp("sdk") / "data").start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="module")
+def found(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the script saw. It is run once: importing the SDK takes seconds."""
     home = tmp_path_factory.mktemp("sdk")  # the SDK keeps what it discovered in its home
-    owner = owner_client(KeyStore(shared_world.settings().key_folder, SystemClock()))
+    owner = owner_client(KeyStore(world.settings().key_folder, SystemClock()))
     command = [_python(), SCRIPT, owner.subscription_id, owner.client_id, owner.client_secret]
     ended = subprocess.run(
-        command, env=environment(shared_world, home), cwd=home, capture_output=True, text=True, timeout=SECONDS
+        command, env=environment(world, home), cwd=home, capture_output=True, text=True, timeout=SECONDS
     )
     assert ended.returncode == 0, f"{ended.stdout[-2_000:]}\n{ended.stderr[-6_000:]}"
     last: dict[str, Any] = json.loads(ended.stdout.strip().rpartition("\n")[2])

@@ -7,10 +7,12 @@ import msgspec
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from freehold.cli.connection import AsJson, Data, Token, Url, connect
 from freehold.cli.printing import console, errors, print_json
 from freehold.client import Freehold, Operation
+from freehold.client.documents import Fault
 
 STATE_COLOURS = {"Succeeded": "green", "Failed": "red", "Canceled": "yellow"}
 
@@ -41,7 +43,15 @@ def operations(
     if as_json:
         print_json([msgspec.to_builtins(each) for each in found])
     else:
-        console.print(_table(found))
+        show(found)
+
+
+def show(found: list[Operation]) -> None:
+    """A table, and below it why operations failed or what they wait for."""
+    console.print(_table(found))
+    for each in found:
+        if each.error is not None:
+            console.print(_reason(each, each.error), soft_wrap=True)
 
 
 def watch(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
@@ -65,6 +75,12 @@ def _update(bar: Progress, task: object) -> Callable[[Operation], None]:
 def _bar() -> Progress:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     return Progress(*columns, console=errors, transient=True)
+
+
+def _reason(operation: Operation, reason: Fault) -> Text:
+    """Why it failed; of one that runs, what it waits for."""
+    said = "failed" if operation.is_ended else "waits"
+    return Text(f"{operation.id} {said}: {reason.message} ({reason.code})")
 
 
 def _table(found: list[Operation]) -> Table:

@@ -2,12 +2,13 @@
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from freehold.kit.clock import MICROSECONDS
+from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
@@ -55,9 +56,23 @@ def _whole_copies(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement
 def remove_half_sent(settings: Settings, now: int) -> None:
     """Bags whose sender went away together with the server: nothing was written to them for a day before `now`."""
     for path in (settings.data_folder / "imports").glob("*.sent"):
-        newest = max((each.stat().st_mtime for each in (path, *path.iterdir())), default=0)
-        if newest < now / MICROSECONDS - HALF_SENT_SECONDS:
+        if _is_still(path, now):
             _remove(path)
+
+
+def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> None:
+    """Files that no row tells of: their request was not committed, or its server died. Nothing was written to them
+    for a day before `now`; `claimed` are the operations that have a row."""
+    for folder in FOLDERS:
+        for path in (settings.data_folder / folder).glob("*"):
+            if _ID.fullmatch(path.name) and path.name not in claimed and _is_still(path, now):
+                _remove(path)
+
+
+def _is_still(path: Path, now: int) -> bool:
+    within = path.iterdir() if path.is_dir() else ()
+    newest = max((each.lstat().st_mtime for each in (path, *within)), default=0)
+    return newest < now / MICROSECONDS - HALF_SENT_SECONDS
 
 
 def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:
@@ -65,7 +80,9 @@ def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:
     for operation_id in filter(_ID.fullmatch, operation_ids):
         for folder in FOLDERS:
             for path in (settings.data_folder / folder).glob(f"{operation_id}*"):
+                passing("erase:copy:found")
                 _remove(path)
+                passing("erase:copy:removed")
 
 
 def _remove(path: Path) -> None:

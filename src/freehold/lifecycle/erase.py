@@ -21,6 +21,7 @@ from freehold.domain.audit.service import note_interaction, record
 from freehold.domain.forgetting.service import forget
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
+from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, sync_folders
@@ -186,6 +187,7 @@ def _collect(context: OperationContext) -> None:
     born_at = context.read(lambda db: min(_born_at(db, target) for target in targets))
     plan, root = context.read(lambda db: _digests(db, context, targets))
     sealed.save(Evidence(targets, root, plan, born_at, ids, values))
+    passing("erase:evidence:saved")
 
 
 def _collected(db: Transaction, context: OperationContext) -> Turn:
@@ -221,6 +223,7 @@ def _remove_copies(context: OperationContext) -> list[Reach]:
 
 def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
     number = sum(copies.forget_copies(db, reach) for reach in context.found)
+    passing("erase:copies:forgotten")
     return finished(_add(context, "kept copies", number))
 
 
@@ -238,6 +241,7 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
         also = frozenset(record.table.name for record in reach.records())
         number = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
         if number:
+            passing("erase:rows:removed")
             return again(place, _add(context, each.table.name, number))
     return again(None) if begin else finished(_add(context, "", 0))
 
@@ -250,14 +254,17 @@ def _remove_objects(context: OperationContext) -> list[str]:
     keys = context.read(lambda db: artifact_queries.ledger_keys(db, older_than=0, limit=limit))
     objects = open_objects(context.settings)
     objects.delete(keys)
+    passing("erase:objects:unlinked")
     if objects.folder is not None:
         sync_folders({(objects.folder / key).parent for key in keys})
+    passing("erase:objects:synced")
     return keys
 
 
 def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
     keys: list[str] = context.found
     artifact_queries.clear_ledger(db, keys)
+    passing("erase:ledger:cleared")
     progress = _add(context, "objects", len(keys))
     return again(None, progress) if keys else finished(progress)
 
@@ -272,7 +279,9 @@ def _verify(context: OperationContext) -> proof.Proof:
 def _verified(db: Transaction, context: OperationContext) -> Turn:
     evidence, found = _evidence(context, db.keys), context.found
     statement = certificate.statement_of_erasure(db, context.operation, evidence, found)
+    passing("erase:certificate:stated")
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
+    passing("erase:certificate:issued")
     standing = sorted({t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE})
     for workspace_id in standing:
         record(db, None, workspace_id, f"{context.operation.scope} erasure {found.level}")

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
@@ -140,16 +141,21 @@ class SealedEvidence:
     def save(self, evidence: Evidence) -> None:
         """Durable when it returns, and whole or not there."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        passing("erase:evidence:begun")
         nonce = os.urandom(_NONCE)
         sealed = AESGCM(self._keys.operations.create(self._operation_id)).encrypt(
             nonce, msgspec.msgpack.encode(evidence), self._context()
         )
+        passing("erase:evidence:keyed")
         temporary = self._path.with_suffix(".new")
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(_FORMAT + nonce + sealed)
             file.flush()
+            passing("erase:evidence:written")
             os.fsync(file.fileno())
+        passing("erase:evidence:synced")
         temporary.replace(self._path)
+        passing("erase:evidence:renamed")
         sync_folders([self._path.parent])
 
     def load(self) -> Evidence | None:
@@ -169,8 +175,10 @@ class SealedEvidence:
     def destroy(self) -> None:
         """The key first: without it, what is left of the file is noise."""
         self._keys.operations.destroy(self._operation_id)
+        passing("erase:key:destroyed")
         for path in (self._path, self._path.with_suffix(".new")):
             path.unlink(missing_ok=True)
+            passing("erase:evidence:unlinked")
 
     def _context(self) -> bytes:
         return _FORMAT + self._operation_id.encode()

@@ -78,7 +78,7 @@ def _what(info: Mapping[str, Any]) -> str:
     if isinstance(rule, Personal):
         return "about a person"
     if "object_prefix" in info:
-        return "key of bytes in the object store"
+        return f"key of bytes in the object store, below {info['object_prefix']}/"
     return "link" if "link" in info else "plain"
 
 

@@ -18,6 +18,7 @@ from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS, to_iso
+from freehold.kit.faults import passing
 from freehold.kit.problems import Forbidden, Invalid
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
@@ -184,11 +185,14 @@ def _write(ctx: OperationContext) -> dict[str, Any]:
         dry_run=bool(ctx.options.get(DRY_RUN)),
     )
     statement = dict(ctx.run_child(TASK, msgspec.to_builtins(job), _Watch(ctx)))
+    passing("export:child:answered")
     if job.dry_run:
         return statement
     certificate = _certificate(ctx, {name: told for name, told in statement.items() if name != "counts"})
+    passing("export:certificate:signed")
     writer = BagWriter(Spool(ctx.settings.data_folder, operation_id).bag)
     writer.add_certificate("certificate.jws", certificate.encode())
+    passing("export:certificate:written")
     writer.close()
     return statement | {"certificate": certificate}
 
@@ -225,9 +229,11 @@ def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     if len(kept_in) != statement.get("containers", 1):
         raise superseded()
     db.execute(ExportLease.table.delete().where(ExportLease.c.operation_id == operation_id))
+    passing("export:lease:returned")
     certificate_id = db.new_id()
     values = {"certificate_id": certificate_id, "operation_id": operation_id, "kind": KIND}
     append_certificate(db, values | {"jws": statement["certificate"]})
+    passing("export:certificate:appended")
     spool = Spool(ctx.settings.data_folder, operation_id)
     db.after_commit(spool.close)
     whole = {**statement["rows"], "metric_points": statement["points"], "files": statement["files"]}
@@ -265,6 +271,7 @@ class _Watch:
             return self._renewed
         mine = ExportLease.c.operation_id == self._ctx.operation.operation_id
         db.execute(ExportLease.table.update().where(mine).values(expires_at=now + LEASE_TIME))
+        passing("export:lease:renewed")
         return now
 
 

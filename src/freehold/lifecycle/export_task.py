@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from freehold.kit.clock import to_iso
+from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
 from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal, pieces_of
 from freehold.lifecycle.contents import write_contents
@@ -152,6 +153,7 @@ class Export:
                 content.container.facts = msgspec.convert(facts, Facts)
             return
         self.bench.read(lambda db: self._read(db, rest))
+        passing("export:snapshot:taken")
         told = [msgspec.to_builtins(each.container.facts) for each in self.contents]
         self.settle("snapshot", 0, told[0] if len(told) == 1 else {"containers": told})
 
@@ -167,6 +169,7 @@ class Export:
     def _describe(self) -> None:
         if ("contents", 0) not in self.done:
             write_contents(self.writer, [each.container for each in self.contents], self._job.version)
+            passing("export:contents:written")
             self.settle("contents", 0)
 
     def finish(self, parts: Iterable[Part], more: Mapping[str, str] | None = None) -> Seal:
@@ -182,12 +185,16 @@ class Export:
         }
         keys = msgspec.json.encode(self._job.keys, order="sorted")
         seal = self.writer.finish(parts, info, {"certificate-keys.json": keys})
+        passing("export:bag:finished")
         self.writer.close()
+        passing("export:bag:closed")
         return seal
 
     def settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
         """Makes what was written durable, then says so in the journal: never the other way round."""
+        passing("export:stage:unsettled")
         self._spool.record(Entry(stage, number, self.writer.settle(), facts or {}))
+        passing("export:stage:settled")
         found = [each.container.facts for each in self.contents]
         self.bench.report(
             {
@@ -248,6 +255,7 @@ class Content:
             part = self.container.writer.write(f"data/{row['path']}", self._pieces(row["key"]))
         except NotFound as fault:
             raise superseded() from fault
+        passing("export:object:copied")
         if part.sha256 != row["sha256"]:
             message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
             raise DamagedObject("ObjectDamaged", message)

@@ -11,7 +11,7 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
-from freehold.lifecycle.copies import remove_files, remove_half_sent
+from freehold.lifecycle.copies import remove_files, remove_half_sent, remove_unclaimed
 from freehold.lifecycle.spool import Spool
 from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
@@ -78,11 +78,16 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
 
 
 def remove_expired_bags(database: Database, settings: Settings) -> int:
-    """For the sweeper: bags whose time is over; how many. The row goes last, so that a kill loses no folder."""
+    """For the sweeper: bags whose time is over, and files that no row claims; how many bags.
+
+    The row goes last, so that a kill loses no folder.
+    """
     expired = sa.select(KeptBag.c.operation_id).distinct().where(KeptBag.c.expires_at <= sa.bindparam("now"))
     now = database.read_now(lambda db: db.now())
     ids = database.read_now(lambda db: list(db.execute(expired, {"now": now}).scalars()))
     remove_half_sent(settings, now)
+    claimed = sa.select(KeptBag.c.operation_id)
+    remove_unclaimed(settings, database.read_now(lambda db: set(db.execute(claimed).scalars())), now)
     for operation_id in ids:
         remove_files(settings, [operation_id])
         database.write_now(lambda db, gone=operation_id: forget_bag(db, gone))  # type: ignore[misc]  # binds the value

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
+from freehold.kit.faults import passing
 from freehold.kit.problems import Problem
 from freehold.lifecycle.copies import FOLDERS, remove_files
 from freehold.lifecycle.evidence import Evidence
@@ -76,9 +77,12 @@ def prove(context: OperationContext, evidence: Evidence) -> Proof:
 def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     """Clean, then search, once for all erasures that wait."""
     _remove_strays(context)
+    passing("erase:strays:removed")
     stores = [_clean_database(context, waiting)]
+    passing("erase:database:cleaned")
     job = _job(waiting)
     found = context.run_child("search", job)
+    passing("erase:search:answered")
     if _remove_unowned(context, found["residue_in"]):
         found = context.run_child("search", job)
     stores += [
@@ -134,6 +138,7 @@ def _clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[
     database = context.database
     if isinstance(database, SqliteDatabase):
         database.exclusively(_rewrite)
+        passing("erase:database:rewritten")
         _empty_log(context, database)
         return {"store": "SQLite database and its log", "level": VERIFIED}
     assert isinstance(database, PostgresDatabase)
@@ -149,7 +154,9 @@ def _rewrite(raw: Any) -> None:
         raise NotErased("DanglingLinks", "A row refers to a row that is gone. Look at the server's log.")
     raw.execute("PRAGMA temp_store=FILE")  # in memory it would take as much as the database has bytes
     try:
+        passing("erase:vacuum:before")
         raw.execute("VACUUM")
+        passing("erase:vacuum:after")
     finally:
         raw.execute("PRAGMA temp_store=MEMORY")
 
@@ -168,6 +175,7 @@ def _truncate(raw: Any) -> bool:
     """Not the usual busy timeout: it would hold every writer up."""
     before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
     raw.execute("PRAGMA busy_timeout=200")
+    passing("erase:log:untruncated")
     try:
         return bool(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
     finally:

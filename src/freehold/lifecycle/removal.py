@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
+from freehold.kit.faults import passing
 from freehold.lifecycle.reach import OWNED, pointers_to
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
@@ -40,12 +41,15 @@ def remove_rows(
     if with_children:
         _remove_children(db, going, keys)
     _unlink(db, going, keys)
+    passing("erase:links:cut")
     _delete(db, going, keys)
+    passing("erase:rows:deleted")
     for place, name in enumerate(counting, 1):
         released = {row[place] for row in rows if row[place] is not None}
         _release(db, catalogue()[going.links()[name].to], sorted(released))
     if objects is not None:
         artifact_queries.doom(db, [row[-1] for row in rows])
+        passing("erase:objects:doomed")
     return len(rows)
 
 
@@ -82,10 +86,11 @@ def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
 
 
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> None:
-    """Of the rows that have lost a referrer, those without another go too, and their objects are doomed."""
+    """Of the rows that have lost a referrer, those without another go too with what hangs on them (sealed secrets of
+    a graph), and their objects are doomed."""
     if not keys:
         return
     key = key_of(counted.table)
     referrers = [pointer.column for pointer in pointers_to(counted) if pointer.kind is LinkKind.REFCOUNT]
     alone = sa.and_(key.in_(keys), *(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers))
-    remove_rows(db, counted, alone, len(keys))
+    remove_rows(db, counted, alone, len(keys), with_children=True)

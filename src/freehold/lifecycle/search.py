@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
 from freehold.records.catalogue import catalogue
@@ -60,9 +61,11 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     with closing(_connect(settings)) as rows:
         seen = _search_rows(rows, scanner, ids)
         _know_owners(rows, seen)
+    passing("erase:search:read")
     others, ours = _split(settings, seen, job["born_at"])
     cloud = CloudObjects(settings, seen, job["born_at"]) if object_folder(settings) is None else None
     elsewhere = scanner.scan_files(others)
+    passing("erase:search:elsewhere")
     if cloud is not None:
         cloud.scan(scanner, cloud.others, elsewhere)
     mentioned = seen.mentions | elsewhere.needles_hit
@@ -71,6 +74,7 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     found = remaining.scan_files(ours, on_progress=_every(bench))
     if cloud is not None:
         cloud.scan(remaining, cloud.unowned, found)
+    passing("erase:search:scanned")
     hit = {asked[number] for number in found.needles_hit if number < len(asked)}
     return {
         "encodings": len(ENCODINGS),

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict
 from freehold.lifecycle.bag.writer import Part
 from freehold.lifecycle.selection import Target
@@ -78,12 +79,14 @@ class Spool:
     def open(self) -> list[Entry]:
         """Makes the folders at the first time; returns what earlier tries finished, without their parts."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        passing("export:spool:made")
         self._drop_torn_line()
         return [Entry(entry.stage, entry.number, [], entry.facts) for entry in self.entries()]
 
     def restart(self) -> None:
         """Nothing was finished: the next snapshot begins with empty folders."""
         self._remove()
+        passing("export:spool:dropped")
         self.folder.mkdir(parents=True, mode=0o700)
 
     def record(self, entry: Entry) -> None:
@@ -99,7 +102,9 @@ class Spool:
         with self._journal.open("ab") as journal:
             journal.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             journal.flush()
+            passing("export:journal:written")
             os.fsync(journal.fileno())
+        passing("export:journal:synced")
 
     def entries(self) -> Iterator[Entry]:
         if not self._journal.exists():
@@ -121,8 +126,10 @@ class Spool:
 
     def close(self) -> None:
         """The bag is finished: what served to make it goes."""
+        passing("export:spool:closing")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.base.unlink(missing_ok=True)
+        passing("export:spool:closed")
 
     def drop(self) -> None:
         """Removes bag and spool. Harmless when they are gone."""

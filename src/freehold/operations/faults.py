@@ -1,20 +1,13 @@
-"""Planted deaths, for tests: FREEHOLD_FAULT="kind:step" kills this process where it hurts most.
+"""Planted deaths at the borders of a step (kit/faults.py): the points are `kind:step:moment`.
 
-"kind:step" and "kind:step:after" die right after the step's commit, "kind:step:before" before its work, and
-"kind:step:inside" in its transaction, after its effect. Nothing is flushed and nobody is told, as with kill -9.
+"before" is before the step's work, "inside" in its transaction, after its effect, and "after" right after its commit.
 """
 
-import os
+from freehold.kit.faults import EXIT_CODE, VARIABLE, passing
 
-VARIABLE = "FREEHOLD_FAULT"
+__all__ = ["EXIT_CODE", "MOMENTS", "VARIABLE", "die_if_planted"]
 MOMENTS = ("before", "inside", "after")
-EXIT_CODE = 137
 
 
 def die_if_planted(kind: str, step: str, moment: str) -> None:
-    planted = os.environ.get(VARIABLE)
-    if planted and planted in (
-        f"{kind}:{step}:{moment}",
-        f"{kind}:{step}" if moment == "after" else "",
-    ):
-        os._exit(EXIT_CODE)
+    passing(f"{kind}:{step}:{moment}")

@@ -23,7 +23,10 @@ from freehold.records.rules import (
     Link,
     LinkKind,
     Personal,
+    Retained,
     Rules,
+    Secret,
+    Withheld,
     Writes,
 )
 
@@ -101,10 +104,22 @@ def _check_rules(table: str, rules: Rules, columns: dict[str, Column[Any]]) -> N
         raise CatalogueError(f"{table}: a record of a workspace carries workspace_id = workspace().")
     if rules.container is Container.SERVER and table != "workspaces" and "workspace_id" in columns:
         raise CatalogueError(f"{table}: a record of the server may not carry workspace_id.")
+    _check_leaving(table, rules, columns)
     for name, column in columns.items():
         rule = column.info.get("rule")
         if isinstance(rule, Personal) and rule.of != "row" and rule.of not in columns:
             raise CatalogueError(f"{table}.{name}: personal(of={rule.of!r}) names no column of this record.")
+
+
+def _check_leaving(table: str, rules: Rules, columns: dict[str, Column[Any]]) -> None:
+    """What an export may take along, and what an erasure may leave: a workspace takes all its rows with it."""
+    is_withheld = isinstance(rules.export, Withheld)
+    if not is_withheld and any(isinstance(column.info.get("rule"), Secret) for column in columns.values()):
+        raise CatalogueError(f"{table}: a record with a secret never leaves: Withheld(because=…).")
+    if not is_withheld and rules.container is Container.SERVER and table != "workspaces":
+        raise CatalogueError(f"{table}: a record of the server never leaves with a workspace: Withheld(because=…).")
+    if rules.container is Container.WORKSPACE and isinstance(rules.erasure, Retained):
+        raise CatalogueError(f"{table}: a record of a workspace goes with it: Removed(). What stays is the server's.")
 
 
 def _check_column(table: str, name: str, column: Column[Any]) -> None:

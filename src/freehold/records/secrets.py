@@ -38,6 +38,8 @@ class SealedSecret(
     service_row = link("services", LinkKind.DEEP, null=True, index=True)
     compute_row = link("computes", LinkKind.DEEP, null=True, index=True)
     datastore_row = link("datastores", LinkKind.DEEP, null=True, index=True)
+    dataset_row = link("datasets", LinkKind.DEEP, null=True, index=True)
+    dataset_definition_row = link("dataset_definitions", LinkKind.DEEP, null=True, index=True)
     pipeline_object_row = link("pipeline_objects", LinkKind.DEEP, null=True, index=True)
     pipeline_graph_row = link("pipeline_graphs", LinkKind.DEEP, null=True, index=True)
     pipeline_draft_row = link("pipeline_drafts", LinkKind.DEEP, null=True, index=True)

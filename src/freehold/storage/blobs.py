@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from freehold.kit.digests import Sha256Meter
+from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem, TooLarge
 from freehold.settings import Settings
 from freehold.storage.cloud.faults import NO_BUCKET, as_problem, bucket_gone
@@ -84,6 +85,7 @@ class ObjectStore:
         waiting = {key: path for key, path in files.items() if path.exists()}
         for key, path in waiting.items():
             self._adopt_one(key, path)
+            passing("store:object:adopted")
         for folder in {(self.folder / key).parent for key in waiting} if self.folder is not None else ():
             _sync(folder)
 
@@ -214,6 +216,7 @@ class ObjectStore:
         for key in keys:
             (self.folder / key).unlink(missing_ok=True)
             (self.folder / f"{key}#1").unlink(missing_ok=True)
+            passing("store:object:unlinked")
 
     def _delete_one(self, key: str) -> None:
         try:

@@ -269,6 +269,17 @@ def test_late_upload_is_removed_before_verified(plain_site: Site) -> None:
     assert name.path == "late.txt"
 
 
+def test_the_database_is_written_anew_before_it_is_searched(plain_site: Site) -> None:
+    """Nothing of it is free space then, whatever a build of SQLite leaves in pages that it gave back."""
+    site = plain_site
+    experiment = site.experiment()
+    run_id = site.run(experiment, points=20_000)
+    operation = site.request(Scope.RUN, run_id)
+    assert site.work_off(operation).state is State.SUCCEEDED
+    with closing(sqlite3.connect(site.folder / "freehold.db")) as reader:
+        assert reader.execute("PRAGMA freelist_count").fetchone()[0] <= 2, "what it writes after that is little"
+
+
 def test_reader_that_stays_blocks_verified(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site = plain_site
     run_id = site.run(site.experiment())

@@ -8,9 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.lifecycle import certificate
+from freehold.lifecycle.levels import LOGICALLY
 from freehold.operations.model import State
 from freehold.records.lifecycle import Certificate
 from freehold.records.rules import Scope
+from tests.lifecycle.erase.everywhere import find_marks, marks_in
+from tests.lifecycle.erase.planting import Planter, check, erase, marks_of
 from tests.lifecycle.erase.site import Site, open_site, traces
 from tests.postgres import PostgresServer
 
@@ -57,6 +60,23 @@ def test_erased_logically_and_no_more_is_claimed(site: Site, scope: Scope) -> No
         in_rows = [each for each in kept if not any(f"{place}>" in each for place in ("metric", "artifact", "packed"))]
         assert [each for each in in_rows if each.rpartition(" ")[2] not in rows] == []
     _check_certificate(site, operation.operation_id)
+
+
+@pytest.mark.parametrize("scope", [Scope.MODEL, pytest.param(Scope.RUN, marks=[pytest.mark.exhaustive])])
+def test_one_root_goes_with_every_field_below_it_and_with_no_other(site: Site, scope: Scope) -> None:
+    planter = Planter(site)
+    planter.server()
+    home = planter.workspace()
+    neighbours = planter.grove(home)
+    grove = planter.grove(home, spared=scope, neighbours=neighbours)
+    everything = marks_of(planter, set(planter.rows))
+    root = grove.by_table[f"{scope.value}s"][0]
+    before = marks_in(_rows(site).encode(), everything) | find_marks(site.folder, everything).keys()
+    assert before == everything.keys(), "the canaries were planted"
+
+    assert erase(site, home, scope, root) == LOGICALLY
+
+    check(site, planter, {root}, _rows(site).encode())
 
 
 def _check_certificate(site: Site, operation_id: str) -> None:

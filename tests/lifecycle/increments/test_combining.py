@@ -108,6 +108,20 @@ def test_tombstones_lead_to_what_only_the_base_has(house: House, tmp_path: Path)
     assert same_payload(tmp_path / "combined", full(house, "whole"))
 
 
+def test_duckdb_joins_tombstones_to_the_base(house: House) -> None:
+    """With both bags at hand SQL alone tells what is gone, by name."""
+    made = fill(house)
+    base = full(house, "base")
+    Edits(house, random.Random(1)).erase_run(made["two"])
+    step = increment(house, "step", "base")
+    query = """
+        SELECT run_id FROM (SELECT run_id, file_row_number AS place FROM read_parquet(?, file_row_number = true))
+        JOIN (SELECT first, count FROM read_parquet(?) WHERE sequence = 'tables/runs') AS gone
+        ON place >= gone.first AND place < gone.first + gone.count"""
+    tables = [str(base / "data/tables/runs/*.parquet"), str(step / "data/increment/tombstones.parquet")]
+    assert duckdb.connect().execute(query, tables).fetchall() == [(made["two"],)]
+
+
 def test_increments_follow_one_another(house: House, tmp_path: Path) -> None:
     fill(house)
     base = full(house, "base")

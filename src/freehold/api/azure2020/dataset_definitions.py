@@ -18,7 +18,7 @@ from freehold.api.azure2020.dataset_shapes import (
     definition_out,
     saved_out,
 )
-from freehold.api.azure2020.datasets import DATASET
+from freehold.api.azure2020.datasets import DATASET, shown, shown_saved
 from freehold.api.azure2020.facade import dataset
 from freehold.api.entry import Call
 from freehold.api.paging import give_token, page_size, take_token
@@ -46,7 +46,8 @@ async def list_definitions(call: Call) -> Response:
 
     def find(db: Transaction) -> list[DefinitionView]:
         found = datasets.find_row(db, call.workspace, call.params["dataset"])
-        return definitions.list_definitions(db, call.workspace, found, start[0] if start else None, size + 1)
+        page = definitions.list_definitions(db, call.workspace, found, start[0] if start else None, size + 1)
+        return _shown(db, call, page)
 
     found = await call.services.database.read(find)
     place = [found[size - 1].version] if len(found) > size else None
@@ -59,10 +60,12 @@ async def add_definition(call: Call) -> Response:
     """Add a version to a dataset."""
     body, asked = await read_json(call, DefinitionIn), Asked(call)
     new = body.new(is_pending=asked.flag("registerAsPending"))
-    made = await call.services.database.write(
-        lambda db: datasets.add_version(db, call.actor, call.workspace, call.params["dataset"], new)
-    )
-    return reply(dataset_out(made))
+
+    def add(db: Transaction) -> DatasetView:
+        made = datasets.add_version(db, call.actor, call.workspace, call.params["dataset"], new)
+        return shown(db, call, [made])[0]
+
+    return reply(dataset_out(await call.services.database.write(add)))
 
 
 @dataset.route("GET", DEFINITION, Within(Action.READ), answer=DefinitionOut)
@@ -81,7 +84,7 @@ async def replace_definition(call: Call) -> Response:
         found = datasets.find_row(db, call.workspace, call.params["dataset"])
         version = call.params["version"]
         definitions.replace_definition(db, call.actor, call.workspace, found, version, body.new(), etag)
-        return datasets.get_dataset(db, call.workspace, found.dataset_id)
+        return shown(db, call, [datasets.get_dataset(db, call.workspace, found.dataset_id)])[0]
 
     return reply(dataset_out(await call.services.database.write(put)))
 
@@ -126,10 +129,12 @@ async def save_path(call: Call) -> Response:
 async def read_saved(call: Call) -> Response:
     """A saved dataset; with `resolveLegacyId`, the id may be one of a registered dataset."""
     resolves = Asked(call).flag("resolveLegacyId")
-    found = await call.services.database.read(
-        lambda db: definitions.get_saved(db, call.workspace, call.params["saved"], may_be_registered=resolves)
-    )
-    return reply(saved_out(found))
+
+    def read(db: Transaction) -> SavedView:
+        found = definitions.get_saved(db, call.workspace, call.params["saved"], may_be_registered=resolves)
+        return shown_saved(db, call, found)
+
+    return reply(saved_out(await call.services.database.read(read)))
 
 
 @dataset.route("DELETE", f"{SAVED}/{{saved}}", Within(Action.DELETE))
@@ -147,7 +152,8 @@ async def delete_saved(call: Call) -> Response:
 
 async def _save(call: Call, body: SavedIn) -> Response:
     def save(db: Transaction) -> SavedView:
-        return definitions.save_dataset(db, call.actor, call.workspace, body.dataset_type, body.content())
+        saved = definitions.save_dataset(db, call.actor, call.workspace, body.dataset_type, body.content())
+        return shown_saved(db, call, saved)
 
     return reply(saved_out(await call.services.database.write(save)))
 
@@ -156,6 +162,10 @@ async def _definition(call: Call) -> DefinitionView:
     def read(db: Transaction) -> DefinitionView:
         found = datasets.find_row(db, call.workspace, call.params["dataset"])
         row = definitions.find_definition(db, call.workspace, found.row_id, call.params["version"])
-        return definitions.definition_view(row, found.dataset_id)
+        return _shown(db, call, [definitions.definition_view(row, found.dataset_id)])[0]
 
     return await call.services.database.read(read)
+
+
+def _shown(db: Transaction, call: Call, found: list[DefinitionView]) -> list[DefinitionView]:
+    return definitions.open_definitions(db, call.workspace, found) if call.opens_secrets else found

@@ -1,7 +1,10 @@
 """Datasets: list, register, read, change, unregister. Source: azureml-core 1.61.0, its dataset operations.
 
 DELETE removes the reference with all its versions, and never data: the header `x-freehold-note` says so.
+A credential or a signed address in a definition is kept apart, and only who has the right to secrets reads it.
 """
+
+from collections.abc import Sequence
 
 from starlette.responses import Response
 
@@ -16,7 +19,7 @@ from freehold.api.routing import WORKSPACE, Within
 from freehold.domain.access.actor import Action
 from freehold.domain.datasets import rules
 from freehold.domain.datasets import service as datasets
-from freehold.domain.datasets.definitions import get_saved
+from freehold.domain.datasets.definitions import SavedView, get_saved, open_saved
 from freehold.domain.datasets.queries import Wanted
 from freehold.domain.datasets.service import DatasetView, FoundDatasets
 from freehold.kit.problems import NotFound
@@ -42,7 +45,8 @@ async def list_datasets(call: Call) -> Response:
     )
 
     def find(db: Transaction) -> FoundDatasets:
-        return datasets.list_datasets(db, call.workspace, paging, wanted, has_latest=has_latest(asked))
+        page = datasets.list_datasets(db, call.workspace, paging, wanted, has_latest=has_latest(asked))
+        return page._replace(datasets=shown(db, call, page.datasets))
 
     found = await call.services.database.read(find)
     return answer_tokened_page(asked, [dataset_out(each) for each in found.datasets], found.next_place)
@@ -58,7 +62,7 @@ async def register(call: Call) -> Response:
     new = body.new(is_pending=asked.flag("registerAsPending"))
 
     def make(db: Transaction) -> DatasetView:
-        return datasets.register_dataset(
+        made = datasets.register_dataset(
             db,
             call.actor,
             call.workspace,
@@ -66,6 +70,7 @@ async def register(call: Call) -> Response:
             may_stand=asked.flag("ifExistsOk"),
             adds_version=asked.flag("updateDefinitionIfExists"),
         )
+        return shown(db, call, [made])[0]
 
     return reply(dataset_out(await call.services.database.write(make)))
 
@@ -87,7 +92,8 @@ async def read_named(call: Call) -> Response:
 
     def read(db: Transaction) -> DatasetView:
         version = asked.text("versionId")
-        return datasets.get_named(db, call.workspace, call.params["name"], version, has_latest=has_latest(asked))
+        found = datasets.get_named(db, call.workspace, call.params["name"], version, has_latest=has_latest(asked))
+        return shown(db, call, [found])[0]
 
     return reply(dataset_out(await call.services.database.read(read)))
 
@@ -98,7 +104,12 @@ async def list_of_saved(call: Call) -> Response:
     asked = Asked(call)
     paging = asked.paging()
     saved_id = call.params["saved"]
-    found = await call.services.database.read(lambda db: datasets.list_of_saved(db, call.workspace, paging, saved_id))
+
+    def find(db: Transaction) -> FoundDatasets:
+        page = datasets.list_of_saved(db, call.workspace, paging, saved_id)
+        return page._replace(datasets=shown(db, call, page.datasets))
+
+    found = await call.services.database.read(find)
     return answer_tokened_page(asked, [dataset_out(each) for each in found.datasets], found.next_place)
 
 
@@ -106,10 +117,12 @@ async def list_of_saved(call: Call) -> Response:
 async def read_dataset(call: Call) -> Response:
     """One dataset by its id."""
     latest = has_latest(Asked(call))
-    found = await call.services.database.read(
-        lambda db: datasets.get_dataset(db, call.workspace, call.params["dataset"], has_latest=latest)
-    )
-    return reply(dataset_out(found))
+
+    def read(db: Transaction) -> DatasetView:
+        found = datasets.get_dataset(db, call.workspace, call.params["dataset"], has_latest=latest)
+        return shown(db, call, [found])[0]
+
+    return reply(dataset_out(await call.services.database.read(read)))
 
 
 @dataset.route("PUT", DATASET, Within(Action.WRITE), body=DatasetIn, answer=DatasetOut)
@@ -117,10 +130,11 @@ async def change_dataset(call: Call) -> Response:
     """Change a dataset's description, tags, visibility; 412 where its `etag` is old, unless `forceUpdate`."""
     body = await read_json(call, DatasetIn)
     change = body.change(forces=Asked(call).flag("forceUpdate"))
-    changed = await call.services.database.write(
-        lambda db: datasets.change_dataset(db, call.workspace, call.params["dataset"], change)
-    )
-    return reply(dataset_out(changed))
+
+    def put(db: Transaction) -> DatasetView:
+        return shown(db, call, [datasets.change_dataset(db, call.workspace, call.params["dataset"], change)])[0]
+
+    return reply(dataset_out(await call.services.database.write(put)))
 
 
 @dataset.route("PUT", f"{DATASET}/state", Within(Action.WRITE), body=StateIn)
@@ -157,7 +171,9 @@ async def read_data_asset(call: Call) -> Response:
     name = call.params["name"]
     if name.startswith(UNREGISTERED):
         saved_id = name.removeprefix(UNREGISTERED)
-        saved = await call.services.database.read(lambda db: get_saved(db, call.workspace, saved_id))
+        saved = await call.services.database.read(
+            lambda db: shown_saved(db, call, get_saved(db, call.workspace, saved_id))
+        )
         return reply({"legacyDataflow": saved.document.get("dataflowJson")})
     known = await call.services.database.read(lambda db: datasets.rows_called(db, call.workspace, name))
     message = (
@@ -166,6 +182,15 @@ async def read_data_asset(call: Call) -> Response:
         else "There is no dataset of this name in the workspace, and data assets of SDK v2 are not kept here."
     )
     raise NotFound("DataAssetNotFound", message)
+
+
+def shown(db: Transaction, call: Call, found: Sequence[DatasetView]) -> list[DatasetView]:
+    """With the secrets of their definitions, where the caller has the right to them."""
+    return datasets.open_datasets(db, call.workspace, found) if call.opens_secrets else list(found)
+
+
+def shown_saved(db: Transaction, call: Call, found: SavedView) -> SavedView:
+    return open_saved(db, call.workspace, found) if call.opens_secrets else found
 
 
 def has_latest(asked: Asked) -> bool:

@@ -3,9 +3,10 @@
 from starlette.responses import Response
 
 from freehold.api.entry import Call, decode
-from freehold.api.freehold.facade import V1, container_route
+from freehold.api.freehold.facade import container_route
 from freehold.api.freehold.once import once
-from freehold.api.freehold.shapes import ErasureIn, OperationOut, PlanOut, operation_out
+from freehold.api.freehold.operations import begun
+from freehold.api.freehold.shapes import ErasureIn, OperationOut, PlanOut
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.lifecycle.erase import request_erasure
@@ -38,5 +39,4 @@ async def start(call: Call) -> Response:
         )
 
     operation = await once(call, raw, make)
-    headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
-    return reply(operation_out(operation), 202, headers)
+    return begun(operation)

@@ -9,7 +9,8 @@ from freehold.api.entry import Call, decode
 from freehold.api.freehold.facade import V1, container_route, freehold
 from freehold.api.freehold.flags import flag
 from freehold.api.freehold.once import once
-from freehold.api.freehold.shapes import LONGEST_ROOT, ExportIn, ExportPlanOut, OperationOut, operation_out
+from freehold.api.freehold.operations import begun
+from freehold.api.freehold.shapes import LONGEST_ROOT, ExportIn, ExportPlanOut, OperationOut
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
 from freehold.api.streams import TAR, stream_bag
@@ -42,7 +43,7 @@ async def start(call: Call) -> Response:
         engine, asked = call.services.engine, (wanted.scope, wanted.id)
         return request_export(db, engine, call.actor, call.workspace, *asked, alone=wanted.alone, since=since)
 
-    return _begun(await once(call, raw, make))
+    return begun(await once(call, raw, make))
 
 
 @container_route("POST", "/increments", Action.EXPORT, answer=OperationOut, status=202)
@@ -60,12 +61,7 @@ async def start_increment(call: Call) -> Response:
             begin = partial(request_export, since=since, data_folder=services.settings.data_folder)
             return begin(db, services.engine, call.actor, call.workspace, *asked, alone=alone)
 
-        return _begun(await once(call, f"{sent.sha256} {asked} {alone} {dry_run}".encode(), make))
-
-
-def _begun(operation: Operation) -> Response:
-    headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
-    return reply(operation_out(operation), 202, headers)
+        return begun(await once(call, f"{sent.sha256} {asked} {alone} {dry_run}".encode(), make))
 
 
 def _plan(db: Transaction, call: Call, wanted: ExportIn) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1, container_route, freehold
 from freehold.api.freehold.flags import flag
 from freehold.api.freehold.once import once
-from freehold.api.freehold.shapes import ImportReportOut, OperationOut, operation_out
+from freehold.api.freehold.operations import begun
+from freehold.api.freehold.shapes import ImportReportOut, OperationOut
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
 from freehold.domain.access.actor import Action
@@ -40,8 +41,7 @@ async def start(call: Call) -> Response:
             )
 
         operation = await once(call, f"{sent.sha256} {new_ids} {dry_run}".encode(), make)
-    headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
-    return reply(operation_out(operation), 202, headers)
+    return begun(operation)
 
 
 @freehold.route("GET", f"{V1}/imports/{{operation}}/report", SignedIn(), answer=ImportReportOut)

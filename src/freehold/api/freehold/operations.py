@@ -16,6 +16,12 @@ from freehold.storage.transaction import Transaction
 LARGEST_PAGE = 100
 
 
+def begun(operation: Operation) -> Response:
+    """202: long work has been asked for, and where to follow it."""
+    headers = {"Location": f"{V1}/operations/{operation.operation_id}", "Retry-After": "1"}
+    return reply(operation_out(operation), 202, headers)
+
+
 @freehold.route("GET", f"{V1}/operations", SignedIn(), answer=OperationPage)
 async def list_all(call: Call) -> Response:
     """Operations that the caller may see, newest first; `before` continues after the last one of a page."""

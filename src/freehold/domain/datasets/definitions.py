@@ -1,10 +1,12 @@
 """Versions of datasets, and saved datasets: what a dataset is before, and apart from, its name.
 
-A saved dataset is kept as a dataset of its own, named by the digest of what it holds; the same content saved again is
-the same saved dataset. Every version refers to one (azureml-core 1.61.0 opens a dataset by that id).
+A saved dataset is kept as a dataset of its own, named by the digest of what it holds, a keyed one where that is a
+secret; the same content saved again is the same saved dataset. Every version refers to one (azureml-core 1.61.0 opens a
+dataset by that id).
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -13,6 +15,8 @@ from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.datasets import queries, rules
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.service import new_document, take_version
+from freehold.domain.secrets import service as secrets
+from freehold.domain.secrets.texts import part_with_texts
 from freehold.kit.digests import sha256_hex
 from freehold.kit.problems import Invalid, NotFound, PreconditionFailed
 from freehold.records.outside import Dataset, DatasetDefinition
@@ -33,8 +37,9 @@ class NewDefinition(NamedTuple):
 
 
 class DefinitionView(NamedTuple):
-    """Times are microseconds UTC."""
+    """Times are microseconds UTC. `document`: without its secrets, until `open_definitions` puts them back."""
 
+    row_id: int
     dataset_id: str
     version: int
     state: str
@@ -61,19 +66,19 @@ def add_definition(
     new: NewDefinition,
     dataset_type: str | None,
 ) -> None:
-    """The next version. Raises Invalid for an unknown saved dataset, or a secret in the definition."""
-    rules.check_holds_no_secret(new.content)
+    """The next version. Raises Invalid for an unknown saved dataset."""
     now = db.now()
+    document, hidden = part_with_texts(_with_saved(db, actor, workspace, new, dataset_type))
     values = {
         "dataset_row": dataset_row,
         "version": take_version(db, workspace, KIND, name),
         "etag": db.new_id(),
-        "document": _with_saved(db, actor, workspace, new, dataset_type)
-        | {"state": rules.PENDING if new.is_pending else rules.ACTIVE},
+        "document": document | {"state": rules.PENDING if new.is_pending else rules.ACTIVE},
         "created_at": now,
         "updated_at": now,
     }
-    documents.add(db, workspace.workspace_id, DatasetDefinition, values)
+    row_id = documents.add(db, workspace.workspace_id, DatasetDefinition, values)
+    secrets.keep(db, workspace, DatasetDefinition, row_id, hidden)
 
 
 def replace_definition(
@@ -85,12 +90,17 @@ def replace_definition(
     new: NewDefinition,
     etag: str | None = None,
 ) -> None:
-    """Raises NotFound, Invalid, PreconditionFailed."""
+    """What is sent back as a reader without the right to secrets sees it keeps them.
+
+    Raises NotFound, Invalid, PreconditionFailed.
+    """
     row = find_definition(db, workspace, dataset.row_id, version)
     check_etag(row.etag, etag)
-    rules.check_holds_no_secret(new.content)
-    document = _with_saved(db, actor, workspace, new, dataset.dataset_type) | {"state": row.document["state"]}
-    _change(db, workspace, row.row_id, document)
+    opened = secrets.with_secrets(db, workspace, DatasetDefinition, {row.row_id: row.document})[row.row_id]
+    new = new._replace(content=rules.kept_from(row.document, opened, new.content))
+    document, hidden = part_with_texts(_with_saved(db, actor, workspace, new, dataset.dataset_type))
+    _change(db, workspace, row.row_id, document | {"state": row.document["state"]})
+    secrets.keep(db, workspace, DatasetDefinition, row.row_id, hidden)
 
 
 def set_definition_state(
@@ -132,12 +142,14 @@ def list_definitions(
 def save_dataset(
     db: Transaction, actor: Actor, workspace: WorkspaceRef, dataset_type: str | None, content: dict[str, Any]
 ) -> SavedView:
-    """`content`: dataflowJson, properties, dataPath. Raises Invalid for a secret in it."""
-    rules.check_holds_no_secret(content)
-    kept = {key: value for key, value in content.items() if value is not None}
-    name = _SAVED_NAME + sha256_hex(json.dumps([dataset_type, kept], sort_keys=True).encode())
+    """`content`: dataflowJson, properties, dataPath."""
+    content = {key: value for key, value in content.items() if value is not None}
+    document, hidden = part_with_texts(content)
+    name = _saved_name(db, workspace, [dataset_type, content], is_secret=bool(hidden))
     standing = queries.find_saved_alike(db, workspace.workspace_id, name)
     if standing is not None:
+        if hidden:  # one that came back by an import, or whose key is gone, has them no more
+            secrets.keep(db, workspace, Dataset, standing.row_id, hidden)
         return _saved_view(standing)
     values = new_document(db, actor, workspace) | {
         "dataset_id": db.new_id(),
@@ -146,9 +158,9 @@ def save_dataset(
         "state": rules.SAVED,
         "is_visible": False,
         "etag": db.new_id(),
-        "document": kept,
+        "document": document,
     }
-    documents.add(db, workspace.workspace_id, Dataset, values)
+    secrets.keep(db, workspace, Dataset, documents.add(db, workspace.workspace_id, Dataset, values), hidden)
     return get_saved(db, workspace, values["dataset_id"])
 
 
@@ -165,6 +177,19 @@ def get_saved(db: Transaction, workspace: WorkspaceRef, saved_id: str, *, may_be
     return _saved_view(row)
 
 
+def open_definitions(db: Transaction, workspace: WorkspaceRef, views: Sequence[DefinitionView]) -> list[DefinitionView]:
+    """With their secrets: for who has the right to them."""
+    found = {view.row_id: view.document for view in views}
+    opened = secrets.with_secrets(db, workspace, DatasetDefinition, found)
+    return [view._replace(document=opened[view.row_id]) for view in views]
+
+
+def open_saved(db: Transaction, workspace: WorkspaceRef, view: SavedView) -> SavedView:
+    """With its secrets: for who has the right to them."""
+    opened = secrets.with_secrets(db, workspace, Dataset, {view.row_id: view.document})
+    return view._replace(document=opened[view.row_id])
+
+
 def check_etag(standing: str, asked: str | None) -> None:
     if asked is not None and asked != standing:
         message = "It was changed since you read it. Read it again, or send forceUpdate=true."
@@ -173,6 +198,7 @@ def check_etag(standing: str, asked: str | None) -> None:
 
 def definition_view(row: sa.Row[Any], dataset_id: str) -> DefinitionView:
     return DefinitionView(
+        row.row_id,
         dataset_id,
         row.version,
         row.document["state"],
@@ -197,9 +223,24 @@ def _with_saved(
         message = "There is no saved dataset with this id in the workspace. Save it first, or leave the id out."
         raise Invalid("SavedDatasetNotFound", message, target="savedDatasetId")
     given = {key: value for key, value in new.content.items() if value is not None}
-    known = {"dataflow": saved.document.get("dataflowJson")}
-    known |= {name: saved.document.get(name) for name in ("properties", "dataPath")}
-    return new.content | known | given | {"savedDatasetId": new.saved_id}
+    shown, known = _fields(saved.document), _fields(open_saved(db, workspace, _saved_view(saved)).document)
+    return new.content | known | rules.kept_from(shown, known, given) | {"savedDatasetId": new.saved_id}
+
+
+def _fields(saved: dict[str, Any]) -> dict[str, Any]:
+    """Of a saved dataset, under their names in a definition."""
+    return {"dataflow": saved.get("dataflowJson")} | {name: saved.get(name) for name in ("properties", "dataPath")}
+
+
+def _saved_name(db: Transaction, workspace: WorkspaceRef, content: list[Any], *, is_secret: bool) -> str:
+    """A plain digest would let anybody who reads it try what the secret is; a keyed one tells nothing.
+
+    Without a secret it is plain: so content that came by an import is still known.
+    """
+    text = json.dumps(content, sort_keys=True)
+    if is_secret:
+        return _SAVED_NAME + db.keys.forgotten.digest("saved dataset", workspace.public_id, text).hex()
+    return _SAVED_NAME + sha256_hex(text.encode())
 
 
 def _change(db: Transaction, workspace: WorkspaceRef, row_id: int, document: dict[str, Any]) -> None:

@@ -1,11 +1,8 @@
 """What a dataset and its definitions may hold. Fields: azureml-core 1.61.0 (DatasetDto, DatasetDefinitionDto)."""
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from freehold.domain.secrets.rules import part
 from freehold.kit.problems import Invalid
 
 ACTIVE, DEPRECATED, ARCHIVED, PENDING = "active", "deprecated", "archived", "pending"
@@ -13,7 +10,6 @@ STATES = (ACTIVE, DEPRECATED, ARCHIVED, PENDING)
 SAVED = "saved"
 """The state of a saved dataset: what a dataset is before it has a name. No client can set it, no list has it."""
 LONGEST_NAME = 255
-_SIGNED = re.compile(r"://[^\s\"'\\]*[?&](?:sig|X-Amz-Signature|AWSAccessKeyId)=", re.IGNORECASE)
 
 
 def check_name(name: str) -> None:
@@ -30,34 +26,14 @@ def check_state(state: str) -> str:
     return folded
 
 
-def check_holds_no_secret(document: Mapping[str, Any]) -> None:
-    """A definition is copied, exported and shown to every reader: what opens data belongs into a datastore.
+def kept_from(standing: Mapping[str, Any], opened: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, but a field that is sent back as it is shown without its secrets means the field with them.
 
-    Raises Invalid for a signed address or a field that is named as secrets are, in the dataflow's text, too.
+    Both of what stands: `standing` without its secrets, `opened` with them.
     """
-    if part(dict(document)).secrets or any(_names_a_secret(text) for text in _texts(document)):
-        message = (
-            "The definition holds a credential or a signed address. Register a datastore with it, and refer to that"
-            " datastore."
-        )
-        raise Invalid("SecretInDefinition", message)
-
-
-def _names_a_secret(text: str) -> bool:
-    if _SIGNED.search(text):
-        return True
-    try:
-        parsed = json.loads(text) if text.lstrip()[:1] in {"{", "["} else None
-    except (ValueError, RecursionError):
-        return False
-    return parsed is not None and bool(part(parsed).secrets)
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return [text for each in inner for text in _texts(each)]
+    return {
+        name: opened[name] if name in opened and standing.get(name) == value else value for name, value in given.items()
+    }
 
 
 def version_number(version: str) -> int | None:

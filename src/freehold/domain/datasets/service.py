@@ -15,6 +15,7 @@ from freehold.domain.datasets.definitions import (
     check_etag,
     definition_view,
     find_definition,
+    open_definitions,
 )
 from freehold.domain.datasets.queries import Wanted
 from freehold.domain.documents import queries as documents
@@ -133,6 +134,13 @@ def list_of_saved(db: Transaction, workspace: WorkspaceRef, paging: Paging, save
     found = queries.definitions_of_saved(db, workspace.workspace_id, saved_id)
     page = queries.find_page(db, workspace.workspace_id, paging, Wanted(rows=sorted(found)))
     return FoundDatasets(_views(db, workspace, page.rows, found), page.next_place)
+
+
+def open_datasets(db: Transaction, workspace: WorkspaceRef, views: Sequence[DatasetView]) -> list[DatasetView]:
+    """With the secrets of their definitions: for who has the right to them."""
+    shown = [view.definition for view in views if view.definition is not None]
+    opened = {each.row_id: each for each in open_definitions(db, workspace, shown)}
+    return [view._replace(definition=view.definition and opened[view.definition.row_id]) for view in views]
 
 
 def change_dataset(db: Transaction, workspace: WorkspaceRef, dataset_id: str, change: Change) -> DatasetView:

@@ -87,7 +87,7 @@ def _walk(value: Any, pointer: str, above: str, secrets: dict[str, str], depth: 
 
 
 def _field(key: str, value: Any, pointer: str, above: str, secrets: dict[str, str], depth: int) -> Any:
-    place, folded = f"{pointer}/{_escaped(key)}", key.casefold()
+    place, folded = f"{pointer}/{escaped(key)}", key.casefold()
     is_secret = folded in _FIELDS or (folded == "key" and above in _KEYS_OF)
     if is_secret and isinstance(value, str) and value:
         secrets[place] = value
@@ -116,7 +116,7 @@ def _copied(value: Any) -> Any:
     return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
-def _escaped(step: str) -> str:
+def escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from freehold.kit.digests import Sha256Meter, sha256_hex
+from freehold.kit.faults import passing
 from freehold.lifecycle.bag.sorting import LineSorter, sorted_lines
 
 CHUNK = 1 << 20
@@ -109,9 +110,11 @@ class BagWriter:
         check_inside(path)
         place = self._temporary / f"{next(self._numbers):08d}"
         descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        passing("bag:part:opened")
         try:
             file = PartFile(descriptor)
             yield file
+            passing("bag:part:written")
             if file.meter.size >= SYNCED_ALONE:
                 os.fsync(descriptor)
         finally:
@@ -126,12 +129,15 @@ class BagWriter:
         touched: set[Path] = set()
         for place, _ in self._pending:
             _sync(place)
+        passing("bag:parts:synced")
         for place, part in self._pending:
             target = self.folder / part.path
             touched.update(_make_folders(target.parent, self.folder))
             os.replace(place, target)
+            passing("bag:part:renamed")
         for folder in touched:
             _sync(folder)
+        passing("bag:parts:settled")
         settled, self._pending = [part for _, part in self._pending], []
         return settled
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from freehold.kit.digests import Sha256Meter
+from freehold.kit.faults import passing
 from freehold.lifecycle.bag.sources import Entry, entries_of
 from freehold.lifecycle.bag.verify import Limits, verify_bag
 from freehold.lifecycle.contents import COVERAGE_FORMAT, TREE_FORMAT
@@ -135,6 +136,7 @@ def _write(entry: Entry, to: Path) -> tuple[int, str]:
         for piece in entry.pieces:
             meter.feed(piece)
             file.write(piece)
+    passing("import:entry:written")
     return meter.size, meter.hexdigest
 
 

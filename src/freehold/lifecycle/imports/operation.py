@@ -16,6 +16,7 @@ from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.queries import is_standing
 from freehold.kit.clock import MICROSECONDS
+from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, write_whole
@@ -74,7 +75,9 @@ def request_import(
     db.execute(KeptBag.table.insert().values(kept | {"size": size, "snapshot_at": now, "expires_at": now + KEPT_TIME}))
     spool = ImportSpool(data_folder, operation.operation_id)
     spool.folder.mkdir(parents=True, mode=0o700)
+    passing("import:request:unmoved")
     sent.replace(spool.bag)
+    passing("import:request:moved")
     return operation
 
 
@@ -85,7 +88,7 @@ def import_kind() -> Kind:
         Step(CONFLICTS, _reserve, _find_conflicts),
         Step(OBJECTS, _go_on, _store_objects),
         Step(ROWS, _write_rows),
-        Step(CLOSE, _close),
+        Step(CLOSE, _close, _strip),
     )
     return Kind(KIND, steps, clean_up=_clean_up, on_failure=tell_failure)
 
@@ -104,6 +107,7 @@ def _check(ctx: OperationContext) -> Progress:
         operation_id=ctx.operation.operation_id, public_id=workspace.public_id, new_ids=bool(ctx.options[NEW_IDS])
     )
     counts: Mapping[str, int] = ctx.run_child(TASK, msgspec.to_builtins(job))
+    passing("import:child:answered")
     return Progress(0, sum(counts.values()), counts)
 
 
@@ -130,6 +134,7 @@ def _reserve(db: Transaction, ctx: OperationContext) -> Turn:
         if artifact_queries.in_ledger(db, keys):
             raise Conflict("ImportConflicts", "Another import of this bag is under way.")
         artifact_queries.reserve_in_ledger(db, keys, _reserved_until(ctx.operation))
+        passing("import:keys:reserved")
     return finished()
 
 
@@ -144,6 +149,7 @@ def _store_objects(ctx: OperationContext) -> Progress:
     spool, objects, done = _spool(ctx), open_objects(ctx.settings), 0
     for group in spool.object_groups():
         objects.adopt({each.key: spool.objects / str(each.number) for each in group})
+        passing("import:objects:adopted")
         done += len(group)
         progress = Progress(done, progress.total, progress.counts)
         ctx.report(progress)
@@ -172,10 +178,16 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
 # ---- close
 
 
+def _strip(ctx: OperationContext) -> None:
+    """The bag goes; the report and the mapping of ids stay until they are dropped, erased or too old.
+
+    Before the commit that ends the operation: a server that dies after it would not come back to this.
+    """
+    _spool(ctx).strip()
+
+
 def _close(db: Transaction, ctx: OperationContext) -> Turn:
-    """The bag goes; the report and the mapping of ids stay until they are dropped, erased or too old."""
-    spool, counts = _spool(ctx), dict(ctx.operation.progress.counts)
-    db.after_commit(spool.strip)
+    counts = dict(ctx.operation.progress.counts)
     tell_end(db, ctx.operation, State.SUCCEEDED, [_workspace(db, ctx).workspace_id])
     return finished(ctx.operation.progress, result={"counts": counts, "dry_run": bool(ctx.options[DRY_RUN])})
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from freehold.kit.faults import passing
+
 FOLDER = "imports"
 ROWS_IN_BATCH = 2_000
 BYTES_IN_BATCH = 2 << 20
@@ -86,6 +88,7 @@ class ImportSpool:
         """Before the bag is read, or read again after a kill."""
         for folder in (self.tables, self.rows, self.objects):
             shutil.rmtree(folder, ignore_errors=True)
+            passing("import:folder:removed")
             folder.mkdir(mode=0o700)
 
     def save(self, prepared: Prepared, objects: Iterable[PreparedObject]) -> None:
@@ -93,6 +96,7 @@ class ImportSpool:
         with BatchWriter(self._object_list) as file:
             for each in objects:
                 file.add([each.number, each.key, each.size])
+        passing("import:objects:listed")
         write_whole(self._index, msgspec.json.encode(prepared))
 
     def prepared(self) -> Prepared:
@@ -108,9 +112,12 @@ class ImportSpool:
 
     def strip(self) -> None:
         """What was sent goes; what is to be told about it stays until it is fetched, erased or too old."""
+        passing("import:spool:stripping")
         self.bag.unlink(missing_ok=True)
         for folder in (self.tables, self.rows, self.objects):
+            passing("import:spool:part")
             shutil.rmtree(folder, ignore_errors=True)
+        passing("import:spool:stripped")
 
     def drop(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -147,6 +154,7 @@ class BatchWriter:
         if self._waiting:
             packed = self._encoder.encode(self._waiting)
             self._file.write(_LENGTH.pack(len(packed)) + packed)
+            passing("import:batch:written")
             self._waiting, self._size = [], 0
 
 
@@ -163,5 +171,8 @@ def write_whole(path: Path, content: bytes) -> None:
     with part.open("wb") as file:
         file.write(content)
         file.flush()
+        passing("import:file:written")
         os.fsync(file.fileno())
+    passing("import:file:synced")
     part.replace(path)
+    passing("import:file:renamed")

@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from freehold.kit.clock import SystemClock
+from freehold.kit.faults import passing
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.export_task import Bench
 from freehold.lifecycle.imports import extract
@@ -67,8 +68,11 @@ class _Reading:
     def run(self) -> Prepared:
         spool = self._spool
         spool.clear()
+        passing("import:spool:cleared")
         extract.verify(spool.bag, self._largest)
+        passing("import:bag:checked")
         scope, files = extract.take_tables(spool.bag, spool.tables)
+        passing("import:tables:taken")
         self._selection = Selection(Target(scope, 0, (0,)))
         self._found = Found(scope)
         self._files = files
@@ -77,8 +81,11 @@ class _Reading:
         if self._job.new_ids:
             self._rename(tables)
         container, prepared = self._prepare(tables)
+        passing("import:rows:prepared")
         points = self._pack(prepared)
+        passing("import:points:packed")
         extract.take_objects(spool.bag, self._found.wanted, spool.objects)
+        passing("import:objects:taken")
         whole = self._whole(container, prepared, points)
         spool.save(whole, (PreparedObject(n, key, size) for n, (key, size, _) in enumerate(self._found.objects)))
         return whole

@@ -10,6 +10,7 @@ from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import add_leaf
 from freehold.domain.documents.service import count_on
+from freehold.kit.faults import passing
 from freehold.kit.problems import Unavailable
 from freehold.lifecycle.imports.spool import ImportSpool, Prepared, PreparedTable, Row
 from freehold.lifecycle.selection import WORKSPACE, deep_owners, key_of
@@ -34,10 +35,13 @@ def write_all(db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, t
     if takes_identity and prepared.container is not None:
         _take_on(db, workspace.workspace_id, prepared.container)
         public_id = str(prepared.container["public_id"])
+    passing("import:identity:taken")
     _own_objects(db, spool, prepared)
+    passing("import:objects:owned")
     keys: dict[str, Sequence[int]] = {}
     for table in prepared.tables:
         _TableWriter(db, workspace.workspace_id, table, keys).write(spool)
+        passing("import:table:written")
     for table in prepared.tables:
         _count_versions(db, workspace.workspace_id, public_id, spool, table, prepared)
 
@@ -85,6 +89,7 @@ class _TableWriter:
             rows = [self._row(row, mine[written + number], written + number) for number, row in enumerate(batch)]
             self._db.execute(self._table.insert(), rows)
             written += len(batch)
+        passing("import:table:unlinked")
         self._link_later()
 
     def _row(self, row: Row, key: int, number: int) -> dict[str, Any]:

@@ -206,10 +206,14 @@ def read(log: str, path: str) -> bytes:
 
 
 def decode(text: str) -> bytes:
+    """Canonical base64 only: otherwise two texts would be one signature, differing in bits that nothing reads."""
     try:
-        return base64.b64decode(text, validate=True)
+        found = base64.b64decode(text, validate=True)
     except ValueError:
         raise LogFault("a text is not base64") from None
+    if base64.b64encode(found).decode() != text:
+        raise LogFault("a text is not canonical base64")
+    return found
 
 
 # Ed25519 (RFC 8032, section 5.1), to verify with: nothing here is secret, so it need not run in constant time.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from freehold.kit.faults import passing
 from freehold.storage.keys.faults import KeysUnusable
 
 SECRET = 0o600
@@ -87,7 +88,9 @@ class KeyFolder:
             open_file.write(data)
             open_file.flush()
             os.fsync(file)
+        passing("keys:draft:written")
         draft.rename(self.path / name)
+        passing("keys:file:renamed")
         self._sync()
 
     def _open_if_there(self, name: str) -> int | None:
@@ -99,8 +102,11 @@ class KeyFolder:
     def _shred(self, name: str) -> None:
         file = self._open_if_there(name)
         if file is not None:
+            passing("keys:file:whole")
             _overwrite(file)
+            passing("keys:file:overwritten")
             (self.path / name).unlink()
+            passing("keys:file:unlinked")
             self._sync()
 
     def _remove_drafts(self) -> None:

@@ -1,0 +1,50 @@
+"""A death while an import is asked for: the sender was told nothing, and nothing of the bag stays for good."""
+
+import os
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from freehold.kit.faults import EXIT_CODE, VARIABLE
+from freehold.lifecycle.kept import remove_expired_bags
+from freehold.operations import queries
+from tests.lifecycle.faults.work import ask_import, open_whole
+
+A_DAY = 24 * 3_600
+POINTS = ["import:request:unmoved", "import:request:moved"]
+
+
+def _ask(folder: Path, fault: str) -> None:
+    site = open_whole(folder)
+    os.environ[VARIABLE] = fault
+    ask_import(site)
+
+
+def _die(folder: Path, fault: str) -> None:
+    process = get_context("forkserver").Process(target=_ask, args=(folder, fault))
+    process.start()
+    process.join(60)
+    assert process.exitcode == EXIT_CODE
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_bag_of_a_request_that_was_not_committed_is_swept(tmp_path: Path, point: str) -> None:
+    folder = tmp_path / "data"
+    open_whole(folder).close()
+    _die(folder, point)
+    site = open_whole(folder)
+    try:
+        assert site.database.read_now(queries.unfinished_ids) == []
+        waiting = ask_import(site)
+        left = [path for path in (folder / "imports").iterdir() if path.name != waiting.operation_id]
+        assert left
+        remove_expired_bags(site.database, site.settings)
+        assert all(path.exists() for path in left), "it may be on its way in"
+        for path in (folder / "imports").rglob("*"):
+            os.utime(path, (time.time() - A_DAY - 60,) * 2)
+        remove_expired_bags(site.database, site.settings)
+        assert [path.name for path in (folder / "imports").iterdir()] == [waiting.operation_id]
+    finally:
+        site.close()

@@ -1,0 +1,118 @@
+"""Data folders with one operation asked for, and the process that works it off until a planted death.
+
+The processes are forked from a server that has everything imported; each leads a process group of its own, so that its
+children die with it. The operation's steps run as the engine runs them, without the workflow engine around them, whose
+own deaths tests/operations and tests/system/test_kill_operations.py see to.
+"""
+
+import os
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from uuid import uuid4
+
+from freehold.kit.faults import GROUP, TRACE, VARIABLE
+from freehold.lifecycle.erase import ERASE
+from freehold.lifecycle.export import export_kind, request_export
+from freehold.lifecycle.imports.operation import import_kind, request_import
+from freehold.operations import queries
+from freehold.operations.model import Operation
+from freehold.operations.runner import Runner
+from freehold.records.rules import Scope
+from tests.lifecycle.erase.site import Site, open_site
+from tests.lifecycle.imports.bags import frozen
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 90
+VARIANTS = ("export", "import", "import-new-ids", "erase")
+_forks = get_context("forkserver")
+_forks.set_forkserver_preload([__name__])
+
+
+@dataclass
+class Base:
+    """A prepared data folder: what is asked for, what must go (`gone`) and what must stay (`kept`)."""
+
+    folder: Path
+    operation_id: str
+    gone: list[str]
+    kept: list[str]
+
+
+def open_whole(folder: Path) -> Site:
+    """A site whose engine knows all three kinds."""
+    site = open_site(folder)
+    site.engine.kinds.pop(ERASE.name)
+    for kind in (export_kind(), import_kind(), ERASE):
+        site.engine.register(kind.name, kind.steps, clean_up=kind.clean_up, on_failure=kind.on_failure)
+    return site
+
+
+def prepare(folder: Path, variant: str) -> Base:
+    site = open_whole(folder)
+    try:
+        return _importing(site, variant == "import-new-ids") if variant.startswith("import") else _filled(site, variant)
+    finally:
+        site.close()
+
+
+def _filled(site: Site, variant: str) -> Base:
+    experiment = site.experiment()
+    site.run(experiment, points=500)
+    kept = site.canaries.copy()
+    site.canaries.clear()
+    run_id = site.run(experiment, points=500)
+    if variant == "export":
+        operation = _ask_export(site, Scope.WORKSPACE, None)
+        return Base(site.folder, operation.operation_id, [], [*kept, *site.canaries])
+    site.work_off(_ask_export(site, Scope.RUN, run_id))
+    operation = site.request(Scope.RUN, run_id)
+    return Base(site.folder, operation.operation_id, [run_id, *site.canaries], kept)
+
+
+def _ask_export(site: Site, scope: Scope, root_id: str | None) -> Operation:
+    return site.database.write_now(
+        lambda db: request_export(db, site.engine, site.actor, site.workspace, scope, root_id)
+    )
+
+
+def _importing(site: Site, new_ids: bool) -> Base:
+    operation = ask_import(site, new_ids)
+    return Base(site.folder, operation.operation_id, [], [])
+
+
+def ask_import(site: Site, new_ids: bool = False) -> Operation:
+    sent = site.folder / "imports" / f"{uuid4()}.sent" / "bag"
+    sent.parent.mkdir(parents=True)
+    sent.write_bytes(frozen())
+    try:
+        return site.database.write_now(
+            lambda db: request_import(db, site.engine, site.actor, site.workspace, sent, site.folder, new_ids=new_ids)
+        )
+    finally:
+        sent.unlink(missing_ok=True)
+        sent.parent.rmdir()
+
+
+def run(folder: Path, fault: str = "", trace: str = "") -> int:
+    """Work off what the folder asks for in a process of its own; its exit code, that of a signal negative."""
+    process = _forks.Process(target=_work, args=(folder, fault, trace))
+    process.start()
+    process.join(PATIENCE)
+    code = process.exitcode
+    if code is None:
+        process.kill()
+        raise AssertionError(f"it did not end in {PATIENCE} s")
+    return code
+
+
+def _work(folder: Path, fault: str, trace: str) -> None:
+    os.setsid()
+    site = open_whole(folder)
+    environment = {"PYTHONPATH": str(ROOT / "src"), VARIABLE: fault + GROUP if fault else "", TRACE: trace}
+    os.environ.update(environment)
+    runner = Runner(site.database, site.settings, site.engine.kinds, site.engine._stopping)
+    for operation_id in site.database.read_now(queries.unfinished_ids):
+        while runner.run_slice(operation_id):
+            pass
+    site.close()
