@@ -6,7 +6,7 @@ from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.retention.due.queries import EXPERIMENTS_ASIDE, Found, Terms
 from freehold.domain.retention.queries import is_held_whole
 from freehold.domain.retention.rules import DAY, Policy
-from freehold.lifecycle.plan import ErasePlan, containers_above, plan_targets
+from freehold.lifecycle.plan import ErasePlan, containers_above, decide_targets
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.targets import roots_named
 from freehold.records.rules import Scope
@@ -27,7 +27,7 @@ def terms_of_purge(db: Transaction, workspace_id: int, before: int) -> Terms:
 
 
 def plan_together(db: Transaction, workspace: WorkspaceRef, found: Sequence[Found], called: str) -> ErasePlan:
-    """The same plan for preview and execution. `called`: in what name they go together."""
+    """The same plan for preview and execution, without counts. `called`: in what name they go together."""
     targets = [
         Target(scope, workspace.workspace_id, rows)
         for scope, rows in (
@@ -38,7 +38,7 @@ def plan_together(db: Transaction, workspace: WorkspaceRef, found: Sequence[Foun
     ]
     names = "\n".join(roots_named(db, targets))
     root = db.keys.forgotten.digest(called, workspace.public_id, names).hex()
-    return plan_targets(db, targets[0].scope if targets else Scope.RUN, targets, root)
+    return decide_targets(db, targets[0].scope if targets else Scope.RUN, targets, root)
 
 
 def free_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[Found], called: str) -> ErasePlan | None:

@@ -1,13 +1,14 @@
 """The plan of an erasure: what goes and how much it is, what stays and why, what stands in the way.
 
 The same code makes the dry run and the confirmed plan. Its digest binds what a person decides on (roots,
-conflicts, holds, retained records) and not the counts, which go on growing until the roots are hidden.
+conflicts, holds, retained records) and not the counts, which go on growing until the roots are hidden. So only the
+dry run counts: who erases waits for what is decided, which takes no longer however much goes.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,19 +70,19 @@ class Copy:
 @dataclass(frozen=True, slots=True)
 class ErasePlan:
     """`targets`: the roots, referrers first; what was asked for and what goes with it alone. `holds`: ids of legal
-    holds in force on any of it.
+    holds in force on any of it. `steps`, `objects`, `copies`: empty until they are counted.
     """
 
     scope: Scope
     targets: list[Target]
     root_digest: str
     """Keyed (the forget list's key), so that it tells nothing to who does not hold the key."""
-    steps: list[Count]
-    objects: list[Count]
     conflicts: list[Conflict]
     holds: list[str]
-    copies: list[Copy]
     retained: list[dict[str, str]]
+    steps: tuple[Count, ...] = ()
+    objects: tuple[Count, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -114,35 +115,43 @@ class ErasePlan:
 
 def plan_erasure(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> ErasePlan:
     """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound."""
+    return counted(db, decide_erasure(db, workspace, scope, root_id))
+
+
+def decide_erasure(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> ErasePlan:
+    """The same plan without counts. Raises NotFound."""
     if scope is Scope.WORKSPACE:
         targets = tree_below(db, workspace.workspace_id)
     else:
         targets = [find_root(db, workspace.workspace_id, scope, root_id)]
     root = db.keys.forgotten.digest(scope.value, workspace.public_id, root_id or workspace.public_id)
-    return plan_targets(db, scope, targets, root.hex())
+    return decide_targets(db, scope, targets, root.hex())
 
 
-def plan_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str) -> ErasePlan:
-    """`scope`: what was asked for; the targets' own may be others."""
+def decide_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str) -> ErasePlan:
+    """Without counts. `scope`: what was asked for; the targets' own may be others."""
     everything = [*targets, *_going_along(db, targets)]
     reaches = [Reach(target, hidden_only=False) for target in everything]
+    return ErasePlan(
+        scope,
+        everything,
+        root_digest,
+        _conflicts(db, reaches),
+        sorted({hold for reach in reaches for hold in _holds(db, reach)}),
+        retained_records(reaches),
+    )
+
+
+def counted(db: Transaction, plan: ErasePlan) -> ErasePlan:
+    """With what goes, for a person to look at: that takes the longer the more there is."""
+    reaches = [Reach(target, hidden_only=False) for target in plan.targets]
     steps, objects = _Sum(), _Sum()
     for reach in reaches:
         for record, goes in [*_rows(reach), *_counted(reach)]:
             steps.add(_count(db, record, goes))
             if object_column(record) is not None:
                 objects.add(_objects(db, record, goes))
-    return ErasePlan(
-        scope,
-        everything,
-        root_digest,
-        steps.counts(),
-        objects.counts(),
-        _conflicts(db, reaches),
-        sorted({hold for reach in reaches for hold in _holds(db, reach)}),
-        _copies(db, reaches),
-        retained_records(reaches),
-    )
+    return replace(plan, steps=steps.counts(), objects=objects.counts(), copies=_copies(db, reaches))
 
 
 def retained_records(reaches: Iterable[Reach]) -> list[dict[str, str]]:
@@ -208,8 +217,8 @@ class _Sum:
         self._numbers[count.name] += count.number
         self._sizes[count.name] += count.size
 
-    def counts(self) -> list[Count]:
-        return [Count(name, number, self._sizes[name]) for name, number in self._numbers.items() if number]
+    def counts(self) -> tuple[Count, ...]:
+        return tuple(Count(name, number, self._sizes[name]) for name, number in self._numbers.items() if number)
 
 
 def _count(db: Transaction, record: type[Record], condition: sa.ColumnElement[bool]) -> Count:
@@ -280,7 +289,7 @@ def containers_above(db: Transaction, workspace_id: int) -> list[int]:
     return above
 
 
-def _copies(db: Transaction, reaches: Sequence[Reach]) -> list[Copy]:
+def _copies(db: Transaction, reaches: Sequence[Reach]) -> tuple[Copy, ...]:
     found: dict[str, Copy] = {}
     for reach in reaches:
         for record, covers in reach.copies():
@@ -288,4 +297,4 @@ def _copies(db: Transaction, reaches: Sequence[Reach]) -> list[Copy]:
             query: sa.Select[Any] = sa.select(columns.operation_id, columns.size).where(covers)
             for row in db.execute(query.order_by(key_of(record.table))):
                 found[row.operation_id] = Copy(row.operation_id, row.size)
-    return list(found.values())
+    return tuple(found.values())

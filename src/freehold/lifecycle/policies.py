@@ -25,7 +25,7 @@ from freehold.domain.retention.rules import Policy, Verdict
 from freehold.domain.retention.service import PolicyView, find_policy
 from freehold.lifecycle.erase import begin
 from freehold.lifecycle.gathering import MOST_ROOTS, free_of, plan_together, terms_of_policy
-from freehold.lifecycle.plan import ErasePlan
+from freehold.lifecycle.plan import ErasePlan, counted
 from freehold.lifecycle.telling import RETENTION
 from freehold.operations.model import Operation, State
 from freehold.operations.queries import find as find_operation
@@ -82,7 +82,7 @@ def preview(
     found = page_of_judged(db, workspace.workspace_id, terms, verdicts, after or (-1, 0), limit)
     due = [each for each in found if each.verdict is Verdict.DUE]
     last = [found[-1].part, found[-1].row_id] if len(found) == limit else None
-    plan = plan_together(db, workspace, due, RETENTION)
+    plan = counted(db, plan_together(db, workspace, due, RETENTION))
     return Preview(now, counts, _spelt(db, workspace, policy, found), plan, last)
 
 

@@ -10,7 +10,7 @@ from freehold.domain.retention.rules import Verdict
 from freehold.kit.problems import Conflict, PreconditionFailed
 from freehold.lifecycle.erase import begin, refuse_unless_free
 from freehold.lifecycle.gathering import MOST_ROOTS, plan_together, terms_of_purge
-from freehold.lifecycle.plan import ErasePlan
+from freehold.lifecycle.plan import ErasePlan, counted
 from freehold.operations.model import Operation
 from freehold.operations.service import Operations
 from freehold.storage.transaction import Transaction
@@ -37,7 +37,7 @@ def plan_purge(db: Transaction, workspace: WorkspaceRef, before: int | None = No
         wanted: sum(number for (_, verdict), number in counts.items() if verdict is wanted)
         for wanted in (Verdict.DUE, Verdict.HELD)
     }
-    plan = _plan(db, workspace, terms)
+    plan = counted(db, _plan(db, workspace, terms))
     return PurgePlan(before, numbers[Verdict.DUE], numbers[Verdict.HELD], plan)
 
 
