@@ -4,6 +4,7 @@ With a row go: links to it that are shallow (set to null), and what it referred 
 does. Objects that lose their row are doomed in the same transaction; their bytes follow.
 """
 
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from freehold.lifecycle.reach import OWNED, pointers_to
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Link, LinkKind
+from freehold.storage.portable import among
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
@@ -34,7 +36,7 @@ def remove_rows(
     counting = [name for name, link in going.links().items() if _is_counted(link, also)]
     objects = object_column(going)
     columns = [*(going.table.c[name] for name in counting), *([objects] if objects is not None else [])]
-    rows: list[Any] = list(db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)))
+    rows: Any = db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)).all()
     if not rows:
         return 0
     keys = [row[0] for row in rows]
@@ -67,14 +69,16 @@ def _is_counted(link: Link, also: frozenset[str]) -> bool:
 def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> None:
     for pointer in pointers_to(going):
         if pointer.kind in OWNED:
-            while remove_rows(db, pointer.source, pointer.column.in_(keys), CHILDREN_AT_ONCE, with_children=True):
+            while remove_rows(
+                db, pointer.source, among(db.connection, pointer.column, keys), CHILDREN_AT_ONCE, with_children=True
+            ):
                 pass
 
 
 def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> None:
     """What refers to the rows lets go of them. What refused to lose them is hidden by now and about to go itself."""
     for pointer in pointers_to(going):
-        here = pointer.column.in_(keys)
+        here = among(db.connection, pointer.column, keys)
         if pointer.kind in _LETTING_GO and pointer.column.nullable:
             db.execute(sa.update(pointer.source.table).where(here).values({pointer.column.name: None}))
         elif pointer.kind is LinkKind.RESTRICT:
@@ -82,7 +86,7 @@ def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> None:
 
 
 def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
-    db.execute(sa.delete(going.table).where(key_of(going.table).in_(keys)))
+    db.execute(sa.delete(going.table).where(among(db.connection, key_of(going.table), keys)))
 
 
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> None:
@@ -92,5 +96,6 @@ def _release(db: Transaction, counted: type[Record], keys: list[int]) -> None:
         return
     key = key_of(counted.table)
     referrers = [pointer.column for pointer in pointers_to(counted) if pointer.kind is LinkKind.REFCOUNT]
-    alone = sa.and_(key.in_(keys), *(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers))
+    named = partial(among, db.connection, keys=keys)
+    alone = sa.and_(named(key), *(key.not_in(sa.select(c).where(named(c))) for c in referrers))
     remove_rows(db, counted, alone, len(keys), with_children=True)
