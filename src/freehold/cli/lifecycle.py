@@ -1,7 +1,6 @@
 """Commands of leaving and forgetting: export, verify, erase, plan."""
 
 import shutil
-import tarfile
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -231,13 +230,12 @@ def write_bag(server: Freehold, operation: Operation, to: Path) -> int:
 
 
 def _unpack(archive: Path, to: Path) -> None:
-    """The one folder inside the archive becomes `to`."""
+    from freehold.lifecycle.bag.unpacking import unpack
+
     scratch = to.with_name(to.name + ".part")
     try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
-        (top,) = scratch.iterdir()
-        top.replace(to)
+        unpack(archive, scratch)
+        scratch.replace(to)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -6,7 +6,7 @@ Killed anywhere, it goes on at the last finished part; only the snapshot is take
 import errno
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain, groupby, islice
@@ -102,30 +102,28 @@ class DamagedObject(Problem):
 
 
 class Export:
-    """The stages, one after the other; what the journal has is not done again."""
+    """The stages; what the journal has is not done again. Files wait for the disk while points keep the processor."""
 
     def __init__(self, bench: Bench, job: ExportJob, spool: Spool) -> None:
         self.bench = bench
         self.store = open_objects(bench.settings)
         self.buffers = threading.local()
+        self._journal = threading.Lock()
+        self._stops = False
         self.points_done = self.files_done = 0
         self._job = job
         self._spool = spool
 
     def run(self, rest: Sequence[RestWriter]) -> dict[str, Any]:
         self.take_up(rest)
-        for content in self.contents:
-            for name in sorted(content.container.facts.objects):
-                content.copy_objects(f"objects-{name}", content.objects(name))
-            content.write_points()
+        self._side_by_side(self._copy_objects, self._write_points)
         self._describe()
         return self.statement(self.finish(self._spool.parts()))
 
     def run_without_files(self, rest: Sequence[RestWriter]) -> Seal:
         """The same bag, but that the files which people named are only listed, by the digests of their uploads."""
         self.take_up(rest)
-        for content in self.contents:
-            content.write_points()
+        self._write_points()
         self._describe()
         listed = chain.from_iterable(content.listed() for content in self.contents)
         return self.finish(chain(self._spool.parts(), listed))
@@ -139,6 +137,7 @@ class Export:
 
     def go_on(self, done: dict[tuple[str, int], dict[str, Any]]) -> None:
         self.writer = BagWriter(self._spool.bag)
+        self.points_writer = self.writer.beside()
         self.done = done
         self.contents = [Content(self, each) for each in containers_of(self._job, self._spool.folder, self.writer)]
 
@@ -166,6 +165,25 @@ class Export:
             each.lists.mkdir(exist_ok=True, mode=0o700)
             each.facts = take_snapshot(db, each.chosen, each.lists, each.writer, rest)
 
+    def _copy_objects(self) -> None:
+        for content in self.contents:
+            for name in sorted(content.container.facts.objects):
+                content.copy_objects(f"objects-{name}", content.objects(name))
+
+    def _write_points(self) -> None:
+        for content in self.contents:
+            content.write_points()
+
+    def _side_by_side(self, *stages: Callable[[], None]) -> None:
+        """If one fails, the others stop at their next finished part; what failed is raised."""
+        with ThreadPoolExecutor(len(stages), thread_name_prefix="freehold-stage") as threads:
+            running = [threads.submit(stage) for stage in stages]
+            ended = wait(running, return_when=FIRST_EXCEPTION)
+            self._stops = bool(ended.not_done)
+        faults = [fault for each in running if (fault := each.exception()) is not None]
+        for fault in sorted(faults, key=lambda fault: isinstance(fault, _Stopped)):
+            raise fault
+
     def _describe(self) -> None:
         if ("contents", 0) not in self.done:
             write_contents(self.writer, [each.container for each in self.contents], self._job.version)
@@ -190,11 +208,20 @@ class Export:
         passing("export:bag:closed")
         return seal
 
-    def settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
+    def settle(
+        self, stage: str, number: int, facts: dict[str, Any] | None = None, *, writer: BagWriter | None = None
+    ) -> None:
         """Makes what was written durable, then says so in the journal: never the other way round."""
+        if self._stops:
+            raise _Stopped
         passing("export:stage:unsettled")
-        self._spool.record(Entry(stage, number, self.writer.settle(), facts or {}))
-        passing("export:stage:settled")
+        parts = (writer or self.writer).settle()
+        with self._journal:
+            self._spool.record(Entry(stage, number, parts, facts or {}))
+            passing("export:stage:settled")
+            self._report()
+
+    def _report(self) -> None:
         found = [each.container.facts for each in self.contents]
         self.bench.report(
             {
@@ -220,6 +247,10 @@ class Export:
             "withheld": facts.kept,
             "objects": {name: list(counts) for name, counts in facts.objects.items()},
         }
+
+
+class _Stopped(Exception):
+    """Another stage has failed; that one tells why."""
 
 
 class Content:
@@ -278,15 +309,16 @@ class Content:
         table, schema = _decoded(first).into, point_schema(owner_of(first)[2])
         text = schema.names[:2]
         whole, mine, export = self.container.facts.points, self.container.stage("points"), self._export
+        writer = export.points_writer.below(self.container.folder.rstrip("/"))
         finished = sum(1 for stage, _ in export.done if stage == mine)
         parts, before = max(1, -(-whole // POINTS_IN_PART)), export.points_done
         stream = point_batches(self._points(records, finished * POINTS_IN_PART), schema)
         with closing(read_ahead(stream)) as batches:
             for number in range(finished, parts):
-                with self.container.writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
+                with writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
                     write_parquet(file, schema, islice(batches, GROUPS_IN_PART), PARQUET | {"use_dictionary": text})
                 export.points_done = before + min((number + 1) * POINTS_IN_PART, whole)
-                export.settle(mine, number)
+                export.settle(mine, number, writer=export.points_writer)
         export.points_done = before + whole
 
     def _points(self, records: dict[str, type[Record]], skip: int) -> Iterator[tuple[str, Points]]:

@@ -5,6 +5,7 @@ last one durable (fsync, rename, fsync of the folders) and returns them; only th
 What a crash leaves under temporary names is dropped when the writer is opened again.
 """
 
+import copy
 import itertools
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from freehold.kit.digests import Sha256Meter, sha256_hex
+from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
 from freehold.lifecycle.bag.sorting import LineSorter, sorted_lines
 
@@ -81,7 +83,7 @@ class PartFile:
 
 class BagWriter:
     """Fills one bag folder. One writer at a time; any number of them one after the other. Several threads may
-    write parts; one of them settles, when the others have written theirs.
+    write parts; one of them settles, when the others have written theirs. Work beside it has a writer `beside`.
 
     Raises ValueError for a path outside the bag, OSError when the disk refuses.
     """
@@ -100,6 +102,12 @@ class BagWriter:
             for piece in pieces:
                 file.write(piece)
         return Part(path, file.meter.hexdigest, file.meter.size)
+
+    def beside(self) -> "BagWriter":
+        """Another one for the same bag, in a thread of its own: each settles what was written through it."""
+        other = copy.copy(self)
+        other._pending = []
+        return other
 
     def below(self, folder: str) -> "BagFolder":
         """A folder below `data/` that is filled as a whole bag is; none: the bag itself."""
@@ -127,16 +135,14 @@ class BagWriter:
         Together, since a file system commits a thousand syncs one after the other in hardly more than one.
         """
         touched: set[Path] = set()
-        for place, _ in self._pending:
-            _sync(place)
+        sync_all([place for place, _ in self._pending])
         passing("bag:parts:synced")
         for place, part in self._pending:
             target = self.folder / part.path
             touched.update(_make_folders(target.parent, self.folder))
             os.replace(place, target)
             passing("bag:part:renamed")
-        for folder in touched:
-            _sync(folder)
+        sync_all(touched)
         passing("bag:parts:settled")
         settled, self._pending = [part for _, part in self._pending], []
         return settled
@@ -253,11 +259,3 @@ def _make_folders(folder: Path, root: Path) -> set[Path]:
         changed.add(missing)
     folder.mkdir(parents=True, exist_ok=True)
     return changed
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
