@@ -35,6 +35,7 @@ from freehold.records.rules import Container, Scope
 from freehold.storage.transaction import Transaction
 
 DOCUMENTS_IN_PART = 10_000
+FETCHED = 1_000
 PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
 
 
@@ -141,7 +142,8 @@ class _Snapshot:
         self._facts.objects[table.name] = (objects.count, objects.size)
 
     def _rows(self, query: sa.Select[Any]) -> Iterator[Row]:
-        return (list(row) for row in self._db.execute(query))
+        """Fetched many at a time: one by one takes twice as long."""
+        return (list(row) for rows in self._db.execute(query).partitions(FETCHED) for row in rows)
 
     def _parts(self, table: ExportTable, schema: pa.Schema, rows: Iterator[Row]) -> None:
         """Parts of a fixed number of rows; an empty table has one part, so that it still has columns."""
