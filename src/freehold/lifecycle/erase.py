@@ -8,6 +8,7 @@ Every step finds what is left to do by looking, so it may be killed anywhere and
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -224,7 +225,7 @@ def _remove_copies(context: OperationContext) -> list[Reach]:
 def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
     number = sum(copies.forget_copies(db, reach) for reach in context.found)
     passing("erase:copies:forgotten")
-    return finished(_add(context, "kept copies", number))
+    return finished(_add(context, {"kept copies": number}))
 
 
 # ---- rows
@@ -239,11 +240,11 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     for place in range(begin, len(going)):
         reach, each = going[place]
         also = frozenset(record.table.name for record in reach.records())
-        number = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
-        if number:
+        gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
+        if gone:
             passing("erase:rows:removed")
-            return again(place, _add(context, each.table.name, number))
-    return again(None) if begin else finished(_add(context, "", 0))
+            return again(place, _add(context, gone))
+    return again(None) if begin else finished(_add(context, {}))
 
 
 # ---- objects
@@ -265,7 +266,7 @@ def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
     keys: list[str] = context.found
     artifact_queries.clear_ledger(db, keys)
     passing("erase:ledger:cleared")
-    progress = _add(context, "objects", len(keys))
+    progress = _add(context, {"objects": len(keys)})
     return again(None, progress) if keys else finished(progress)
 
 
@@ -298,12 +299,10 @@ def _closed(db: Transaction, context: OperationContext) -> Turn:
     return finished()
 
 
-def _add(context: OperationContext, name: str, number: int) -> Progress:
+def _add(context: OperationContext, gone: Mapping[str, int]) -> Progress:
     old = context.operation.progress
-    counts = dict(old.counts)
-    if number:
-        counts[name] = counts.get(name, 0) + number
-    return Progress(old.done + number, old.total, counts)
+    counts = Counter(old.counts) + Counter(gone)
+    return Progress(old.done + sum(gone.values()), old.total, dict(counts))
 
 
 def _sealed(context: OperationContext, keys: KeyStore) -> SealedEvidence:
