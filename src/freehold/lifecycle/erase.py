@@ -76,7 +76,7 @@ def request_erasure(
     NotFound, Forbidden, StillNeeded, UnderHold, PreconditionFailed.
     """
     allow(db, actor, Action.ERASE, workspace)
-    plan = plan_erasure(db, workspace, scope, root_id)
+    plan = plan_erasure(db, workspace, scope, root_id, counts=False)
     _check(plan, plan_digest)
     operation = begin(db, operations, actor, workspace, plan, forget_days)
     note_interaction(db, actor, workspace.workspace_id, f"erase {scope.value}")
@@ -87,7 +87,7 @@ def request_again(
     db: Transaction, operations: Operations, workspace: WorkspaceRef, scope: Scope, root_id: str | None
 ) -> Operation:
     """Erase what the forget list names and a restored backup brought back. Nobody asks, nothing may refuse."""
-    return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id), 0)
+    return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id, counts=False), 0)
 
 
 def begin(

@@ -113,22 +113,29 @@ class ErasePlan:
         }
 
 
-def plan_erasure(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> ErasePlan:
-    """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound."""
+def plan_erasure(
+    db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, counts: bool = True
+) -> ErasePlan:
+    """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound.
+
+    `counts` False: without steps, objects and copies, which take long to count and bind nothing; for carrying it out.
+    """
     if scope is Scope.WORKSPACE:
         targets = tree_below(db, workspace.workspace_id)
     else:
         targets = [find_root(db, workspace.workspace_id, scope, root_id)]
     root = db.keys.forgotten.digest(scope.value, workspace.public_id, root_id or workspace.public_id)
-    return plan_targets(db, scope, targets, root.hex())
+    return plan_targets(db, scope, targets, root.hex(), counts=counts)
 
 
-def plan_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str) -> ErasePlan:
-    """`scope`: what was asked for; the targets' own may be others."""
+def plan_targets(
+    db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str, *, counts: bool = True
+) -> ErasePlan:
+    """`scope`: what was asked for; the targets' own may be others. `counts`: as of `plan_erasure`."""
     everything = with_going_along(db, _together(targets))
     reaches = _dry(everything)
     steps, objects = _Sum(), _Sum()
-    for joint in joints(reaches):
+    for joint in joints(reaches) if counts else []:
         for record, goes in joint.everything().items():
             steps.add(_count(db, record, goes))
             if object_column(record) is not None:
@@ -141,7 +148,7 @@ def plan_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_
         objects.counts(),
         _conflicts(db, reaches),
         sorted({hold for reach in reaches for hold in _holds(db, reach)}),
-        _copies(db, reaches),
+        _copies(db, reaches) if counts else [],
         retained_records(reaches),
     )
 

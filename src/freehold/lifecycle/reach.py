@@ -6,8 +6,9 @@ refer to the root as long as its row stands, which is why the root goes last: ki
 find what is left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -153,22 +154,34 @@ def _deep(record: type[Record]) -> Iterator[Link]:
     return (link for link in record.links().values() if link.kind in OWNED)
 
 
-def pointers_to(record: type[Record]) -> Iterator[Pointer]:
+def pointers_to(record: type[Record]) -> Sequence[Pointer]:
     """Every link in the catalogue that leads to the record."""
-    for source in catalogue().values():
+    return _pointers(tuple(catalogue().values())).get(str(record.table.name), ())
+
+
+@cache
+def _pointers(records: tuple[type[Record], ...]) -> dict[str, list[Pointer]]:
+    found: dict[str, list[Pointer]] = {}
+    for source in records:
         for name, link in source.links().items():
-            if link.to == record.table.name:
-                yield Pointer(source, source.table.c[name], link.kind)
+            found.setdefault(link.to, []).append(Pointer(source, source.table.c[name], link.kind))
+    return found
 
 
 def stands(record: type[Record]) -> sa.ColumnElement[bool]:
     """No erasure has hidden the row, or the root that it hangs on."""
+    return _stands(str(record.table.name))
+
+
+@cache
+def _stands(name: str) -> sa.ColumnElement[bool]:
+    record = catalogue()[name]
     table = record.table
     terms: list[sa.ColumnElement[bool]] = [table.c[HIDDEN].is_(None)] if HIDDEN in table.c else []
     for name, link in record.links().items():
         owner = catalogue()[link.to]
         if link.kind is LinkKind.DEEP and name != WORKSPACE and HIDDEN in owner.table.c:
             alias = owner.table.alias(f"standing_{name}")
-            standing = sa.select(key_of(alias)).where(alias.c[HIDDEN].is_(None))
+            standing = sa.select(key_of(alias)).where(alias.c[HIDDEN].is_(None)).correlate(None)
             terms.append(sa.or_(table.c[name].is_(None), table.c[name].in_(standing)))
     return sa.and_(sa.true(), *terms)

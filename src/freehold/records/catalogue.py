@@ -51,6 +51,7 @@ class Record:
 
     table: ClassVar[Table]
     rules: ClassVar[Rules]
+    _links: ClassVar[dict[str, Link]]
     c: ClassVar[ReadOnlyColumnCollection[str, Column[Any]]]
 
     def __init_subclass__(cls, *, table: str, rules: Rules) -> None:
@@ -60,6 +61,7 @@ class Record:
             _check_column(table, name, column)
         cls.rules = rules
         cls.table = _build(cls, table, rules, columns)
+        cls._links = {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
         cls.c = cls.table.columns
         cls.__doc__ = cls.__doc__ or ""
         _catalogue[table] = cls
@@ -71,7 +73,8 @@ class Record:
 
     @classmethod
     def links(cls) -> dict[str, Link]:
-        return {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
+        """Column → link; always the same dictionary, for it is asked thousands of times to plan one erasure."""
+        return cls._links
 
     @classmethod
     def column_rules(cls) -> dict[str, ColumnRule]:

@@ -1,4 +1,4 @@
-"""what drafts and versions of datasets live by"""
+"""what drafts and versions of datasets live by, and the place of a run among the newest"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,6 +26,11 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_pipeline_drafts_graph_draft_row"), ["graph_draft_row"], unique=False)
         add_link(batch_op, "pipeline_drafts", "graph_draft_row", "pipeline_objects")
+
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_runs_experiment_row_created_at_row_id", ["experiment_row", "created_at", "row_id"], unique=False
+        )
 
     # ### end Alembic commands ###
     _link_saved_datasets()
