@@ -7,7 +7,7 @@ alone, so that nothing goes merely because something else that it hangs on goes.
 
 import itertools
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -231,6 +231,16 @@ def _above(rows: dict[Name, Row], roots: set[Name]) -> set[Name]:
     for root in roots:
         found |= {to for to in rows[root].leads(LinkKind.DEEP) if to[0] != "workspaces" and to in rows}
     return found
+
+
+def counted(gone: set[Name]) -> Counter[str]:
+    """By table, without what a plan does not count as rows: copies, and the list of what the store is to remove."""
+    apart = {name for name, record in catalogue().items() if LinkKind.COVERS in _kinds(record)} | {"object_ledger"}
+    return Counter(name for name, _ in gone if name not in apart)
+
+
+def _kinds(record: type[Record]) -> set[LinkKind]:
+    return {link.kind for link in record.links().values()}
 
 
 def marks_of(planter: Planter, names: set[Name]) -> dict[str, str]:

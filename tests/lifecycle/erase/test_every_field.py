@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,10 @@ import zstandard
 from freehold.lifecycle.levels import VERIFIED
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.selection import Target
-from freehold.records.catalogue import Record, catalogue
-from freehold.records.rules import Container, LinkKind, Retained, Scope
+from freehold.records.catalogue import catalogue
+from freehold.records.rules import Container, Retained, Scope
 from tests.lifecycle.erase.everywhere import find_marks, marks_in
-from tests.lifecycle.erase.planting import CLOSED, FRAME, Name, Planter, check, erase, marks_of, plan_of
+from tests.lifecycle.erase.planting import CLOSED, FRAME, Planter, check, counted, erase, marks_of, plan_of
 from tests.lifecycle.erase.site import Site
 
 SAMPLE = {Scope.RUN, Scope.MODEL, Scope.PIPELINE_DRAFT}
@@ -62,16 +61,6 @@ def test_one_root_goes_with_every_field_below_it_and_with_no_other(site: Site, s
     )
     reached = {record.table.name for record in Reach(Target(scope, 1, (1,))).records()}
     assert reached <= {name[0] for name in gone}, "rows of every record that the erasure reaches were among them"
-
-
-def counted(gone: set[Name]) -> Counter[str]:
-    """By table, without what a plan does not count as rows: copies, and the list of what the store is to remove."""
-    apart = {name for name, record in catalogue().items() if LinkKind.COVERS in _kinds(record)} | {"object_ledger"}
-    return Counter(name for name, _ in gone if name not in apart)
-
-
-def _kinds(record: type[Record]) -> set[LinkKind]:
-    return {link.kind for link in record.links().values()}
 
 
 def test_an_account_goes_with_every_field_of_its_tree(site: Site) -> None:
