@@ -13,12 +13,12 @@ from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
 from freehold.records.catalogue import Record
+from freehold.records.places import COPIES
 from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
 HALF_SENT_SECONDS = 24 * 3_600
-FOLDERS = ("exports", "spools", "imports")
 """Below the data folder; in each, one folder (or a file with that stem) per operation."""
 
 
@@ -63,7 +63,7 @@ def remove_half_sent(settings: Settings, now: int) -> None:
 def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> None:
     """Files that no row tells of: their request was not committed, or its server died. Nothing was written to them
     for a day before `now`; `claimed` are the operations that have a row."""
-    for folder in FOLDERS:
+    for folder in COPIES:
         for path in (settings.data_folder / folder).glob("*"):
             if _ID.fullmatch(path.name) and path.name not in claimed and _is_still(path, now):
                 _remove(path)
@@ -78,7 +78,7 @@ def _is_still(path: Path, now: int) -> bool:
 def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:
     """Repeatable: what is gone is gone. Only whole operation ids are taken: an empty one would match everything."""
     for operation_id in filter(_ID.fullmatch, operation_ids):
-        for folder in FOLDERS:
+        for folder in COPIES:
             for path in (settings.data_folder / folder).glob(f"{operation_id}*"):
                 passing("erase:copy:found")
                 _remove(path)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.audit.service import record
 from freehold.lifecycle.erase import KIND, hide, refuse_unless_free
-from freehold.lifecycle.plan import decide_targets
+from freehold.lifecycle.plan import plan_targets
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.targets import name_targets
 from freehold.operations.model import Operation, State
@@ -41,7 +41,7 @@ def delete(
     """
     targets = [Target(scope, workspace.workspace_id, (row,)) for scope, row in roots]
     root = db.keys.forgotten.digest(SCOPE, workspace.public_id, repr(sorted(roots))).hex()
-    plan = decide_targets(db, targets[0].scope, targets, root)
+    plan = plan_targets(db, targets[0].scope, targets, root, counts=False)
     refuse_unless_free(plan)
     open_one = _find_open(db, workspace.workspace_id)
     target_id = name_targets(db, plan.targets, open_one.target_id if open_one else None)

@@ -9,6 +9,7 @@ Every step finds what is left to do by looking, so it may be killed anywhere and
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +28,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, sync_folders
-from freehold.lifecycle.plan import FORMAT, ErasePlan, decide_erasure, retained_records
+from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
@@ -78,7 +79,7 @@ def request_erasure(
     NotFound, Forbidden, StillNeeded, UnderHold, PreconditionFailed.
     """
     allow(db, actor, Action.ERASE, workspace)
-    plan = decide_erasure(db, workspace, scope, root_id)
+    plan = plan_erasure(db, workspace, scope, root_id, counts=False)
     _check(plan, plan_digest)
     operation = begin(db, operations, actor, workspace, plan, forget_days)
     note_interaction(db, actor, workspace.workspace_id, f"erase {scope.value}")
@@ -89,7 +90,7 @@ def request_again(
     db: Transaction, operations: Operations, workspace: WorkspaceRef, scope: Scope, root_id: str | None
 ) -> Operation:
     """Erase what the forget list names and a restored backup brought back. Nobody asks, nothing may refuse."""
-    return begin(db, operations, None, workspace, decide_erasure(db, workspace, scope, root_id), 0)
+    return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id, counts=False), 0)
 
 
 def begin(
@@ -254,7 +255,7 @@ def _remove_copies(context: OperationContext) -> list[Reach]:
 def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
     number = sum(copies.forget_copies(db, reach) for reach in context.found)
     passing("erase:copies:forgotten")
-    return finished(_add(context, "kept copies", number))
+    return finished(_add(context, {"kept copies": number}))
 
 
 # ---- rows
@@ -269,11 +270,11 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     for place in range(begin, len(going)):
         reach, each = going[place]
         also = frozenset(record.table.name for record in reach.records())
-        number = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
-        if number:
+        gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
+        if gone:
             passing("erase:rows:removed")
-            return again(place, _add(context, each.table.name, number))
-    return again(None) if begin else finished(_add(context, "", 0))
+            return again(place, _add(context, gone))
+    return again(None) if begin else finished(_add(context, {}))
 
 
 # ---- objects
@@ -295,7 +296,7 @@ def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
     keys: list[str] = context.found
     artifact_queries.clear_ledger(db, keys)
     passing("erase:ledger:cleared")
-    progress = _add(context, "objects", len(keys))
+    progress = _add(context, {"objects": len(keys)})
     return again(None, progress) if keys else finished(progress)
 
 
@@ -328,12 +329,10 @@ def _closed(db: Transaction, context: OperationContext) -> Turn:
     return finished()
 
 
-def _add(context: OperationContext, name: str, number: int) -> Progress:
+def _add(context: OperationContext, gone: Mapping[str, int]) -> Progress:
     old = context.operation.progress
-    counts = dict(old.counts)
-    if number:
-        counts[name] = counts.get(name, 0) + number
-    return Progress(old.done + number, old.total, counts)
+    counts = Counter(old.counts) + Counter(gone)
+    return Progress(old.done + sum(gone.values()), old.total, dict(counts))
 
 
 def _sealed(context: OperationContext, keys: KeyStore) -> SealedEvidence:

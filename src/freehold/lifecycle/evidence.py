@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem
+from freehold.lifecycle.joint import joints
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
@@ -62,10 +63,8 @@ def collect_needles(db: Transaction, reaches: Sequence[Reach], objects: ObjectSt
     ids: dict[bytes, None] = {}
     values: dict[bytes, None] = {}
     share = max(1, len(reaches))
-    for reach in reaches:
-        going = [(record, reach.rows(record)) for record in reach.records()]
-        going += [(record, reach.last_referred(record)) for record in reach.counted()]
-        for record, goes in reversed(going):
+    for joint in joints(reaches):
+        for record, goes in reversed(joint.everything().items()):
             is_root = HIDDEN in record.table.c
             rows = _sample(db, record, goes, ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share))
             if is_root:

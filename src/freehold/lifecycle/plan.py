@@ -1,20 +1,20 @@
 """The plan of an erasure: what goes and how much it is, what stays and why, what stands in the way.
 
 The same code makes the dry run and the confirmed plan. Its digest binds what a person decides on (roots,
-conflicts, holds, retained records) and not the counts, which go on growing until the roots are hidden. So only the
-dry run counts: who erases waits for what is decided, which takes no longer however much goes.
+conflicts, holds, retained records) and not the counts, which go on growing until the roots are hidden.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.kit.canonical import canonical_json
+from freehold.lifecycle.joint import Joint, joints
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
@@ -70,19 +70,19 @@ class Copy:
 @dataclass(frozen=True, slots=True)
 class ErasePlan:
     """`targets`: the roots, referrers first; what was asked for and what goes with it alone. `holds`: ids of legal
-    holds in force on any of it. `steps`, `objects`, `copies`: empty until they are counted.
+    holds in force on any of it.
     """
 
     scope: Scope
     targets: list[Target]
     root_digest: str
     """Keyed (the forget list's key), so that it tells nothing to who does not hold the key."""
+    steps: list[Count]
+    objects: list[Count]
     conflicts: list[Conflict]
     holds: list[str]
+    copies: list[Copy]
     retained: list[dict[str, str]]
-    steps: tuple[Count, ...] = ()
-    objects: tuple[Count, ...] = ()
-    copies: tuple[Copy, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -113,45 +113,44 @@ class ErasePlan:
         }
 
 
-def plan_erasure(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> ErasePlan:
-    """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound."""
-    return counted(db, decide_erasure(db, workspace, scope, root_id))
+def plan_erasure(
+    db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, counts: bool = True
+) -> ErasePlan:
+    """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound.
 
-
-def decide_erasure(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> ErasePlan:
-    """The same plan without counts. Raises NotFound."""
+    `counts` False: without steps, objects and copies, which take long to count and bind nothing; for carrying it out.
+    """
     if scope is Scope.WORKSPACE:
         targets = tree_below(db, workspace.workspace_id)
     else:
         targets = [find_root(db, workspace.workspace_id, scope, root_id)]
     root = db.keys.forgotten.digest(scope.value, workspace.public_id, root_id or workspace.public_id)
-    return decide_targets(db, scope, targets, root.hex())
+    return plan_targets(db, scope, targets, root.hex(), counts=counts)
 
 
-def decide_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str) -> ErasePlan:
-    """Without counts. `scope`: what was asked for; the targets' own may be others."""
-    everything = [*targets, *_going_along(db, targets)]
-    reaches = [Reach(target, hidden_only=False) for target in everything]
+def plan_targets(
+    db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str, *, counts: bool = True
+) -> ErasePlan:
+    """`scope`: what was asked for; the targets' own may be others. `counts`: as of `plan_erasure`."""
+    everything = with_going_along(db, _together(targets))
+    reaches = _dry(everything)
+    steps, objects = _Sum(), _Sum()
+    for joint in joints(reaches) if counts else []:
+        for record, goes in joint.everything().items():
+            steps.add(_count(db, record, goes))
+            if object_column(record) is not None:
+                objects.add(_objects(db, record, goes))
     return ErasePlan(
         scope,
         everything,
         root_digest,
+        steps.counts(),
+        objects.counts(),
         _conflicts(db, reaches),
         sorted({hold for reach in reaches for hold in _holds(db, reach)}),
+        _copies(db, reaches) if counts else [],
         retained_records(reaches),
     )
-
-
-def counted(db: Transaction, plan: ErasePlan) -> ErasePlan:
-    """With what goes, for a person to look at: that takes the longer the more there is."""
-    reaches = [Reach(target, hidden_only=False) for target in plan.targets]
-    steps, objects = _Sum(), _Sum()
-    for reach in reaches:
-        for record, goes in [*_rows(reach), *_counted(reach)]:
-            steps.add(_count(db, record, goes))
-            if object_column(record) is not None:
-                objects.add(_objects(db, record, goes))
-    return replace(plan, steps=steps.counts(), objects=objects.counts(), copies=_copies(db, reaches))
 
 
 def retained_records(reaches: Iterable[Reach]) -> list[dict[str, str]]:
@@ -173,37 +172,38 @@ def retained_records(reaches: Iterable[Reach]) -> list[dict[str, str]]:
     ]
 
 
-def _going_along(db: Transaction, targets: Sequence[Target]) -> list[Target]:
-    """Roots that only these refer to go with them (a model's asset), and what only those refer to."""
-    along: list[Target] = []
-    waiting = list(targets)
-    while waiting:
-        target = waiting.pop(0)
-        if target.scope is Scope.WORKSPACE:
-            continue  # everything goes anyhow
-        reach = Reach(target, hidden_only=False)
-        for record in reach.counted():
-            if HIDDEN in record.table.c:
-                found = sa.select(key_of(record.table)).where(reach.last_referred(record), record.c[HIDDEN].is_(None))
-                rows = tuple(db.execute(found).scalars())
-                if rows:
-                    along.append(Target(_scope_of(record), target.workspace_id, rows))
-                    waiting.append(along[-1])
-    return along
+def _together(targets: Sequence[Target]) -> list[Target]:
+    """One target for all roots of a scope in a workspace, as an operation finds them again."""
+    found: dict[tuple[Scope, int], tuple[int, ...]] = {}
+    for target in targets:
+        kind = (target.scope, target.workspace_id)
+        found[kind] = (*found.get(kind, ()), *target.root_rows)
+    return [Target(scope, workspace_id, rows) for (scope, workspace_id), rows in found.items()]
+
+
+def with_going_along(db: Transaction, targets: Sequence[Target]) -> list[Target]:
+    """The targets, and behind them roots that only these refer to (a model's asset), and that only those refer to."""
+    found = list(targets)
+    while more := [each for joint in joints(_dry(found)) for each in _last_referred(db, joint)]:
+        found += more
+    return found
+
+
+def _last_referred(db: Transaction, joint: Joint) -> Iterator[Target]:
+    for record, goes in joint.counted().items():
+        if HIDDEN in record.table.c:
+            query = sa.select(key_of(record.table)).where(goes, record.c[HIDDEN].is_(None))
+            rows = tuple(db.execute(query.order_by(key_of(record.table))).scalars())
+            if rows:
+                yield Target(_scope_of(record), joint.workspace_id, rows)
+
+
+def _dry(targets: Sequence[Target]) -> list[Reach]:
+    return [Reach(target, hidden_only=False) for target in targets]
 
 
 def _scope_of(record: type[Record]) -> Scope:
     return next(scope for scope in Scope if root_of(scope) is record)
-
-
-def _rows(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-    return ((record, reach.rows(record)) for record in reach.records())
-
-
-def _counted(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-    """Refcounted rows without a life of their own: roots are targets themselves (`_going_along`)."""
-    counted = (record for record in reach.counted() if HIDDEN not in record.table.c)
-    return ((record, reach.last_referred(record)) for record in counted)
 
 
 class _Sum:
@@ -217,8 +217,8 @@ class _Sum:
         self._numbers[count.name] += count.number
         self._sizes[count.name] += count.size
 
-    def counts(self) -> tuple[Count, ...]:
-        return tuple(Count(name, number, self._sizes[name]) for name, number in self._numbers.items() if number)
+    def counts(self) -> list[Count]:
+        return [Count(name, number, self._sizes[name]) for name, number in self._numbers.items() if number]
 
 
 def _count(db: Transaction, record: type[Record], condition: sa.ColumnElement[bool]) -> Count:
@@ -289,7 +289,7 @@ def containers_above(db: Transaction, workspace_id: int) -> list[int]:
     return above
 
 
-def _copies(db: Transaction, reaches: Sequence[Reach]) -> tuple[Copy, ...]:
+def _copies(db: Transaction, reaches: Sequence[Reach]) -> list[Copy]:
     found: dict[str, Copy] = {}
     for reach in reaches:
         for record, covers in reach.copies():
@@ -297,4 +297,4 @@ def _copies(db: Transaction, reaches: Sequence[Reach]) -> tuple[Copy, ...]:
             query: sa.Select[Any] = sa.select(columns.operation_id, columns.size).where(covers)
             for row in db.execute(query.order_by(key_of(record.table))):
                 found[row.operation_id] = Copy(row.operation_id, row.size)
-    return tuple(found.values())
+    return list(found.values())

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.kit.faults import passing
 from freehold.kit.problems import Problem
-from freehold.lifecycle.copies import FOLDERS, remove_files
+from freehold.lifecycle.copies import remove_files
 from freehold.lifecycle.evidence import Evidence
 from freehold.lifecycle.levels import LOGICALLY, VERIFIED, level_of_objects, lowest_of
 from freehold.lifecycle.reach import Reach
@@ -24,6 +24,7 @@ from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.shared import SharedWork
 from freehold.operations.steps import OperationContext
 from freehold.records.catalogue import catalogue
+from freehold.records.places import COPIES
 from freehold.records.rules import LinkKind
 from freehold.storage.blobs import open_objects
 from freehold.storage.cloud.places import OBJECT_FOLDER
@@ -119,7 +120,7 @@ def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
 def _remove_strays(context: OperationContext) -> None:
     """Exports whose row is gone but whose writer came too late to notice."""
     claimed = context.read(_claimed)
-    for folder in FOLDERS:
+    for folder in COPIES:
         for path in (context.settings.data_folder / folder).glob("*"):
             operation_id = path.name.split(".")[0]
             if operation_id not in claimed:

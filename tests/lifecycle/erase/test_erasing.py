@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_every_id_below_is_on_the_list_before_any_row_goes(plain_site: Site, mon
     run_ids = [site.run(experiment, points=500) for _ in range(5)]
     listed: list[int] = []
 
-    def seen(db: Transaction, *rest: Any, **more: Any) -> int:
+    def seen(db: Transaction, *rest: Any, **more: Any) -> Counter[str]:
         listed.append(sum(is_forgotten(db, "run", site.workspace.public_id, each) for each in run_ids))
         return remove_rows(db, *rest, **more)
 
