@@ -42,6 +42,10 @@ MORE = {
 }
 
 
+ATTEMPTS = 10
+"""The least is what the call itself takes: rights that have aged are read again, threads of other tests count too."""
+
+
 class Counter:
     """Statements of the whole process, also those of the hot path that pass by SQLAlchemy."""
 
@@ -106,10 +110,10 @@ def test_a_published_get_takes_few_statements(
     host, path = call.filled(worlds[call.generation].filling(call.number))
     headers = azure.person.headers | {"Host": host}
     assert azure.client.get(path, headers=headers).status_code == 200  # and lets the caller in
+    most = SINGLE if call.number in SINGLES else MORE.get(call.number, MOST)
     counts = []
-    for _ in range(2):  # in one of them the caller's rights may be read again
+    while not counts or (min(counts) > most and len(counts) < ATTEMPTS):
         counter.statements = 0
         azure.client.get(path, headers=headers)
         counts.append(counter.statements)
-    most = SINGLE if call.number in SINGLES else MORE.get(call.number, MOST)
-    assert 1 <= min(counts) <= most
+    assert 1 <= min(counts) <= most, counts
