@@ -33,7 +33,10 @@ def import_bag(
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a bag into a workspace, whole or not at all. An unused one of the same name becomes the bag's own."""
+    """Bring a bag into a workspace, whole or not at all. An unused one of the same name becomes the bag's own.
+
+    A bag of a tree goes into a container of the kind of its root, which --workspace names; what stands below is made.
+    """
     if not bag.exists():
         raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
     if mapping is not None and not new_ids:

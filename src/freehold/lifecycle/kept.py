@@ -56,12 +56,11 @@ def _may_export(db: Transaction, actor: Actor, workspace_id: int) -> bool:
 
 
 def require_kept(db: Transaction, actor: Actor, operation_id: str, action: Action) -> None:
-    """Raises NotFound unless files of the import are here, in a workspace where the actor may do this."""
+    """Raises NotFound unless files of the import are here, and the actor may do this in every container of it."""
     bag = KeptBag.c
     query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, bag.expires_at > db.now())
-    found = db.execute(query).scalar()
-    actions = actions_of(roles_in(db, actor.person_row, found)) if found is not None else frozenset()
-    if action not in actions:
+    found = list(db.execute(query).scalars())
+    if not found or not all(action in actions_of(roles_in(db, actor.person_row, each)) for each in found):
         message = "There is nothing of this import here: it was dropped, has expired, or you may not see it."
         raise NotFound("ImportNotFound", message)
 

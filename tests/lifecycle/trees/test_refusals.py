@@ -8,7 +8,7 @@ import pytest
 
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.increments.index import write_index
-from tests.lifecycle.imports.content import ended, export_bag, import_bag, report_of
+from tests.lifecycle.imports.content import ended, export_bag
 from tests.lifecycle.trees.tree_world import TreeWorld, unpacked
 from tests.world import make_world
 
@@ -26,14 +26,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TreeWorld]:
 @pytest.fixture(scope="module")
 def bag(made: TreeWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_bag(made.world, tmp_path_factory.mktemp("bag") / "bag.tar", at=made.account)
-
-
-def test_a_bag_of_a_tree_is_not_imported(made: TreeWorld, bag: Path) -> None:
-    refused = import_bag(made.world, bag)
-    assert (refused["state"], refused["error"]["code"]) == ("Failed", "BagIsTree"), refused
-    assert "--alone" in str(report_of(made.world, refused))
-    runs = made.world.get(f"/history/v1.0{made.world.workspace}/experiments", made.world.alice).json()
-    assert runs["value"] == []
 
 
 def test_an_increment_is_of_one_container(made: TreeWorld) -> None:

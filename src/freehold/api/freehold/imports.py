@@ -28,7 +28,7 @@ from freehold.storage.transaction import Transaction
 async def start(call: Call) -> Response:
     """Import the bag that is the body, whole or not at all. `new_ids=true`: under new ids; `dry_run=true`: only look.
 
-    The body is a `.tar`, or a `.zip` as an export gives it.
+    The body is a `.tar`, or a `.zip` as an export gives it. A bag of a tree goes into a container of its root's kind.
     """
     new_ids, dry_run = flag(call, "new_ids"), flag(call, "dry_run")
     services = call.services

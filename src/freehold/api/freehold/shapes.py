@@ -47,12 +47,14 @@ class WithheldOut(msgspec.Struct):
 class ImportReportOut(msgspec.Struct, kw_only=True):
     """What an import found. `taken`: ids and names that stand already; `erased`: ids that do not come back.
 
+    `containers`: of a tree, the ARM paths that it has in the bag, its root first.
     Of a bag that was refused only `refused` (code, message, where) and `faults` are there.
     """
 
     format: int | msgspec.UnsetType = msgspec.UNSET
     scope: Scope | msgspec.UnsetType = msgspec.UNSET
     counts: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    containers: list[str] | msgspec.UnsetType = msgspec.UNSET
     records: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     dropped_links: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     taken_count: int | msgspec.UnsetType = msgspec.UNSET

@@ -1,6 +1,6 @@
 """What stands in the way of an import: ids and names that are taken, ids that were erased. Names no table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -11,7 +11,8 @@ from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.forgetting.service import forgotten_among
 from freehold.kit.problems import Conflict
-from freehold.lifecycle.imports.spool import ImportSpool, Prepared, PreparedTable, Row
+from freehold.lifecycle.imports.placing import NOT_MADE, places_of
+from freehold.lifecycle.imports.spool import ContainerSpool, ImportSpool, Prepared, PreparedTable, Row
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, Target
 from freehold.lifecycle.targets import public_id
@@ -44,13 +45,16 @@ class Conflicts:
         self.erased_count += len(ids)
         self.erased += [{"record": record, "id": each} for each in ids[: MOST_TOLD - len(self.erased)]]
 
-    def as_document(self, prepared: Prepared) -> dict[str, Any]:
+    def as_document(self, spool: ImportSpool) -> dict[str, Any]:
+        containers = [each.prepared() for each in spool.containers()]
+        tree = spool.tree()
         return {
             "format": FORMAT,
-            "scope": prepared.scope,
-            "counts": prepared.counts(),
-            "records": {each.table: each.rows for each in prepared.tables},
-            "dropped_links": prepared.dropped_links,
+            "scope": containers[0].scope,
+            "counts": spool.counts(),
+            **({"containers": [each.arm_path for each in tree]} if tree else {}),
+            "records": _rows_of(containers),
+            "dropped_links": containers[0].dropped_links,
             "taken_count": self.taken_count,
             "taken": self.taken,
             "erased_count": self.erased_count,
@@ -73,27 +77,102 @@ class Conflicts:
             raise Conflict("ImportConflicts", message)
 
 
+def _rows_of(containers: Iterable[Prepared]) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    for prepared in containers:
+        for each in prepared.tables:
+            rows[each.table] = rows.get(each.table, 0) + each.rows
+    return rows
+
+
 def find_conflicts(
     db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, old_ids: dict[str, str], are_reserved: bool = False
 ) -> Conflicts:
     """`old_ids`: new id → the id that it replaces. `are_reserved`: the ledger has the keys of the objects as ours."""
-    prepared, found = spool.prepared(), Conflicts()
-    homes = {workspace.public_id}
-    if prepared.container is not None:
-        home = str(prepared.container[public_id(Workspace).name])
-        homes.add(home)
-        found.add_erased(Scope.WORKSPACE.value, forgotten_among(db, Scope.WORKSPACE.value, [home], [home]))
-        _other_workspace(db, workspace, prepared, found)
-    for table in prepared.tables:
-        record = catalogue()[table.table]
-        for columns, only_standing in _unique_sets(record):
-            if set(columns) <= set(table.columns):
-                _taken(db, workspace.workspace_id, spool, table, columns, found, only_standing=only_standing)
-        if HIDDEN in record.table.c:
-            _erased(db, spool, table, homes, old_ids, found)
-        if object_column(record) is not None and not are_reserved:
-            _in_ledger(db, spool, found)
+    found = Conflicts()
+    places = places_of(workspace, spool)
+    for place, container in zip(places, spool.containers(), strict=True):
+        if place.workspace_id == NOT_MADE:
+            _place_taken(db, workspace, place, found)
+        _Search(db, place, container, old_ids, found).run(are_reserved=are_reserved)
     return found
+
+
+def _place_taken(db: Transaction, workspace: WorkspaceRef, place: WorkspaceRef, found: Conflicts) -> None:
+    """One that is being erased keeps its place until it is gone."""
+    c, w = Workspace.c, Workspace.table.alias("into")
+    group = sa.select(w.c.resource_group_row).where(w.c.workspace_id == workspace.workspace_id).scalar_subquery()
+    here = (c.resource_group_row == group, c.arm_path_folded == place.arm_path.casefold())
+    by_id = (c.public_id == place.public_id,)
+    for name, value, is_it in (("public_id", place.public_id, by_id), ("arm_path", place.arm_path, here)):
+        if db.execute(sa.select(sa.literal(1)).where(*is_it)).first() is not None:
+            found.add_taken(str(Workspace.table.name), [name], [value])
+
+
+class _Search:
+    """What of one container's rows stands in the way in the place that they are to go into."""
+
+    def __init__(
+        self, db: Transaction, place: WorkspaceRef, spool: ContainerSpool, old_ids: dict[str, str], found: Conflicts
+    ) -> None:
+        self._db = db
+        self._place = place
+        self._spool = spool
+        self._old_ids = old_ids
+        self._found = found
+
+    def run(self, *, are_reserved: bool) -> None:
+        prepared, homes = self._spool.prepared(), {self._place.public_id}
+        if prepared.container is not None:
+            home = self._old(prepared.container[public_id(Workspace).name])
+            homes.add(home)
+            erased = forgotten_among(self._db, Scope.WORKSPACE.value, [home], [home])
+            self._found.add_erased(Scope.WORKSPACE.value, erased)
+            _other_workspace(self._db, self._place, prepared, self._found)
+        for table in prepared.tables:
+            record = catalogue()[table.table]
+            for columns, only_standing in _unique_sets(record):
+                if set(columns) <= set(table.columns):
+                    self._taken(table, columns, only_standing=only_standing)
+            if HIDDEN in record.table.c:
+                self._erased(table, homes)
+            if object_column(record) is not None and not are_reserved:
+                self._in_ledger()
+
+    def _old(self, value: Any) -> str:
+        """As the bag has it: an erased thing does not come back under a new id either."""
+        return self._old_ids.get(str(value), str(value))
+
+    def _taken(self, table: PreparedTable, columns: list[str], *, only_standing: bool) -> None:
+        """An object's key is asked for in every workspace: two rows would own the same bytes."""
+        record = catalogue()[table.table]
+        c = record.table.c
+        is_object = any("object_prefix" in c[name].info for name in columns)
+        here = [] if is_object else [c[WORKSPACE] == self._place.workspace_id]
+        here += [c[HIDDEN].is_(None)] if only_standing else []
+        if self._db.execute(sa.select(sa.literal(1)).select_from(record.table).where(*here).limit(1)).first() is None:
+            return
+        seen: set[tuple[Any, ...]] = set()
+        wanted = [c[name] for name in columns]
+        for values in _values(self._spool, table, columns):
+            mine = sa.tuple_(*wanted).in_(values) if len(wanted) > 1 else wanted[0].in_([value for (value,) in values])
+            for row in self._db.execute(sa.select(*wanted).where(*here, mine)):
+                if tuple(row) not in seen:
+                    seen.add(tuple(row))
+                    self._found.add_taken(table.table, columns, tuple(row))
+
+    def _erased(self, table: PreparedTable, homes: set[str]) -> None:
+        kind = table.table.removesuffix("s")
+        for values in _values(self._spool, table, [public_id(catalogue()[table.table]).name]):
+            ids = [self._old(value) for (value,) in values]
+            self._found.add_erased(kind, forgotten_among(self._db, kind, homes, ids))
+
+    def _in_ledger(self) -> None:
+        """Bytes of these keys are on their way in or out."""
+        for group in self._spool.object_groups():
+            for start in range(0, len(group), AT_ONCE):
+                for key in artifact_queries.in_ledger(self._db, [each.key for each in group[start : start + AT_ONCE]]):
+                    self._found.add_taken("object_ledger", ["object_key"], [key])
 
 
 def takes_identity(db: Transaction, workspace: WorkspaceRef, prepared: Prepared, *, new_ids: bool) -> bool:
@@ -147,59 +226,7 @@ def _without_workspace(columns: Any, *, only_standing: bool) -> Iterator[tuple[l
         yield [column.name for column in kept], only_standing
 
 
-def _taken(
-    db: Transaction,
-    workspace_id: int,
-    spool: ImportSpool,
-    table: PreparedTable,
-    columns: list[str],
-    found: Conflicts,
-    *,
-    only_standing: bool,
-) -> None:
-    """An object's key is asked for in every workspace: two rows would own the same bytes."""
-    record = catalogue()[table.table]
-    c = record.table.c
-    is_object = any("object_prefix" in c[name].info for name in columns)
-    here = [] if is_object else [c[WORKSPACE] == workspace_id]
-    here += [c[HIDDEN].is_(None)] if only_standing else []
-    if db.execute(sa.select(sa.literal(1)).select_from(record.table).where(*here).limit(1)).first() is None:
-        return
-    seen: set[tuple[Any, ...]] = set()
-    wanted = [c[name] for name in columns]
-    for values in _values(spool, table, columns):
-        mine = sa.tuple_(*wanted).in_(values) if len(wanted) > 1 else wanted[0].in_([value for (value,) in values])
-        for row in db.execute(sa.select(*wanted).where(*here, mine)):
-            if tuple(row) not in seen:
-                seen.add(tuple(row))
-                found.add_taken(table.table, columns, tuple(row))
-
-
-def _erased(
-    db: Transaction,
-    spool: ImportSpool,
-    table: PreparedTable,
-    homes: set[str],
-    old_ids: dict[str, str],
-    found: Conflicts,
-) -> None:
-    """By the ids that the bag has: an erased thing does not come back under a new id either."""
-    record = catalogue()[table.table]
-    kind = table.table.removesuffix("s")
-    for values in _values(spool, table, [public_id(record).name]):
-        ids = [old_ids.get(str(value), str(value)) for (value,) in values]
-        found.add_erased(kind, forgotten_among(db, kind, homes, ids))
-
-
-def _in_ledger(db: Transaction, spool: ImportSpool, found: Conflicts) -> None:
-    """Bytes of these keys are on their way in or out."""
-    for group in spool.object_groups():
-        for start in range(0, len(group), AT_ONCE):
-            for key in artifact_queries.in_ledger(db, [each.key for each in group[start : start + AT_ONCE]]):
-                found.add_taken("object_ledger", ["object_key"], [key])
-
-
-def _values(spool: ImportSpool, table: PreparedTable, columns: Sequence[str]) -> Iterator[list[Row]]:
+def _values(spool: ContainerSpool, table: PreparedTable, columns: Sequence[str]) -> Iterator[list[Row]]:
     places = [table.columns.index(name) for name in columns]
     for batch in spool.batches(table):
         for start in range(0, len(batch), AT_ONCE):

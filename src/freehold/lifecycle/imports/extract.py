@@ -5,8 +5,9 @@ here is checked against the tables again, for they decide what is kept.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,17 +17,32 @@ from freehold.lifecycle.bag.sources import Entry, entries_of
 from freehold.lifecycle.bag.verify import Limits, verify_bag
 from freehold.lifecycle.contents import COVERAGE_FORMAT, TREE_FORMAT
 from freehold.lifecycle.imports.refusal import Refused, Unwhole
+from freehold.lifecycle.tree import CONTAINER_ID, CONTAINERS
 from freehold.records.rules import Scope
 
 MOST_FILES = 2_000_000
 LARGEST_COVERAGE = 1 << 24
-READ_FORMATS = (COVERAGE_FORMAT,)
+MOST_CONTAINERS = 10_000
+READ_FORMATS = (COVERAGE_FORMAT, TREE_FORMAT)
 OWN = "increment"
 """What `coverage.json` of an increment has in it."""
-DERIVED = ("data/rest/", "data/README.md", "data/index.html", "data/open.sql", "data/ro-crate-metadata.json")
+DOCUMENTS = "data/rest/"
+DERIVED = (DOCUMENTS, "data/README.md", "data/index.html", "data/open.sql", "data/ro-crate-metadata.json")
 """What the exporter makes of the tables: it is checked for wholeness, and made anew by the next export."""
 COVERAGE = "data/coverage.json"
 _TABLE = re.compile(r"data/tables/([a-z_]+)/part-([0-9]{5})\.parquet")
+_CONTAINER = re.compile(rf"data/({CONTAINERS}/{CONTAINER_ID}=[0-9a-f-]{{36}}/)")
+Tables = dict[str, list[Path]]
+"""The files of each table, in order."""
+
+
+class Taken(NamedTuple):
+    """`tables`: by the folder below `data/` in which they lie, with a slash at its end. It is empty for `data/` itself,
+    where a tree has only the table of its containers."""
+
+    scope: Scope
+    is_tree: bool
+    tables: dict[str, Tables]
 
 
 class Wanted:
@@ -51,28 +67,41 @@ def verify(bag: Path, largest: int) -> None:
         raise Unwhole(report.faults, report.fault_count)
 
 
-def take_tables(bag: Path, to: Path) -> tuple[Scope, dict[str, list[Path]]]:
-    """The scope that the bag says it is of; the files of each table, in order. Raises Refused."""
-    tables: dict[str, list[tuple[int, Path]]] = {}
-    scope: Scope | None = None
+def take_tables(bag: Path, to: Path) -> Taken:
+    """What the bag says that it is, and its tables, under names of ours. Raises Refused."""
+    tables: dict[str, dict[str, list[tuple[int, Path]]]] = {"": {}}
+    numbers = {"": 0}
+    said: tuple[Scope, bool] | None = None
     for entry in _payload(bag):
-        found = _TABLE.fullmatch(entry.path)
+        folder, path = _place_of(entry.path)
+        found = _TABLE.fullmatch(path)
         if found:
-            path = to / f"{found[1]}-{found[2]}.parquet"
-            _write(entry, path)
-            tables.setdefault(found[1], []).append((int(found[2]), path))
+            number = numbers.setdefault(folder, len(numbers))
+            if number > MOST_CONTAINERS:
+                raise Refused("BagTooLarge", f"It has more than {MOST_CONTAINERS} containers.")
+            file = to / f"{number}-{found[1]}-{found[2]}.parquet"
+            _write(entry, file)
+            tables.setdefault(folder, {}).setdefault(found[1], []).append((int(found[2]), file))
         elif entry.path == COVERAGE:
-            scope = _scope_of(entry)
-    if scope is None:
+            said = _said(entry)
+    if said is None:
         raise Refused("BagUnknown", "This is no bag of Freehold: it has no data/coverage.json.")
-    return scope, {name: _in_order(name, parts) for name, parts in tables.items()}
+    whole = {at: {name: _in_order(name, parts) for name, parts in mine.items()} for at, mine in tables.items()}
+    return Taken(*said, whole)
 
 
-def take_objects(bag: Path, wanted: Mapping[str, Wanted], to: Path) -> None:
-    """Every file that a table names, once for each object. Raises Refused for one that none names."""
+def _place_of(path: str) -> tuple[str, str]:
+    """(folder of the container that the file is of, its path as a bag of that container alone would have it)."""
+    found = _CONTAINER.match(path)
+    return (found[1], f"data/{path[found.end() :]}") if found else ("", path)
+
+
+def take_objects(bag: Path, wanted: Mapping[str, Wanted], folders: Collection[str], to: Path) -> None:
+    """Every file that a table names, once for each object. Raises Refused for one that none names, and for one that
+    is in none of the `folders` of containers."""
     missing = {each.number for each in wanted.values()}
     for entry in _payload(bag):
-        if _TABLE.fullmatch(entry.path) or entry.path == COVERAGE or entry.path.startswith(DERIVED):
+        if _is_read_or_made(entry.path, folders):
             continue
         want = wanted.get(entry.path)
         if want is None:
@@ -88,6 +117,15 @@ def take_objects(bag: Path, wanted: Mapping[str, Wanted], to: Path) -> None:
         raise Refused("BagMissingObject", f"{len(missing)} objects that its tables name are not in it.")
 
 
+def _is_read_or_made(path: str, folders: Collection[str]) -> bool:
+    """Not a file that a person named: tables were read already, the rest is made anew by the next export."""
+    folder, within = _place_of(path)
+    if folder and folder not in folders:
+        return False
+    made = (DOCUMENTS,) if folder else (*DERIVED, COVERAGE)
+    return bool(_TABLE.fullmatch(within)) or within.startswith(made)
+
+
 def _payload(bag: Path) -> Iterator[Entry]:
     for entry in entries_of(bag):
         if not isinstance(entry, Entry):
@@ -96,31 +134,33 @@ def _payload(bag: Path) -> Iterator[Entry]:
             yield entry
 
 
-def _scope_of(entry: Entry) -> Scope:
-    if entry.size > LARGEST_COVERAGE:
-        raise Refused("BagTooLarge", "Its coverage.json is too long.")
-    try:
-        document = msgspec.json.decode(b"".join(entry.pieces))
-        version, scope = document["format_version"], document["scope"]
-    except (msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as fault:
-        raise Refused("BagUnknown", "Its coverage.json is not one of Freehold's.") from fault
+def _said(entry: Entry) -> tuple[Scope, bool]:
+    """The scope that the bag says it is of, and whether it is a tree."""
+    document = _coverage(entry)
+    version, scope = document["format_version"], document["scope"]
     if OWN in document:
         message = "It is an increment: only what changed since another bag. Put both together first: freehold combine."
         raise Refused("BagIsIncrement", message)
-    if version == TREE_FORMAT:
-        message = (
-            "It is a tree of containers, and an import fills one. Export each container of the tree by itself "
-            "(freehold export workspace --alone), then import these bags one by one."
-        )
-        raise Refused("BagIsTree", message)
     if version not in READ_FORMATS:
         read = ", ".join(map(str, READ_FORMATS))
         message = f"This server reads bags of format {read}; this one has another, perhaps of a newer Freehold."
         raise Refused("BagOfAnotherVersion", message)
+    is_tree = version == TREE_FORMAT
+    if scope not in list(Scope) or (is_tree and scope != Scope.WORKSPACE):
+        raise Refused("BagUnknown", "It is of a scope that this version does not know.")
+    return Scope(scope), is_tree
+
+
+def _coverage(entry: Entry) -> dict[str, Any]:
+    if entry.size > LARGEST_COVERAGE:
+        raise Refused("BagTooLarge", "Its coverage.json is too long.")
     try:
-        return Scope(scope)
-    except ValueError as fault:
-        raise Refused("BagUnknown", "It is of a scope that this version does not know.") from fault
+        document = msgspec.json.decode(b"".join(entry.pieces), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise Refused("BagUnknown", "Its coverage.json is not one of Freehold's.") from fault
+    if not {"format_version", "scope"} <= document.keys():
+        raise Refused("BagUnknown", "Its coverage.json is not one of Freehold's.")
+    return document
 
 
 def _in_order(name: str, parts: list[tuple[int, Path]]) -> list[Path]:

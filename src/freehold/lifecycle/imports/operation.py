@@ -4,10 +4,11 @@ Up to *rows* nothing but files and reserved keys is made; *rows* is one transact
 is there whole or not at all, and whatever ends it before leaves nothing (docs/decisions/0014).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.queries import find_workspace_by_key
@@ -19,7 +20,7 @@ from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
-from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, write_whole
+from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
 from freehold.lifecycle.kept import KEPT_TIME, forget_bag
 from freehold.lifecycle.selection import Target
@@ -104,7 +105,10 @@ def _check(ctx: OperationContext) -> Progress:
     """Reads the bag in a child process. What it refuses is in the report."""
     workspace = ctx.read(lambda db: _workspace(db, ctx))
     job = ImportJob(
-        operation_id=ctx.operation.operation_id, public_id=workspace.public_id, new_ids=bool(ctx.options[NEW_IDS])
+        operation_id=ctx.operation.operation_id,
+        public_id=workspace.public_id,
+        new_ids=bool(ctx.options[NEW_IDS]),
+        kind=workspace.kind,
     )
     counts: Mapping[str, int] = ctx.run_child(TASK, msgspec.to_builtins(job))
     passing("import:child:answered")
@@ -118,7 +122,7 @@ def _find_conflicts(ctx: OperationContext) -> Conflicts:
     """The report is written in any case; without a dry run, what stands in the way ends the import."""
     spool = _spool(ctx)
     found = ctx.read(lambda db: find_conflicts(db, _workspace(db, ctx), spool, old_ids=_old_ids(spool)))
-    write_whole(spool.report, msgspec.json.encode(found.as_document(spool.prepared())))
+    write_whole(spool.report, msgspec.json.encode(found.as_document(spool)))
     if not ctx.options[DRY_RUN]:
         found.refuse()
     return found
@@ -147,7 +151,7 @@ def _store_objects(ctx: OperationContext) -> Progress:
     if ctx.options[DRY_RUN]:
         return progress
     spool, objects, done = _spool(ctx), open_objects(ctx.settings), 0
-    for group in spool.object_groups():
+    for group in _groups(spool):
         objects.adopt({each.key: spool.objects / str(each.number) for each in group})
         passing("import:objects:adopted")
         done += len(group)
@@ -166,13 +170,27 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
     workspace, spool = _workspace(db, ctx), _spool(ctx)
     if not is_standing(db, workspace.workspace_id):
         raise Conflict("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
-    prepared = spool.prepared()
     find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse()
-    is_taken_on = takes_identity(db, workspace, prepared, new_ids=bool(ctx.options[NEW_IDS]))
-    write_all(db, workspace, spool, takes_identity=is_taken_on)
-    counts = {**prepared.counts(), "took_identity": int(is_taken_on)}
-    total = sum(prepared.counts().values())
-    return finished(Progress(total, total, counts))
+    root = spool.containers()[0].prepared()
+    is_taken_on = takes_identity(db, workspace, root, new_ids=bool(ctx.options[NEW_IDS]))
+    made = write_all(db, workspace, spool, takes_identity=is_taken_on)
+    _keep_in(db, ctx.operation.operation_id, made)
+    counts = spool.counts()
+    total = sum(counts.values())
+    return finished(Progress(total, total, {**counts, "took_identity": int(is_taken_on)}))
+
+
+def _keep_in(db: Transaction, operation_id: str, made: Iterable[WorkspaceRef]) -> None:
+    """An erasure in a container that was made withdraws the report and the mapping, as one in the root does.
+
+    Raises Conflict where one has withdrawn them already.
+    """
+    kept = db.execute(sa.select(KeptBag.table).where(KeptBag.c.operation_id == operation_id)).mappings().first()
+    if kept is None:
+        raise Conflict("ImportSuperseded", "Something was erased here while the bag came in. Import it again.")
+    for each in made:
+        values = {name: value for name, value in kept.items() if name != KeptBag.c.row_id.name}
+        db.execute(KeptBag.table.insert().values(values | {"workspace_id": each.workspace_id}))
 
 
 # ---- close
@@ -225,9 +243,14 @@ def _workspace(db: Transaction, ctx: OperationContext) -> WorkspaceRef:
 
 
 def _keys(spool: ImportSpool) -> Iterator[list[str]]:
-    for group in spool.object_groups():
+    for group in _groups(spool):
         for start in range(0, len(group), KEYS_AT_ONCE):
             yield [each.key for each in group[start : start + KEYS_AT_ONCE]]
+
+
+def _groups(spool: ImportSpool) -> Iterator[list[PreparedObject]]:
+    for container in spool.containers():
+        yield from container.object_groups()
 
 
 def _old_ids(spool: ImportSpool) -> dict[str, str]:

@@ -12,7 +12,7 @@ from freehold.domain.runs.rules import check_key
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.imports.reading import batches_of
 from freehold.lifecycle.imports.refusal import Refused
-from freehold.lifecycle.imports.spool import BatchWriter, ImportSpool, PreparedTable
+from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable
 from freehold.lifecycle.points import ENCODERS, point_schema
 from freehold.lifecycle.selection import public_key
 from freehold.lifecycle.snapshot import owner_of
@@ -38,7 +38,7 @@ class PointPacker:
         self._encode = ENCODERS[export.codec]
         self.points = 0
 
-    def prepare(self, spool: ImportSpool) -> PreparedTable:
+    def prepare(self, spool: ContainerSpool) -> PreparedTable:
         """Raises Refused."""
         name = str(self._record.table.name)
         file = f"{name}.rows"

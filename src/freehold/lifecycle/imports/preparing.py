@@ -13,7 +13,7 @@ from freehold.lifecycle.imports.extract import Wanted
 from freehold.lifecycle.imports.reading import BAG_PATH, TableReader
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import Renamer, id_columns
-from freehold.lifecycle.imports.spool import BatchWriter, ImportSpool, PreparedTable, Row
+from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable, Row
 from freehold.lifecycle.listings import object_columns
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.tables import ExportTable, LinkFields, public_names
@@ -27,9 +27,14 @@ Key = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Found:
-    """What the tables said: rows by their public keys, objects by the file that holds their bytes."""
+    """What the tables of a container said: rows by their public keys, objects by the file that holds their bytes.
+
+    `folder` is where the container lies below `data/`; `objects_before` counts those of the containers before it.
+    """
 
     scope: Scope
+    folder: str = ""
+    objects_before: int = 0
     keys: dict[str, dict[Key, int]] = field(default_factory=dict)
     objects: list[tuple[str, int, str]] = field(default_factory=list)
     wanted: dict[str, Wanted] = field(default_factory=dict)
@@ -54,7 +59,7 @@ class TablePreparer:
         links = enumerate(self._links.values())
         self._to_object = next((place for place, link in links if object_column(link.to) is not None), -1)
 
-    def prepare(self, spool: ImportSpool, *, is_linked_to: bool) -> PreparedTable:
+    def prepare(self, spool: ContainerSpool, *, is_linked_to: bool) -> PreparedTable:
         """Raises Refused."""
         name = self._table.name
         keys = self._found.keys.setdefault(name, {})
@@ -133,10 +138,11 @@ class TablePreparer:
         self._check_names(row)
         if path is None or number is None:
             return
-        if not path.startswith(f"{self._table.name}/") or f"data/{path}" in self._found.wanted:
+        file = f"data/{self._found.folder}{path}"
+        if not path.startswith(f"{self._table.name}/") or file in self._found.wanted:
             raise Refused("BagWrongValue", "A row names a file that is not its own.", self._table.name)
         _, size, sha256 = self._found.objects[number]
-        self._found.wanted[f"data/{path}"] = Wanted(number, size, sha256)
+        self._found.wanted[file] = Wanted(self._found.objects_before + number, size, sha256)
 
     def _check_names(self, row: Row) -> None:
         """What clients will make files of: no name may leave a folder."""

@@ -4,13 +4,15 @@
     tables/        its tables, taken out                 objects/ its artifacts under numbers, until the store has them
     report.json    what was found, or why it is refused  mapping.json  old ids and new ones
 
+Of a tree, `rows/` has a folder for each container under its number, and `tree.json`, which says what they are.
+
 Nothing here has a name that the bag chose. An erasure in the workspace removes the folder, as it does a kept bag.
 """
 
 import os
 import shutil
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,12 @@ Row = list[Any]
 
 
 class ImportJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child is told. `public_id` is that of the workspace that the bag goes into."""
+    """What the child is told. `public_id` and `kind` are those of the container that the bag goes into."""
 
     operation_id: str
     public_id: str
     new_ids: bool
+    kind: str = ""
 
 
 class PreparedTable(msgspec.Struct, frozen=True):
@@ -55,8 +58,19 @@ class PreparedObject(msgspec.Struct, frozen=True, array_like=True):
     size: int
 
 
+class BagContainer(msgspec.Struct, frozen=True):
+    """A container of a tree, as the bag says it. `parent` is the place of the one that it stands in, which comes
+    before it; null at the root."""
+
+    container_id: str
+    parent: int | None
+    kind: str
+    name: str
+    arm_path: str
+
+
 class Prepared(msgspec.Struct, frozen=True):
-    """What is in the bag. `container` is the row of its workspace by column, if the bag is one of a workspace."""
+    """What is in the bag of one container. `container` is its row by column, if it is there whole."""
 
     format: int
     scope: str
@@ -72,24 +86,13 @@ class Prepared(msgspec.Struct, frozen=True):
         return {"rows": rows, "metric_points": self.points, "objects": self.objects}
 
 
-class ImportSpool:
-    def __init__(self, data_folder: Path, operation_id: str) -> None:
-        self.folder = data_folder / FOLDER / operation_id
-        self.bag = self.folder / "bag"
-        self.tables = self.folder / "tables"
-        self.rows = self.folder / "rows"
-        self.objects = self.folder / "objects"
-        self.report = self.folder / "report.json"
-        self.mapping = self.folder / "mapping.json"
-        self._index = self.rows / "index.json"
-        self._object_list = self.rows / "objects.list"
+class ContainerSpool:
+    """Rows of one container, ready to be written, in the folder `rows`."""
 
-    def clear(self) -> None:
-        """Before the bag is read, or read again after a kill."""
-        for folder in (self.tables, self.rows, self.objects):
-            shutil.rmtree(folder, ignore_errors=True)
-            passing("import:folder:removed")
-            folder.mkdir(mode=0o700)
+    def __init__(self, rows: Path) -> None:
+        self.rows = rows
+        self._index = rows / "index.json"
+        self._object_list = rows / "objects.list"
 
     def save(self, prepared: Prepared, objects: Iterable[PreparedObject]) -> None:
         """The index goes last: it stands only where all else does."""
@@ -109,6 +112,53 @@ class ImportSpool:
 
     def batches(self, table: PreparedTable) -> Iterator[list[Row]]:
         return read_batches(self.rows / table.file)
+
+
+class ImportSpool:
+    def __init__(self, data_folder: Path, operation_id: str) -> None:
+        self.folder = data_folder / FOLDER / operation_id
+        self.bag = self.folder / "bag"
+        self.tables = self.folder / "tables"
+        self.rows = self.folder / "rows"
+        self.objects = self.folder / "objects"
+        self.report = self.folder / "report.json"
+        self.mapping = self.folder / "mapping.json"
+        self._tree = self.rows / "tree.json"
+
+    def keep_tree(self, tree: Sequence[BagContainer]) -> list[ContainerSpool]:
+        """Where the containers of a tree go, in its order."""
+        places = [ContainerSpool(self.rows / str(number)) for number in range(len(tree))]
+        for place in places:
+            place.rows.mkdir(mode=0o700)
+        write_whole(self._tree, msgspec.json.encode(tree))
+        return places
+
+    def tree(self) -> list[BagContainer]:
+        """Empty where the bag is of one container."""
+        if not self._tree.exists():
+            return []
+        return msgspec.json.decode(self._tree.read_bytes(), type=list[BagContainer])
+
+    def containers(self) -> list[ContainerSpool]:
+        """In the order of the tree; of a bag of one container just that."""
+        tree = self.tree()
+        return [ContainerSpool(self.rows / str(number)) for number in range(len(tree))] or [ContainerSpool(self.rows)]
+
+    def counts(self) -> dict[str, int]:
+        """Of all containers together, and how many there are, if the bag is of a tree."""
+        containers = self.containers()
+        counts = {"containers": len(containers)} if len(containers) > 1 else {}
+        for each in containers:
+            for name, count in each.prepared().counts().items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def clear(self) -> None:
+        """Before the bag is read, or read again after a kill."""
+        for folder in (self.tables, self.rows, self.objects):
+            shutil.rmtree(folder, ignore_errors=True)
+            passing("import:folder:removed")
+            folder.mkdir(mode=0o700)
 
     def strip(self) -> None:
         """What was sent goes; what is to be told about it stays until it is fetched, erased or too old."""

@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import add_leaf
 from freehold.domain.datasets.definitions import link_saved
@@ -14,7 +15,8 @@ from freehold.domain.documents.service import count_on
 from freehold.domain.pipelines.drafts import hold_graphs
 from freehold.kit.faults import passing
 from freehold.kit.problems import Unavailable
-from freehold.lifecycle.imports.spool import ImportSpool, Prepared, PreparedTable, Row
+from freehold.lifecycle.imports.placing import make_below
+from freehold.lifecycle.imports.spool import ContainerSpool, ImportSpool, Prepared, PreparedTable, Row
 from freehold.lifecycle.selection import WORKSPACE, deep_owners, key_of
 from freehold.records.audit import LogLeaf
 from freehold.records.catalogue import Record, catalogue
@@ -37,8 +39,32 @@ COMPLETED: dict[type[Record], Callable[[Transaction, int], None]] = {
 """Links that bags of older releases lack, found in what they say all the same."""
 
 
-def write_all(db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, takes_identity: bool) -> None:
-    """Raises Unavailable where the bytes of an object are not there any more."""
+def write_all(
+    db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, takes_identity: bool
+) -> list[WorkspaceRef]:
+    """All of a bag; the containers that were made below `workspace`.
+
+    Raises Unavailable where the bytes of an object are not there any more.
+    """
+    containers = spool.containers()
+    _write_container(db, workspace, containers[0], takes_identity=takes_identity)
+    places = [_again(db, workspace)]
+    for each, container in zip(spool.tree()[1:], containers[1:], strict=True):
+        assert each.parent is not None, "only the root has none"
+        place = make_below(db, places[each.parent], each, container)
+        _write_container(db, place, container, takes_identity=False)
+        places.append(place)
+    return places[1:]
+
+
+def _again(db: Transaction, workspace: WorkspaceRef) -> WorkspaceRef:
+    """As it is called since it took on an identity."""
+    found = find_workspace_by_key(db, workspace.workspace_id)
+    assert found is not None, "it stands, or nothing could have been written into it"
+    return found
+
+
+def _write_container(db: Transaction, workspace: WorkspaceRef, spool: ContainerSpool, *, takes_identity: bool) -> None:
     prepared = spool.prepared()
     public_id = workspace.public_id
     if takes_identity and prepared.container is not None:
@@ -64,7 +90,7 @@ def _take_on(db: Transaction, workspace_id: int, container: Mapping[str, Any]) -
     db.execute(table.update().where(table.c[WORKSPACE] == workspace_id).values(dict(container)))
 
 
-def _own_objects(db: Transaction, spool: ImportSpool, prepared: Prepared) -> None:
+def _own_objects(db: Transaction, spool: ContainerSpool, prepared: Prepared) -> None:
     taken = 0
     for group in spool.object_groups():
         for start in range(0, len(group), KEYS_AT_ONCE):
@@ -92,7 +118,7 @@ class _TableWriter:
             if _never_leaves(self._record, name)
         }
 
-    def write(self, spool: ImportSpool) -> None:
+    def write(self, spool: ContainerSpool) -> None:
         mine = take_keys(self._db.connection, self._record.table, self._prepared.rows)
         self._keys[self._prepared.table] = mine
         self._later: list[tuple[int, int, str]] = []
@@ -146,7 +172,7 @@ def _plain_table(record: type[Record]) -> Any:
 
 
 def _count_versions(
-    db: Transaction, workspace_id: int, public_id: str, spool: ImportSpool, table: PreparedTable, prepared: Prepared
+    db: Transaction, workspace_id: int, public_id: str, spool: ContainerSpool, table: PreparedTable, prepared: Prepared
 ) -> None:
     """Counters go on behind the versions that came: of a name, or of the name of what a row belongs to."""
     record = catalogue()[table.table]
@@ -159,7 +185,7 @@ def _count_versions(
 
 
 def _names(
-    record: type[Record], spool: ImportSpool, table: PreparedTable, prepared: Prepared
+    record: type[Record], spool: ContainerSpool, table: PreparedTable, prepared: Prepared
 ) -> tuple[str, Iterator[tuple[str, int]]]:
     """(kind, names with versions). A version is a column of that name, or a whole number of that name in a document."""
     kind = table.table.removesuffix("s")
@@ -175,19 +201,19 @@ def _names(
     return kind, iter(())
 
 
-def _pairs(spool: ImportSpool, table: PreparedTable, version: str) -> Iterator[tuple[str, int]]:
+def _pairs(spool: ContainerSpool, table: PreparedTable, version: str) -> Iterator[tuple[str, int]]:
     name, number = table.columns.index(NAME), table.columns.index(version)
     for batch in spool.batches(table):
         yield from ((row[name], row[number]) for row in batch if row[name] is not None)
 
 
-def _owned_pairs(spool: ImportSpool, table: PreparedTable, link: str, names: list[str]) -> Iterator[tuple[str, int]]:
+def _owned_pairs(spool: ContainerSpool, table: PreparedTable, link: str, names: list[str]) -> Iterator[tuple[str, int]]:
     owner, number = table.columns.index(link), table.columns.index(VERSION)
     for batch in spool.batches(table):
         yield from ((names[row[owner]], row[number]) for row in batch if row[owner] is not None)
 
 
-def _document_pairs(spool: ImportSpool, table: PreparedTable) -> Iterator[tuple[str, int]]:
+def _document_pairs(spool: ContainerSpool, table: PreparedTable) -> Iterator[tuple[str, int]]:
     name, place = table.columns.index(NAME), table.columns.index(DOCUMENT)
     for batch in spool.batches(table):
         for row in batch:
@@ -197,7 +223,7 @@ def _document_pairs(spool: ImportSpool, table: PreparedTable) -> Iterator[tuple[
                 yield row[name], version
 
 
-def _names_of(spool: ImportSpool, prepared: Prepared, name: str) -> list[str]:
+def _names_of(spool: ContainerSpool, prepared: Prepared, name: str) -> list[str]:
     for table in prepared.tables:
         if table.table == name and NAME in table.columns:
             place = table.columns.index(NAME)
