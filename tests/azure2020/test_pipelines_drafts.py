@@ -1,5 +1,6 @@
 """Drafts: drawn, saved, cloned, submitted, published, deleted; what came of one does not change with it."""
 
+import sqlite3
 from typing import Any
 
 from tests.azure2020.conftest import Azure
@@ -171,6 +172,9 @@ def test_to_erase_a_graph_draft_means_the_same_as_to_delete_it(azure: Azure):
     azure.erased()
     assert azure.call("GET", at(azure, f"Graphs/{draft['GraphDraftId']}")).status_code == 404
     assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["GraphDraftId"] is None
+    with sqlite3.connect(azure.world.folder / "freehold.db") as db:
+        rows = db.execute("SELECT count(*) FROM pipeline_graphs WHERE graph_id = ?", [draft["GraphDraftId"]])
+        assert rows.fetchone() == (0,), "the draft keeps no graph"
 
 
 def test_a_graph_draft_may_be_deleted_before_its_draft(azure: Azure):

@@ -12,6 +12,7 @@ MIGRATED = (
     "tests/house/test_catalogue.py::test_the_migrated_database_equals_the_catalogue[sqlite]",
     "tests/storage/test_migrations.py::test_a_fresh_database_equals_a_migrated_one[sqlite]",
 )
+LINTS = ("tests/house/test_lints.py::test_package_breaks_no_house_rule",)
 SCANNER = ("tests/unit/scanner/test_spellings.py::test_spelling_is_found",)
 
 
@@ -135,6 +136,7 @@ SPELLINGS = [
     _spelling("base64 at every offset", "for offset in range(3)", "for offset in range(2)"),
     _spelling("percent signs", "    yield from _percent(value)\n"),
     _spelling("digests", "    yield from _digests(value)\n"),
+    _spelling("bare UUIDs", "    yield from _uuid(text)\n"),
     _spelling("lower case", '    yield "lower", text.lower().encode()\n'),
     _spelling("capitals", '    yield "upper", text.upper().encode()\n'),
     _spelling("UTF-16, little end first", '    yield "utf-16le", text.encode("utf-16-le")\n'),
@@ -143,7 +145,19 @@ SPELLINGS = [
     _spelling("SQL's quotes", "    yield from _sql(text)\n"),
     _spelling("HTML's entities", '    yield "html", html.escape(text, quote=True).encode()\n'),
 ]
-MUTATIONS = [*SCHEMA, *LINKS, *RULES, *SPELLINGS]
+HABITS = [
+    Mutation(
+        "a clock of its own", "lifecycle/plan.py", "FORMAT = 1\n", "FORMAT = 1\nimport time\nAT = time.time()\n", LINTS
+    ),
+    Mutation(
+        "SQL outside queries",
+        "domain/runs/service.py",
+        "CONTAINER_PREFIX =",
+        "GONE = 'DELETE FROM runs WHERE row_id = 1'\nCONTAINER_PREFIX =",
+        LINTS,
+    ),
+]
+MUTATIONS = [*SCHEMA, *LINKS, *RULES, *HABITS, *SPELLINGS]
 SAMPLE = {
     "a column that no migration makes",
     "an author's link made deep",

@@ -4,20 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations import declared, done
+from tests.mutations import added, declared, done, proved
 from tests.mutations.faults import Mutation, ask_guards, is_seen, make_copy, make_fault
 
-MUTATIONS = (*declared.MUTATIONS, *done.MUTATIONS)
+TABLES = (declared, done, proved, added)
+MUTATIONS = [each for table in TABLES for each in table.MUTATIONS]
 CASES = [
     pytest.param(each, id=each.name, marks=[] if each.name in table.SAMPLE else [pytest.mark.exhaustive])
-    for table in (declared, done)
+    for table in TABLES
     for each in table.MUTATIONS
 ]
 GREEN = [
-    *(pytest.param(table.MUTATIONS, table.SAMPLE, id=f"{table.__name__}-sample") for table in (declared, done)),
+    *(pytest.param(table.MUTATIONS, table.SAMPLE, id=f"{table.__name__}-sample") for table in TABLES),
     *(
         pytest.param(table.MUTATIONS, None, id=f"{table.__name__}-all", marks=pytest.mark.exhaustive)
-        for table in (declared, done)
+        for table in TABLES
     ),
 ]
 
@@ -42,4 +43,4 @@ def test_guards_are_green_without_a_fault(
 def test_faults_have_names_of_their_own() -> None:
     names = {each.name for each in MUTATIONS}
     assert len(names) == len(MUTATIONS)
-    assert names >= declared.SAMPLE | done.SAMPLE
+    assert names >= {name for table in TABLES for name in table.SAMPLE}

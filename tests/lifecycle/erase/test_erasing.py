@@ -150,9 +150,11 @@ def test_shared_object_goes_with_its_last_referrer(plain_site: Site) -> None:
     site_row = site.row_of("runs", "run_id", second)
     site.database.write_now(share)
     content = ["bytes that two runs refer to, one object"]
-    assert site.erase(Scope.RUN, first).state is State.SUCCEEDED
+    gone = site.erase(Scope.RUN, first)
+    assert (gone.state, gone.progress.counts["objects"]) == (State.SUCCEEDED, 2)
     assert len(traces(site.folder / "store", content)) == 1
-    assert site.erase(Scope.RUN, second).state is State.SUCCEEDED
+    gone = site.erase(Scope.RUN, second)
+    assert (gone.state, gone.progress.counts["objects"]) == (State.SUCCEEDED, 3), "by their rows, not as late uploads"
     assert traces(site.folder / "store", content) == {}
 
 

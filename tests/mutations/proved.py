@@ -1,0 +1,207 @@
+"""Faults in how things go and in how that is proved, in what a plan says of it, and in what leaves."""
+
+from tests.mutations.faults import Mutation
+
+ERASING = "tests/lifecycle/erase/test_erasing.py::test_"
+BAGS = "tests/lifecycle/export/test_bags.py::test_"
+DRAFTS = "tests/azure2020/test_pipelines_drafts.py::test_"
+DATASETS = ("tests/azure2020/test_datasets_secrets.py::test_it_is_erased_with_its_dataset",)
+OLDER = ("tests/lifecycle/imports/test_older_bags.py",)
+
+
+def _erasing(name: str, file: str, old: str, new: str, guard: str) -> Mutation:
+    return Mutation(name, f"lifecycle/{file}", old, new, (f"{ERASING}{guard}",))
+
+
+REMOVAL = [
+    _erasing(
+        "files of copies are kept",
+        "copies.py",
+        '                _remove(path)\n                passing("erase:copy:removed")',
+        '                passing("erase:copy:removed")',
+        "copies_that_hold_it_go_first",
+    ),
+    _erasing(
+        "counted objects go at once",
+        "removal.py",
+        "*(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers)",
+        "*(sa.true() for c in referrers)",
+        "shared_object_goes_with_its_last_referrer",
+    ),
+    _erasing(
+        "objects keep their bytes",
+        "removal.py",
+        "        artifact_queries.doom(db, [row[-1] for row in rows])",
+        "        pass",
+        "shared_object_goes_with_its_last_referrer",
+    ),
+    _erasing(
+        "children of a run keep their link",
+        "removal.py",
+        "_LETTING_GO = {LinkKind.SHALLOW, ",
+        "_LETTING_GO = {",
+        "child_run_stays_without_its_parent",
+    ),
+    _erasing(
+        "the paperwork keeps its rows",
+        "reach.py",
+        "OWNED = {LinkKind.DEEP, LinkKind.HOLDS}",
+        "OWNED = {LinkKind.HOLDS}",
+        "paperwork_names_nothing",
+    ),
+    _erasing(
+        "hidden images still need their models",
+        "reach.py",
+        "return sa.and_(sa.true(), *terms)",
+        "return sa.true()",
+        "what_is_being_erased_needs_nothing_any_more",
+    ),
+]
+PROOF = [
+    _erasing(
+        "a leftover is not refused",
+        "proof.py",
+        "    _refuse_residue(checked.scan)\n",
+        "",
+        "residue_anywhere_blocks_verified",
+    ),
+    _erasing(
+        "the search looks for nothing",
+        "search.py",
+        "        elif _is_searched(settings, path):",
+        "        elif False:",
+        "residue_anywhere_blocks_verified",
+    ),
+    _erasing(
+        "temporary files are not searched",
+        "search.py",
+        "    return place is None or place.is_searched",
+        '    return place is None or place.is_searched and place.name != "temporary files"',
+        "residue_anywhere_blocks_verified",
+    ),
+    _erasing(
+        "the log is not emptied",
+        "proof.py",
+        "        _empty_log(context, database)\n",
+        "",
+        "reader_that_stays_blocks_verified",
+    ),
+    _erasing(
+        "the log is copied and not emptied",
+        "proof.py",
+        "wal_checkpoint(TRUNCATE)",
+        "wal_checkpoint(PASSIVE)",
+        "reader_that_stays_blocks_verified",
+    ),
+    _erasing(
+        "late uploads stay",
+        "proof.py",
+        '    if _remove_unowned(context, found["residue_in"]):',
+        "    if False:",
+        "late_upload_is_removed_before_verified",
+    ),
+    _erasing(
+        "the database is not written anew",
+        "proof.py",
+        '        raw.execute("VACUUM")',
+        "        pass",
+        "the_database_is_written_anew_before_it_is_searched",
+    ),
+    _erasing(
+        "a certificate counts nothing",
+        "certificate.py",
+        "dict(operation.progress.counts)",
+        "{}",
+        "certificate_verifies_until_a_byte_is_changed",
+    ),
+    Mutation(
+        "an import elsewhere is nobody's paper",
+        "records/places.py",
+        'COPIES = ("exports", "spools", "imports")',
+        'COPIES = ("exports", "spools")',
+        ("tests/lifecycle/imports/test_importing.py",),
+    ),
+]
+PLAN = [
+    Mutation(
+        "secrets of a graph are not planned",
+        "lifecycle/joint.py",
+        "if pointer.kind in OWNED and pointer.column.name != WORKSPACE:",
+        "if False:",
+        (f"{DRAFTS}to_erase_a_draft_means_the_same_as_to_delete_it",),
+    ),
+    Mutation(
+        "what goes along is not certified",
+        "lifecycle/removal.py",
+        "        gone += _release(",
+        "        _release(",
+        (f"{DRAFTS}to_erase_a_draft_means_the_same_as_to_delete_it",),
+    ),
+    Mutation(
+        "drafts do not count their graph drafts",
+        "records/pipelines.py",
+        'graph_draft_row = link("pipeline_objects", LinkKind.REFCOUNT',
+        'graph_draft_row = link("pipeline_objects", LinkKind.SHALLOW',
+        (f"{DRAFTS}a_deleted_draft_takes_its_graph_draft_and_nothing_else",),
+    ),
+    Mutation(
+        "drafts keep graphs themselves",
+        "records/pipelines.py",
+        'graph_row = link("pipeline_graphs", LinkKind.SHALLOW',
+        'graph_row = link("pipeline_graphs", LinkKind.REFCOUNT',
+        (f"{DRAFTS}to_erase_a_graph_draft_means_the_same_as_to_delete_it",),
+    ),
+    Mutation(
+        "versions do not count what they were saved as",
+        "records/outside.py",
+        'saved_row = link("datasets", LinkKind.REFCOUNT',
+        'saved_row = link("datasets", LinkKind.SHALLOW',
+        DATASETS,
+    ),
+    Mutation(
+        "a shared saved dataset goes with the first",
+        "lifecycle/joint.py",
+        "sa.and_(sa.or_(*going), sa.not_(sa.or_(*staying)), ",
+        "sa.and_(sa.or_(*going), ",
+        DATASETS,
+    ),
+    Mutation(
+        "links that older bags lack stay unknown",
+        "lifecycle/imports/writing.py",
+        "    PipelineDraft: hold_graphs,\n    DatasetDefinition: link_saved,\n",
+        "",
+        OLDER,
+    ),
+    Mutation(
+        "a look judges everything while others wait",
+        "lifecycle/policies.py",
+        ", among=found)",
+        ")",
+        ("tests/lifecycle/retention/test_looking.py",),
+    ),
+]
+EXPORT = [
+    Mutation(
+        "what is hidden leaves",
+        "lifecycle/selection.py",
+        "            yield table.c[HIDDEN].is_(None)\n",
+        "            yield sa.true()\n",
+        (f"{BAGS}what_is_being_erased_does_not_leave[sqlite]",),
+    ),
+    Mutation(
+        "a run brings its parent",
+        "lifecycle/selection.py",
+        "            yield key_of(table) == self.chosen.root_row",
+        "            yield key_of(table) > 0",
+        (f"{BAGS}a_run_leaves_with_what_it_refers_to_and_no_more[sqlite]",),
+    ),
+    Mutation(
+        "an experiment leaves without its runs",
+        "lifecycle/selection.py",
+        "        if possible:\n",
+        "        yield sa.false()\n        if possible:\n",
+        (f"{BAGS}an_experiment_leaves_with_all_its_runs[sqlite]",),
+    ),
+]
+MUTATIONS = [*REMOVAL, *PROOF, *PLAN, *EXPORT]
+SAMPLE = {"a leftover is not refused", "secrets of a graph are not planned", "what is hidden leaves"}
