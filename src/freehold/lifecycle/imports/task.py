@@ -19,7 +19,7 @@ from freehold.lifecycle.imports import extract
 from freehold.lifecycle.imports.packing import PointPacker
 from freehold.lifecycle.imports.preparing import Found, TablePreparer, ids_in
 from freehold.lifecycle.imports.refusal import Refused
-from freehold.lifecycle.imports.renaming import Renamer, derived_columns, id_columns
+from freehold.lifecycle.imports.renaming import UUID, Renamer, derived_columns, id_columns
 from freehold.lifecycle.imports.spool import (
     ImportJob,
     ImportSpool,
@@ -78,6 +78,7 @@ class _Reading:
         self._files = files
         self._check_known(files)
         tables = self._tables()
+        self._check_home(tables)
         if self._job.new_ids:
             self._rename(tables)
         container, prepared = self._prepare(tables)
@@ -103,6 +104,12 @@ class _Reading:
         order = [str(table.name) for table in metadata.sorted_tables]
         there = (name for name in order if name in exported and name in self._files)
         return [export_table(exported[name], self._selection) for name in there]
+
+    def _check_home(self, tables: Sequence[ExportTable]) -> None:
+        """Its id is taken on, or replaced wherever the bag mentions it: a word in its place would be replaced too."""
+        for table in (each for each in tables if each.record is _container()):
+            if not all(UUID.fullmatch(each) for each in self._ids(table, id_columns(table.record))):
+                raise Refused("BagWrongValue", "The id of the workspace in it is no UUID.", table.name)
 
     def _rename(self, tables: Sequence[ExportTable]) -> None:
         """Every id in the bag gets a new one; the workspace's own becomes that of the one it goes into."""
