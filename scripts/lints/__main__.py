@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from scripts.lints import clock, commit, dialect, naming, sql, workspace
+from scripts.lints import clock, commit, dialect, log, naming, place, sql, star, workspace
 from scripts.lints.source import Fault, Lint, SourceFile, read_package
 
-LINTS: dict[str, Lint] = {module.RULE: module.check for module in (clock, commit, dialect, naming, sql, workspace)}
+_MODULES = (clock, commit, dialect, log, naming, place, sql, star, workspace)
+LINTS: dict[str, Lint] = {module.RULE: module.check for module in _MODULES}
 
 
 def main(package: Path) -> int:

@@ -161,13 +161,20 @@ def alone(world: World) -> Iterator[Azure]:
 
 
 def test_it_is_erased_with_its_dataset(alone: Azure):
-    made = register(alone, "goes", latest={"dataflow": IN_JSON})
+    """And so is what it was saved as, unless another dataset was saved so, or none ever was."""
+    content = {"dataflow": IN_JSON}
+    shared = register(alone, "goes", latest=content)["latest"]["savedDatasetId"]
     register(alone, "goes", query=NEW_VERSION, latest=PLACES[6])
-    assert owners(alone) == {"definition": 2, "saved": 2}
+    register(alone, "stays", latest=content)
+    alone.ok("POST", f"{root(alone)}/saveddatasets", {"datasetType": "file", "dataflowJson": PLACES[3]["dataflow"]})
+    assert owners(alone) == {"definition": 3, "saved": 3}
     alone.ok("DELETE", f"{root(alone)}/datasets/goes")
+    assert alone.call("GET", f"{root(alone)}/saveddatasets/{shared}").status_code == 200
     alone.erased()
-    assert owners(alone) == {"definition": 0, "saved": 2}  # saved datasets are of their own: scripts hold their ids
-    alone.ok("DELETE", f"{root(alone)}/saveddatasets/{made['latest']['savedDatasetId']}")
+    assert owners(alone) == {"definition": 1, "saved": 2}
+    erased = alone.call("POST", "/freehold/v1/erasures", {"scope": "dataset", "id": "stays"})
+    assert erased.status_code == 202, erased.text
+    assert alone.call("GET", f"{root(alone)}/saveddatasets/{shared}").status_code == 404
     alone.erased()
     assert owners(alone) == {"definition": 0, "saved": 1}
 

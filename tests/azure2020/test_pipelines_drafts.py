@@ -5,6 +5,8 @@ from typing import Any
 from tests.azure2020.conftest import Azure
 from tests.azure2020.pipelines import INTERFACE, at, make_run, new_graph, publish
 
+FREEHOLD = "/freehold/v1"
+
 
 def make_graph_draft(azure: Azure, **more: Any) -> Any:
     return azure.ok("POST", at(azure, "GraphDrafts"), new_graph(azure) | {"EntityInterface": INTERFACE, **more})
@@ -135,6 +137,40 @@ def test_a_deleted_draft_takes_its_graph_draft_and_nothing_else(azure: Azure):
     azure.erased()
     azure.ok("GET", at(azure, f"PipelineRuns/{run['Id']}"))
     azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
+
+
+def test_to_erase_a_draft_means_the_same_as_to_delete_it(azure: Azure):
+    """The plan says so before: the graph draft, its graph and the secrets in that."""
+    compute = {"ComputeType": "RemoteDocker", "RemoteDockerComputeInfo": {"Username": "u", "Password": "kept-apart"}}
+    graph = make_graph_draft(azure, DefaultCompute=compute)
+    draft = make_draft(azure, GraphDraftId=graph["Id"])
+    body = {"scope": "pipeline_draft", "id": draft["Id"]}
+    plan = azure.ok("POST", f"{FREEHOLD}/erasures", body | {"dry_run": True})
+    assert {each["record"]: each["count"] for each in plan["steps"]} == {
+        "pipeline_drafts": 1,
+        "pipeline_objects": 1,
+        "pipeline_graphs": 1,
+        "sealed_secrets": 1,
+    }
+    begun = azure.call("POST", f"{FREEHOLD}/erasures", body)
+    assert begun.status_code == 202, begun.text
+    for gone in (f"PipelineDrafts/{draft['Id']}", f"GraphDrafts/{graph['Id']}", f"Graphs/{graph['Id']}"):
+        assert azure.call("GET", at(azure, gone)).status_code == 404
+    azure.erased()
+    ended = azure.ok("GET", f"{FREEHOLD}/operations/{begun.json()['id']}")["progress"]["counts"]
+    assert {name: ended[name] for name in ended if name != "operation_targets"} == {
+        each["record"]: each["count"] for each in plan["steps"]
+    }
+
+
+def test_to_erase_a_graph_draft_means_the_same_as_to_delete_it(azure: Azure):
+    draft = make_draft(azure)
+    body = {"scope": "pipeline_object", "id": draft["GraphDraftId"]}
+    assert azure.call("POST", f"{FREEHOLD}/erasures", body).status_code == 202
+    assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["GraphDraftId"] is None
+    azure.erased()
+    assert azure.call("GET", at(azure, f"Graphs/{draft['GraphDraftId']}")).status_code == 404
+    assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["GraphDraftId"] is None
 
 
 def test_a_graph_draft_may_be_deleted_before_its_draft(azure: Azure):

@@ -25,6 +25,38 @@ FIRST_CONTENT = (
     "INSERT INTO operation_targets (row_id, workspace_id, target_id, experiment_row) VALUES (2, 1, 'u', 1)",
 )
 
+_DRAFT = (
+    "INSERT INTO pipeline_drafts (workspace_id, pipeline_draft_id, name, document, graph_row, created_at, updated_at) "
+)
+CONTENT_OF_0004 = (
+    "INSERT INTO workspaces (workspace_id, resource_group_row, public_id, name, kind, arm_path, arm_path_folded, "
+    "location, friendly_name, description, sku, tags, properties, created_at, updated_at) "
+    "VALUES (1, 1, 'p', 'Home', 'workspace', 'Home', 'home', 'local', '', '', 'Basic', '{}', '{}', 1, 1)",
+    *(
+        "INSERT INTO pipeline_graphs (row_id, workspace_id, graph_id, document, created_at, updated_at) "
+        f"VALUES ({n}, 1, 'g{n}', '{{}}', 1, 1)"
+        for n in (1, 2)
+    ),
+    "INSERT INTO pipeline_objects (workspace_id, pipeline_object_id, kind, status, document, graph_row, created_at, "
+    "updated_at) VALUES (1, 'g1', 'graph_draft', 'Active', '{}', 1, 1, 1)",
+    *(f"{_DRAFT} VALUES (1, 'd{n}', '', '{{}}', {n if n < 3 else 'NULL'}, 1, 1)" for n in (1, 2, 3)),
+    *(
+        "INSERT INTO datasets (row_id, workspace_id, dataset_id, name, state, is_visible, etag, document, created_at, "
+        f"updated_at) VALUES ({n}, 1, '{n}', '{n}', '{state}', {is_visible}, '', '{{}}', 1, 1)"
+        for n, state, is_visible in ((1, "active", "true"), (2, "saved", "false"))
+    ),
+    *(
+        "INSERT INTO dataset_definitions (row_id, workspace_id, dataset_row, version, etag, document, created_at, "
+        f"updated_at) VALUES ({n}, 1, 1, {n}, '', '{document}', 1, 1)"
+        for n, document in ((1, '{"savedDatasetId": "2"}'), (2, "{}"))
+    ),
+)
+DRAWN_ON = (
+    "SELECT o.pipeline_object_id, o.graph_row, d.graph_row FROM pipeline_drafts d "
+    "LEFT JOIN pipeline_objects o ON o.row_id = d.graph_draft_row ORDER BY d.row_id"
+)
+SAVED_AS = "SELECT saved_row FROM dataset_definitions ORDER BY row_id"
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[sa.Engine]]:
@@ -100,6 +132,21 @@ def test_content_of_an_older_schema_is_kept(empty: list[sa.Engine]) -> None:
     provider = "providers/Microsoft.MachineLearningServices/workspaces"
     assert tuple(home) == ("workspace", f"{provider}/Home", f"{provider.lower()}/home")
     assert targets == ["workspace", "experiment"]
+
+
+def test_drafts_and_versions_find_what_they_live_by(empty: list[sa.Engine]) -> None:
+    """Also a draft whose graph draft had been erased apart from it."""
+    engine = empty[0]
+    with engine.connect() as connection, all_or_nothing(connection):
+        command.upgrade(_config(connection), "0004")
+        for statement in (*FIRST_CONTENT[:2], *CONTENT_OF_0004):
+            connection.exec_driver_sql(statement)
+    migrate(engine)
+    with engine.connect() as connection:
+        held = [tuple(row) for row in connection.exec_driver_sql(DRAWN_ON)]
+        versions = connection.exec_driver_sql(SAVED_AS).scalars().all()
+    assert held == [("g1", 1, 1), ("g2", 2, 2), (None, None, None)]
+    assert versions == [2, None]
 
 
 def test_migrating_twice_changes_nothing(empty: list[sa.Engine]) -> None:

@@ -100,5 +100,5 @@ def leave_and_forget(world: World, run_id: str) -> list[dict[str, Any]]:
         answer = world.post(f"/freehold/v1/{name}", {"scope": "run", "id": run_id}, world.alice)
         assert answer.status_code == 202, answer.text
         found.append(ended(world, answer.json()["id"]))
-    assert [each["state"] for each in found] == ["Succeeded", "Succeeded"]
+    assert [each["state"] for each in found] == ["Succeeded", "Succeeded"], found
     return found

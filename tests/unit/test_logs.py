@@ -26,6 +26,10 @@ def test_a_line_has_its_words_and_no_more() -> None:
     assert line["message"] == "run %s was made"
 
 
+def test_a_field_that_is_not_declared_is_left_out() -> None:
+    assert set(line_of(record_of("it was made", code="made", run="Quokka"))) == STANDARD | {"code"}
+
+
 def test_what_is_no_word_is_told_by_its_kind() -> None:
     assert line_of(record_of(ValueError("Quokka")))["message"] == "ValueError"
     assert line_of(record_of("it said", code={"Quokka"}.union))["code"] == "builtin_function_or_method"

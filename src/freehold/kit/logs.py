@@ -8,11 +8,26 @@ import msgspec
 
 from freehold.kit.clock import Clock, to_iso
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+FIELDS = {
+    "code": "a code or the kind of a fault",
+    "count": "how many",
+    "fault": "the kind of a fault, and where in the source it was",
+    "hits": "how many traces",
+    "http_port": "a port of this server",
+    "https_port": "a port of this server",
+    "keeps": "what a store keeps of removed objects, in fixed words",
+    "operation_id": "a random id",
+    "place": "a place in the source",
+    "places": "files of this server, whose names are its own or random",
+    "request_id": "a random id",
+    "route": "the template of a route, never what stood in its place",
+    "service": "which cloud",
+}
+"""Beside time, level, logger and message, a line has these and no others; each says what it holds. Never content."""
 
 
 class JsonLines(logging.Formatter):
-    """Time, level, logger, message and the record's extra fields. Exceptions are told by kind, never by text."""
+    """Time, level, logger, message and the fields declared above. Exceptions are told by kind, never by text."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -25,7 +40,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
         }
-        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        line |= {key: value for key, value in vars(record).items() if key in FIELDS}
         if record.exc_info and record.exc_info[0]:
             line["fault"] = record.exc_info[0].__name__
         return msgspec.json.encode(line, enc_hook=lambda value: type(value).__name__).decode()

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,12 +12,13 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
+from freehold.records.catalogue import Record
+from freehold.records.places import COPIES
 from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
 HALF_SENT_SECONDS = 24 * 3_600
-FOLDERS = ("exports", "spools", "imports")
 """Below the data folder; in each, one folder (or a file with that stem) per operation."""
 
 
@@ -36,13 +37,20 @@ def withdraw(db: Transaction, reach: Reach) -> None:
             cancel_operation(db, operation_id)
         except (Conflict, NotFound):
             pass  # it has ended: then its bag is withdrawn here
-    for record, covers in reach.copies():
-        db.execute(sa.update(record.table).where(covers).values(expires_at=db.now()))
+    for record, whole in _whole_copies(reach):
+        db.execute(sa.update(record.table).where(whole).values(expires_at=db.now()))
 
 
 def forget_copies(db: Transaction, reach: Reach) -> int:
     """The rows of what `remove_files` has removed; how many."""
-    return sum(db.execute(sa.delete(record.table).where(covers)).rowcount for record, covers in reach.copies())
+    return sum(db.execute(sa.delete(record.table).where(whole)).rowcount for record, whole in _whole_copies(reach))
+
+
+def _whole_copies(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+    """A bag of a tree has a row in each container: where one of them is reached, the bag goes, and all its rows."""
+    for record, covers in reach.copies():
+        operation_id = record.table.c.operation_id
+        yield record, operation_id.in_(sa.select(operation_id).where(covers).correlate(None))
 
 
 def remove_half_sent(settings: Settings, now: int) -> None:
@@ -55,7 +63,7 @@ def remove_half_sent(settings: Settings, now: int) -> None:
 def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> None:
     """Files that no row tells of: their request was not committed, or its server died. Nothing was written to them
     for a day before `now`; `claimed` are the operations that have a row."""
-    for folder in FOLDERS:
+    for folder in COPIES:
         for path in (settings.data_folder / folder).glob("*"):
             if _ID.fullmatch(path.name) and path.name not in claimed and _is_still(path, now):
                 _remove(path)
@@ -70,7 +78,7 @@ def _is_still(path: Path, now: int) -> bool:
 def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:
     """Repeatable: what is gone is gone. Only whole operation ids are taken: an empty one would match everything."""
     for operation_id in filter(_ID.fullmatch, operation_ids):
-        for folder in FOLDERS:
+        for folder in COPIES:
             for path in (settings.data_folder / folder).glob(f"{operation_id}*"):
                 passing("erase:copy:found")
                 _remove(path)

@@ -1,15 +1,18 @@
 """Erasure as an operation: hidden at once, then erased in short steps, then verified, then certified.
 
     collect   what to search for later, sealed              rows      in budgets, children first, the root last
-    copies    exports that hold what goes                   objects   bytes that no row owns any more
+    forget    ids below the roots, onto the forget list     objects   bytes that no row owns any more
+    copies    exports that hold what goes
     verify    the proof, and the certificate that rests on it        close     the sealed evidence is destroyed
 
 Every step finds what is left to do by looking, so it may be killed anywhere and repeated.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,6 +37,7 @@ from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, again, finished
+from freehold.records.catalogue import Record
 from freehold.records.rules import Scope
 from freehold.storage.blobs import open_objects
 from freehold.storage.keys import KeyStore
@@ -75,7 +79,7 @@ def request_erasure(
     NotFound, Forbidden, StillNeeded, UnderHold, PreconditionFailed.
     """
     allow(db, actor, Action.ERASE, workspace)
-    plan = plan_erasure(db, workspace, scope, root_id)
+    plan = plan_erasure(db, workspace, scope, root_id, counts=False)
     _check(plan, plan_digest)
     operation = begin(db, operations, actor, workspace, plan, forget_days)
     note_interaction(db, actor, workspace.workspace_id, f"erase {scope.value}")
@@ -86,7 +90,7 @@ def request_again(
     db: Transaction, operations: Operations, workspace: WorkspaceRef, scope: Scope, root_id: str | None
 ) -> Operation:
     """Erase what the forget list names and a restored backup brought back. Nobody asks, nothing may refuse."""
-    return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id), 0)
+    return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id, counts=False), 0)
 
 
 def begin(
@@ -124,7 +128,7 @@ def begin(
 def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days: int) -> None:
     """From this commit on the roots and all below them read as not found, and nothing can be written to them.
 
-    Copies are withdrawn and ids forgotten with it. `forget_days` 0: they are on the list already.
+    Copies are withdrawn and the roots' ids forgotten with it. `forget_days` 0: they are on the list already.
     """
     for target in plan.targets:
         is_below = target.scope is Scope.WORKSPACE and target.workspace_id != workspace.workspace_id
@@ -133,7 +137,9 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
         reach = Reach(target)
         copies.withdraw(db, reach)
         if forget_days:
-            _forget(db, reach, workspace, forget_days)
+            home = find_workspace_by_key(db, target.workspace_id) or workspace
+            ids = list(db.execute(sa.select(public_id(reach.root)).where(reach.rows(reach.root))).scalars())
+            _forget(db, reach.root, home.public_id, ids, forget_days)
 
 
 def refuse_unless_free(plan: ErasePlan) -> None:
@@ -162,15 +168,9 @@ def _hide(db: Transaction, target: Target, *, may_be_hidden: bool) -> None:
         raise Conflict("ErasureUnderWay", "It is being erased already. Follow that operation.")
 
 
-def _forget(db: Transaction, reach: Reach, workspace: WorkspaceRef, days: int) -> None:
-    """Every root that goes: a run's id is forgotten with its experiment too."""
-    expires_at = db.now() + days * DAY
-    here = find_workspace_by_key(db, reach.target.workspace_id) or workspace
-    for each in reach.records():
-        if HIDDEN in each.table.c:
-            kind = each.table.name.removesuffix("s")
-            ids = list(db.execute(sa.select(public_id(each)).where(reach.rows(each))).scalars())
-            forget(db, kind, here.public_id, ids, expires_at=expires_at)
+def _forget(db: Transaction, record: type[Record], home: str, ids: Sequence[str], days: int) -> None:
+    """`home`: the public id of the container that they lie in."""
+    forget(db, record.table.name.removesuffix("s"), home, ids, expires_at=db.now() + days * DAY)
 
 
 # ---- collect
@@ -211,6 +211,37 @@ def _digests(db: Transaction, context: OperationContext, targets: list[Target]) 
     return hashlib.sha256(canonical_json(decided)).hexdigest(), root
 
 
+# ---- forget
+
+
+def _forgotten(db: Transaction, context: OperationContext) -> Turn:
+    """Ids of what has a life of its own below the roots (a run's with its experiment), a budget at a time and before
+    any row goes. The cursor: the place of the record, and its last row."""
+    below = [(reach, each) for reach in context.found for each in reach.records() if _lives_below(reach, each)]
+    begin, last = context.cursor or (0, 0)
+    for place in range(begin, len(below)):
+        reach, each = below[place]
+        found = _next_ids(db, reach, each, last if place == begin else 0, context.at_most(ROWS_AT_ONCE))
+        home = find_workspace_by_key(db, reach.target.workspace_id)
+        if found and home is not None:
+            _forget(db, each, home.public_id, [public for _, public in found], context.settings.forget_days)
+            passing("erase:ids:forgotten")
+            return again([place, found[-1][0]])
+    return finished()
+
+
+def _next_ids(db: Transaction, reach: Reach, record: type[Record], after: int, limit: int) -> list[tuple[int, str]]:
+    """(row, public id) of what goes, in order of rows."""
+    key = key_of(record.table)
+    going = sa.select(key, public_id(record)).where(reach.rows(record), key > after).order_by(key).limit(limit)
+    found: list[Any] = list(db.execute(going))
+    return [(row[0], row[1]) for row in found]
+
+
+def _lives_below(reach: Reach, record: type[Record]) -> bool:
+    return record is not reach.root and HIDDEN in record.table.c
+
+
 # ---- copies
 
 
@@ -224,7 +255,7 @@ def _remove_copies(context: OperationContext) -> list[Reach]:
 def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
     number = sum(copies.forget_copies(db, reach) for reach in context.found)
     passing("erase:copies:forgotten")
-    return finished(_add(context, "kept copies", number))
+    return finished(_add(context, {"kept copies": number}))
 
 
 # ---- rows
@@ -239,11 +270,11 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     for place in range(begin, len(going)):
         reach, each = going[place]
         also = frozenset(record.table.name for record in reach.records())
-        number = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
-        if number:
+        gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
+        if gone:
             passing("erase:rows:removed")
-            return again(place, _add(context, each.table.name, number))
-    return again(None) if begin else finished(_add(context, "", 0))
+            return again(place, _add(context, gone))
+    return again(None) if begin else finished(_add(context, {}))
 
 
 # ---- objects
@@ -265,7 +296,7 @@ def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
     keys: list[str] = context.found
     artifact_queries.clear_ledger(db, keys)
     passing("erase:ledger:cleared")
-    progress = _add(context, "objects", len(keys))
+    progress = _add(context, {"objects": len(keys)})
     return again(None, progress) if keys else finished(progress)
 
 
@@ -298,12 +329,10 @@ def _closed(db: Transaction, context: OperationContext) -> Turn:
     return finished()
 
 
-def _add(context: OperationContext, name: str, number: int) -> Progress:
+def _add(context: OperationContext, gone: Mapping[str, int]) -> Progress:
     old = context.operation.progress
-    counts = dict(old.counts)
-    if number:
-        counts[name] = counts.get(name, 0) + number
-    return Progress(old.done + number, old.total, counts)
+    counts = Counter(old.counts) + Counter(gone)
+    return Progress(old.done + sum(gone.values()), old.total, dict(counts))
 
 
 def _sealed(context: OperationContext, keys: KeyStore) -> SealedEvidence:
@@ -331,6 +360,7 @@ ERASE = Kind(
     KIND,
     (
         Step("collect", _collected, _collect),
+        Step("forget", _forgotten, _reaches),
         Step("copies", _copies_removed, _remove_copies),
         Step("rows", _rows_removed, _reaches),
         Step("objects", _objects_removed, _remove_objects),

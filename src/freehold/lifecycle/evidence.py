@@ -18,8 +18,10 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem
+from freehold.lifecycle.joint import joints
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
@@ -61,10 +63,8 @@ def collect_needles(db: Transaction, reaches: Sequence[Reach], objects: ObjectSt
     ids: dict[bytes, None] = {}
     values: dict[bytes, None] = {}
     share = max(1, len(reaches))
-    for reach in reaches:
-        going = [(record, reach.rows(record)) for record in reach.records()]
-        going += [(record, reach.last_referred(record)) for record in reach.counted()]
-        for record, goes in reversed(going):
+    for joint in joints(reaches):
+        for record, goes in reversed(joint.everything().items()):
             is_root = HIDDEN in record.table.c
             rows = _sample(db, record, goes, ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share))
             if is_root:
@@ -186,10 +186,4 @@ class SealedEvidence:
 
 def sync_folders(folders: Iterable[Path]) -> None:
     """Make renames and removals in them durable: else a power cut brings a removed file back."""
-    for folder in folders:
-        if folder.is_dir():
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+    sync_all([folder for folder in folders if folder.is_dir()])

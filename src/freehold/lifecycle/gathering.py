@@ -26,8 +26,10 @@ def terms_of_purge(db: Transaction, workspace_id: int, before: int) -> Terms:
     return Terms(Policy(), before, before, _is_held(db, workspace_id))
 
 
-def plan_together(db: Transaction, workspace: WorkspaceRef, found: Sequence[Found], called: str) -> ErasePlan:
-    """The same plan for preview and execution. `called`: in what name they go together."""
+def plan_together(
+    db: Transaction, workspace: WorkspaceRef, found: Sequence[Found], called: str, *, counts: bool
+) -> ErasePlan:
+    """The same plan for preview and execution, which counts nothing. `called`: in what name they go together."""
     targets = [
         Target(scope, workspace.workspace_id, rows)
         for scope, rows in (
@@ -38,17 +40,17 @@ def plan_together(db: Transaction, workspace: WorkspaceRef, found: Sequence[Foun
     ]
     names = "\n".join(roots_named(db, targets))
     root = db.keys.forgotten.digest(called, workspace.public_id, names).hex()
-    return plan_targets(db, targets[0].scope if targets else Scope.RUN, targets, root)
+    return plan_targets(db, targets[0].scope if targets else Scope.RUN, targets, root, counts=counts)
 
 
 def free_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[Found], called: str) -> ErasePlan | None:
     """The plan of those that nothing refuses to lose; None where there are none."""
-    whole = plan_together(db, workspace, found, called)
+    whole = plan_together(db, workspace, found, called, counts=False)
     if not whole.holds and not whole.conflicts:
         return whole if whole.targets else None
-    plans = ((each, plan_together(db, workspace, [each], called)) for each in found)
+    plans = ((each, plan_together(db, workspace, [each], called, counts=False)) for each in found)
     free = [each for each, plan in plans if not plan.holds and not plan.conflicts]
-    return plan_together(db, workspace, free, called) if free else None
+    return plan_together(db, workspace, free, called, counts=False) if free else None
 
 
 def _rows(found: Iterable[Found]) -> tuple[int, ...]:

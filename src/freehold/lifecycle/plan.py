@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.kit.canonical import canonical_json
+from freehold.lifecycle.joint import Joint, joints
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
@@ -112,23 +113,30 @@ class ErasePlan:
         }
 
 
-def plan_erasure(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> ErasePlan:
-    """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound."""
+def plan_erasure(
+    db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, counts: bool = True
+) -> ErasePlan:
+    """What erasing the root `root_id` (None: the workspace and all containers below it) would do. Raises NotFound.
+
+    `counts` False: without steps, objects and copies, which take long to count and bind nothing; for carrying it out.
+    """
     if scope is Scope.WORKSPACE:
         targets = tree_below(db, workspace.workspace_id)
     else:
         targets = [find_root(db, workspace.workspace_id, scope, root_id)]
     root = db.keys.forgotten.digest(scope.value, workspace.public_id, root_id or workspace.public_id)
-    return plan_targets(db, scope, targets, root.hex())
+    return plan_targets(db, scope, targets, root.hex(), counts=counts)
 
 
-def plan_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str) -> ErasePlan:
-    """`scope`: what was asked for; the targets' own may be others."""
-    everything = [*targets, *_going_along(db, targets)]
-    reaches = [Reach(target, hidden_only=False) for target in everything]
+def plan_targets(
+    db: Transaction, scope: Scope, targets: Sequence[Target], root_digest: str, *, counts: bool = True
+) -> ErasePlan:
+    """`scope`: what was asked for; the targets' own may be others. `counts`: as of `plan_erasure`."""
+    everything = with_going_along(db, _together(targets))
+    reaches = _dry(everything)
     steps, objects = _Sum(), _Sum()
-    for reach in reaches:
-        for record, goes in [*_rows(reach), *_counted(reach)]:
+    for joint in joints(reaches) if counts else []:
+        for record, goes in joint.everything().items():
             steps.add(_count(db, record, goes))
             if object_column(record) is not None:
                 objects.add(_objects(db, record, goes))
@@ -140,7 +148,7 @@ def plan_targets(db: Transaction, scope: Scope, targets: Sequence[Target], root_
         objects.counts(),
         _conflicts(db, reaches),
         sorted({hold for reach in reaches for hold in _holds(db, reach)}),
-        _copies(db, reaches),
+        _copies(db, reaches) if counts else [],
         retained_records(reaches),
     )
 
@@ -164,37 +172,38 @@ def retained_records(reaches: Iterable[Reach]) -> list[dict[str, str]]:
     ]
 
 
-def _going_along(db: Transaction, targets: Sequence[Target]) -> list[Target]:
-    """Roots that only these refer to go with them (a model's asset), and what only those refer to."""
-    along: list[Target] = []
-    waiting = list(targets)
-    while waiting:
-        target = waiting.pop(0)
-        if target.scope is Scope.WORKSPACE:
-            continue  # everything goes anyhow
-        reach = Reach(target, hidden_only=False)
-        for record in reach.counted():
-            if HIDDEN in record.table.c:
-                found = sa.select(key_of(record.table)).where(reach.last_referred(record), record.c[HIDDEN].is_(None))
-                rows = tuple(db.execute(found).scalars())
-                if rows:
-                    along.append(Target(_scope_of(record), target.workspace_id, rows))
-                    waiting.append(along[-1])
-    return along
+def _together(targets: Sequence[Target]) -> list[Target]:
+    """One target for all roots of a scope in a workspace, as an operation finds them again."""
+    found: dict[tuple[Scope, int], tuple[int, ...]] = {}
+    for target in targets:
+        kind = (target.scope, target.workspace_id)
+        found[kind] = (*found.get(kind, ()), *target.root_rows)
+    return [Target(scope, workspace_id, rows) for (scope, workspace_id), rows in found.items()]
+
+
+def with_going_along(db: Transaction, targets: Sequence[Target]) -> list[Target]:
+    """The targets, and behind them roots that only these refer to (a model's asset), and that only those refer to."""
+    found = list(targets)
+    while more := [each for joint in joints(_dry(found)) for each in _last_referred(db, joint)]:
+        found += more
+    return found
+
+
+def _last_referred(db: Transaction, joint: Joint) -> Iterator[Target]:
+    for record, goes in joint.counted().items():
+        if HIDDEN in record.table.c:
+            query = sa.select(key_of(record.table)).where(goes, record.c[HIDDEN].is_(None))
+            rows = tuple(db.execute(query.order_by(key_of(record.table))).scalars())
+            if rows:
+                yield Target(_scope_of(record), joint.workspace_id, rows)
+
+
+def _dry(targets: Sequence[Target]) -> list[Reach]:
+    return [Reach(target, hidden_only=False) for target in targets]
 
 
 def _scope_of(record: type[Record]) -> Scope:
     return next(scope for scope in Scope if root_of(scope) is record)
-
-
-def _rows(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-    return ((record, reach.rows(record)) for record in reach.records())
-
-
-def _counted(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-    """Refcounted rows without a life of their own: roots are targets themselves (`_going_along`)."""
-    counted = (record for record in reach.counted() if HIDDEN not in record.table.c)
-    return ((record, reach.last_referred(record)) for record in counted)
 
 
 class _Sum:

@@ -82,7 +82,7 @@ def preview(
     found = page_of_judged(db, workspace.workspace_id, terms, verdicts, after or (-1, 0), limit)
     due = [each for each in found if each.verdict is Verdict.DUE]
     last = [found[-1].part, found[-1].row_id] if len(found) == limit else None
-    plan = plan_together(db, workspace, due, RETENTION)
+    plan = plan_together(db, workspace, due, RETENTION, counts=True)
     return Preview(now, counts, _spelt(db, workspace, policy, found), plan, last)
 
 
@@ -171,9 +171,7 @@ def _erase(
     assert workspace is not None, "a policy stands no longer than its workspace"
     lock_roots(db, workspace_id, found)
     terms = terms_of_policy(db, workspace_id, standing.policy, now)
-    still = due_roots(
-        db, workspace_id, terms, MOST_ROOTS, tops=[each.top_row for each in found if each.part == RUNS_BY_RULE]
-    )
+    still = due_roots(db, workspace_id, terms, MOST_ROOTS, among=found)
     before = {(each.part, each.row_id) for each in found}
     plan = free_of(db, workspace, [each for each in still if (each.part, each.row_id) in before], RETENTION)
     if plan is None:

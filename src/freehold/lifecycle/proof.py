@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.kit.faults import passing
 from freehold.kit.problems import Problem
-from freehold.lifecycle.copies import FOLDERS, remove_files
+from freehold.lifecycle.copies import remove_files
 from freehold.lifecycle.evidence import Evidence
 from freehold.lifecycle.levels import LOGICALLY, VERIFIED, level_of_objects, lowest_of
 from freehold.lifecycle.reach import Reach
@@ -24,6 +24,7 @@ from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.shared import SharedWork
 from freehold.operations.steps import OperationContext
 from freehold.records.catalogue import catalogue
+from freehold.records.places import COPIES
 from freehold.records.rules import LinkKind
 from freehold.storage.blobs import open_objects
 from freehold.storage.cloud.places import OBJECT_FOLDER
@@ -119,7 +120,7 @@ def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
 def _remove_strays(context: OperationContext) -> None:
     """Exports whose row is gone but whose writer came too late to notice."""
     claimed = context.read(_claimed)
-    for folder in FOLDERS:
+    for folder in COPIES:
         for path in (context.settings.data_folder / folder).glob("*"):
             operation_id = path.name.split(".")[0]
             if operation_id not in claimed:
@@ -137,6 +138,7 @@ def _claimed(db: Transaction) -> set[str]:
 def _clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[str, Any]:
     database = context.database
     if isinstance(database, SqliteDatabase):
+        database.beside(_refuse_dangling)
         database.exclusively(_rewrite)
         passing("erase:database:rewritten")
         _empty_log(context, database)
@@ -147,11 +149,14 @@ def _clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[
     return {"store": "PostgreSQL", "level": LOGICALLY, "what_stays": list(POSTGRES_KEEPS)}
 
 
-def _rewrite(raw: Any) -> None:
-    """secure_delete zeroes what a delete frees, but not the copies that page splits leave: VACUUM writes the
-    file anew."""
+def _refuse_dangling(raw: Any) -> None:
     if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
         raise NotErased("DanglingLinks", "A row refers to a row that is gone. Look at the server's log.")
+
+
+def _rewrite(raw: Any) -> None:
+    """secure_delete zeroes what a delete frees, but not the copies that page splits leave: VACUUM writes the
+    file anew. Nobody writes meanwhile, so nothing else is done here."""
     raw.execute("PRAGMA temp_store=FILE")  # in memory it would take as much as the database has bytes
     try:
         passing("erase:vacuum:before")
@@ -162,13 +167,21 @@ def _rewrite(raw: Any) -> None:
 
 
 def _empty_log(context: OperationContext, database: SqliteDatabase) -> None:
-    """A reader in another process (an export's snapshot) prevents it: wait for it, while writers go on."""
+    """A reader in another process (an export's snapshot) prevents it: wait for it, while writers go on.
+
+    Most of the log is copied beside the writers, so that little is left to do while they wait.
+    """
+    database.beside(_copy_log)
     for _ in range(LOG_PATIENCE):
         if database.exclusively(_truncate):
             return
         context.stopping.wait(1.0)
         context.check()
     raise NotErased("LogInUse", "Another process reads the database, so its log cannot be emptied. Stop it.")
+
+
+def _copy_log(raw: Any) -> None:
+    raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _truncate(raw: Any) -> bool:

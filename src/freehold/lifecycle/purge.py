@@ -37,7 +37,7 @@ def plan_purge(db: Transaction, workspace: WorkspaceRef, before: int | None = No
         wanted: sum(number for (_, verdict), number in counts.items() if verdict is wanted)
         for wanted in (Verdict.DUE, Verdict.HELD)
     }
-    plan = _plan(db, workspace, terms)
+    plan = _plan(db, workspace, terms, counts=True)
     return PurgePlan(before, numbers[Verdict.DUE], numbers[Verdict.HELD], plan)
 
 
@@ -58,7 +58,7 @@ def request_purge(
     allow(db, actor, Action.ERASE, workspace)
     terms = terms_of_purge(db, workspace.workspace_id, db.now() if before is None else before)
     lock_roots(db, workspace.workspace_id, due_roots(db, workspace.workspace_id, terms, MOST_ROOTS))
-    plan = _plan(db, workspace, terms)
+    plan = _plan(db, workspace, terms, counts=False)
     if plan_digest is not None and plan_digest != plan.digest:
         message = "What is set aside has changed since the dry run. Look at the new plan and confirm that one."
         raise PreconditionFailed("PlanChanged", message)
@@ -70,6 +70,6 @@ def request_purge(
     return operation
 
 
-def _plan(db: Transaction, workspace: WorkspaceRef, terms: Terms) -> ErasePlan:
+def _plan(db: Transaction, workspace: WorkspaceRef, terms: Terms, *, counts: bool) -> ErasePlan:
     found = due_roots(db, workspace.workspace_id, terms, MOST_ROOTS)
-    return plan_together(db, workspace, found, PURGE)
+    return plan_together(db, workspace, found, PURGE, counts=counts)

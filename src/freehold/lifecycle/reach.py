@@ -1,13 +1,14 @@
 """Which rows an erasure reaches, read off the catalogue's links; names no table.
 
 A row goes when it is the root, or when a deep link leads from it to a row that goes. What is refcounted goes
-with its last referrer, and what covers a row that goes (a kept copy) goes before it. The conditions refer to
-the root as long as its row stands, which is why the root goes last: killed anywhere, the same conditions find
-what is left.
+with its last referrer (`joint.py`), and what covers a row that goes (a kept copy) goes before it. The conditions
+refer to the root as long as its row stands, which is why the root goes last: killed anywhere, the same conditions
+find what is left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -56,28 +57,8 @@ class Reach:
             self._conditions[name] = self._condition(record)
         return self._conditions[name]
 
-    def counted(self) -> list[type[Record]]:
-        """Refcounted records that rows that go refer to and that do not go anyhow."""
-        return [
-            record
-            for name, record in sorted(self._records.items())
-            if name not in self._reached and any(p.source.table.name in self._reached for p in self.referrers(record))
-        ]
-
-    def last_referred(self, record: type[Record]) -> sa.ColumnElement[bool]:
-        """Picks the rows of a refcounted record that only rows that go refer to. What another erasure has hidden
-        refers to nothing any more."""
-        key = key_of(record.table)
-        going, staying = [], []
-        for pointer in self.referrers(record):
-            goes = self.rows(pointer.source) if pointer.source.table.name in self._reached else sa.false()
-            held = sa.select(pointer.column).where(pointer.column.is_not(None))
-            going.append(key.in_(held.where(goes)))
-            staying.append(key.in_(held.where(goes.is_not(sa.true()), self._stands(pointer.source))))
-        return sa.and_(sa.or_(*going), sa.not_(sa.or_(*staying)))
-
-    def referrers(self, record: type[Record]) -> list[Pointer]:
-        return [pointer for pointer in pointers_to(record) if pointer.kind is LinkKind.REFCOUNT]
+    def reaches(self, record: type[Record]) -> bool:
+        return record.table.name in self._reached
 
     def copies(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
         """Records that hold copies, and the condition for those that cover anything that goes."""
@@ -95,7 +76,7 @@ class Reach:
                     refers = pointer.column.in_(sa.select(key_of(record.table)).where(self.rows(record)))
                     goes = pointer.source.table.name in self._reached
                     stays = self.rows(pointer.source).is_not(sa.true()) if goes else sa.true()
-                    yield pointer.source, sa.and_(refers, stays, self._stands(pointer.source))
+                    yield pointer.source, sa.and_(refers, stays, stands(pointer.source))
 
     def _bound_by(self, kind: LinkKind) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
         """Records with links of this kind: rows whose link leads to what goes, into it or to what it lies in. A row
@@ -111,18 +92,6 @@ class Reach:
             everything = self.target.scope is Scope.WORKSPACE
             yield record, here if everything else sa.and_(here, sa.or_(whole, *parts))
 
-    def _stands(self, record: type[Record]) -> sa.ColumnElement[bool]:
-        """No erasure has hidden the row, or the root that it hangs on."""
-        table = record.table
-        terms: list[sa.ColumnElement[bool]] = [table.c[HIDDEN].is_(None)] if HIDDEN in table.c else []
-        for name, link in record.links().items():
-            owner = self._records[link.to]
-            if link.kind is LinkKind.DEEP and name != WORKSPACE and HIDDEN in owner.table.c:
-                alias = owner.table.alias(f"standing_{name}")
-                standing = sa.select(key_of(alias)).where(alias.c[HIDDEN].is_(None))
-                terms.append(sa.or_(table.c[name].is_(None), table.c[name].in_(standing)))
-        return sa.and_(sa.true(), *terms)
-
     def _follow(self) -> dict[str, type[Record]]:
         reached = {self.root.table.name: self.root}
         while True:
@@ -137,7 +106,7 @@ class Reach:
 
     def _condition(self, record: type[Record]) -> sa.ColumnElement[bool]:
         if record is self.root:
-            mine = key_of(record.table).in_(self.target.root_rows)
+            mine = key_of(record.table).in_(self._root_rows())
             return sa.and_(mine, record.table.c[HIDDEN].is_not(None)) if self._hidden_only else mine
         direct = [name for name, link in record.links().items() if link.to == self.root.table.name]
         owners = {
@@ -154,6 +123,10 @@ class Reach:
                 if owner is not record
             )
         )
+
+    def _root_rows(self) -> sa.BindParameter[list[int]]:
+        """Spelt out in the statement: they stand in it many times, and a statement has only so many parameters."""
+        return sa.bindparam(None, list(self.target.root_rows), expanding=True, literal_execute=True)
 
     def _covers(self, column: sa.Column[int], to: type[Record]) -> sa.ColumnElement[bool]:
         """A copy of what goes, or of something that it lies in."""
@@ -181,9 +154,34 @@ def _deep(record: type[Record]) -> Iterator[Link]:
     return (link for link in record.links().values() if link.kind in OWNED)
 
 
-def pointers_to(record: type[Record]) -> Iterator[Pointer]:
+def pointers_to(record: type[Record]) -> Sequence[Pointer]:
     """Every link in the catalogue that leads to the record."""
-    for source in catalogue().values():
+    return _pointers(tuple(catalogue().values())).get(str(record.table.name), ())
+
+
+@cache
+def _pointers(records: tuple[type[Record], ...]) -> dict[str, list[Pointer]]:
+    found: dict[str, list[Pointer]] = {}
+    for source in records:
         for name, link in source.links().items():
-            if link.to == record.table.name:
-                yield Pointer(source, source.table.c[name], link.kind)
+            found.setdefault(link.to, []).append(Pointer(source, source.table.c[name], link.kind))
+    return found
+
+
+def stands(record: type[Record]) -> sa.ColumnElement[bool]:
+    """No erasure has hidden the row, or the root that it hangs on."""
+    return _stands(str(record.table.name))
+
+
+@cache
+def _stands(name: str) -> sa.ColumnElement[bool]:
+    record = catalogue()[name]
+    table = record.table
+    terms: list[sa.ColumnElement[bool]] = [table.c[HIDDEN].is_(None)] if HIDDEN in table.c else []
+    for name, link in record.links().items():
+        owner = catalogue()[link.to]
+        if link.kind is LinkKind.DEEP and name != WORKSPACE and HIDDEN in owner.table.c:
+            alias = owner.table.alias(f"standing_{name}")
+            standing = sa.select(key_of(alias)).where(alias.c[HIDDEN].is_(None)).correlate(None)
+            terms.append(sa.or_(table.c[name].is_(None), table.c[name].in_(standing)))
+    return sa.and_(sa.true(), *terms)

@@ -4,6 +4,8 @@ With a row go: links to it that are shallow (set to null), and what it referred 
 does. Objects that lose their row are doomed in the same transaction; their bytes follow.
 """
 
+from collections import Counter
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from freehold.lifecycle.reach import OWNED, pointers_to
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Link, LinkKind
+from freehold.storage.portable import among
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
@@ -28,29 +31,33 @@ def remove_rows(
     *,
     also: frozenset[str] = frozenset(),
     with_children: bool = False,
-) -> int:
-    """Delete up to `limit` rows that meet the condition; how many. Tables of `also` go anyhow: nothing is counted
-    there. `with_children`: what hangs on the rows goes first, however much it is; else it must be gone already."""
+) -> Counter[str]:
+    """Delete up to `limit` rows that meet the condition; how many rows went of which table, with what went along.
+
+    Tables of `also` go anyhow: nothing is counted there. `with_children`: what hangs on the rows goes first, however
+    much it is; else it must be gone already.
+    """
     counting = [name for name, link in going.links().items() if _is_counted(link, also)]
     objects = object_column(going)
     columns = [*(going.table.c[name] for name in counting), *([objects] if objects is not None else [])]
-    rows: list[Any] = list(db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)))
+    rows: Any = db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)).all()
     if not rows:
-        return 0
+        return Counter()
     keys = [row[0] for row in rows]
+    gone = Counter({str(going.table.name): len(rows)})
     if with_children:
-        _remove_children(db, going, keys)
-    _unlink(db, going, keys)
+        gone += _remove_children(db, going, keys)
+    gone += _unlink(db, going, keys)
     passing("erase:links:cut")
     _delete(db, going, keys)
     passing("erase:rows:deleted")
     for place, name in enumerate(counting, 1):
         released = {row[place] for row in rows if row[place] is not None}
-        _release(db, catalogue()[going.links()[name].to], sorted(released))
+        gone += _release(db, catalogue()[going.links()[name].to], sorted(released))
     if objects is not None:
         artifact_queries.doom(db, [row[-1] for row in rows])
         passing("erase:objects:doomed")
-    return len(rows)
+    return gone
 
 
 def object_column(record: type[Record]) -> sa.Column[Any] | None:
@@ -64,33 +71,40 @@ def _is_counted(link: Link, also: frozenset[str]) -> bool:
     return link.kind is LinkKind.REFCOUNT and link.to not in also and not is_root
 
 
-def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> None:
+def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> Counter[str]:
+    gone: Counter[str] = Counter()
     for pointer in pointers_to(going):
         if pointer.kind in OWNED:
-            while remove_rows(db, pointer.source, pointer.column.in_(keys), CHILDREN_AT_ONCE, with_children=True):
-                pass
+            below = among(db.connection, pointer.column, keys)
+            while more := remove_rows(db, pointer.source, below, CHILDREN_AT_ONCE, with_children=True):
+                gone += more
+    return gone
 
 
-def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> None:
-    """What refers to the rows lets go of them. What refused to lose them is hidden by now and about to go itself."""
+def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> Counter[str]:
+    """What refers to the rows lets go of them. What refused to lose them is hidden by now and about to go itself:
+    how many such rows went."""
+    gone: Counter[str] = Counter()
     for pointer in pointers_to(going):
-        here = pointer.column.in_(keys)
+        here = among(db.connection, pointer.column, keys)
         if pointer.kind in _LETTING_GO and pointer.column.nullable:
             db.execute(sa.update(pointer.source.table).where(here).values({pointer.column.name: None}))
         elif pointer.kind is LinkKind.RESTRICT:
-            db.execute(sa.delete(pointer.source.table).where(here))
+            gone[str(pointer.source.table.name)] += db.execute(sa.delete(pointer.source.table).where(here)).rowcount
+    return gone
 
 
 def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
-    db.execute(sa.delete(going.table).where(key_of(going.table).in_(keys)))
+    db.execute(sa.delete(going.table).where(among(db.connection, key_of(going.table), keys)))
 
 
-def _release(db: Transaction, counted: type[Record], keys: list[int]) -> None:
+def _release(db: Transaction, counted: type[Record], keys: list[int]) -> Counter[str]:
     """Of the rows that have lost a referrer, those without another go too with what hangs on them (sealed secrets of
     a graph), and their objects are doomed."""
     if not keys:
-        return
+        return Counter()
     key = key_of(counted.table)
     referrers = [pointer.column for pointer in pointers_to(counted) if pointer.kind is LinkKind.REFCOUNT]
-    alone = sa.and_(key.in_(keys), *(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers))
-    remove_rows(db, counted, alone, len(keys), with_children=True)
+    named = partial(among, db.connection, keys=keys)
+    alone = sa.and_(named(key), *(key.not_in(sa.select(c).where(named(c))) for c in referrers))
+    return remove_rows(db, counted, alone, len(keys), with_children=True)

@@ -15,7 +15,7 @@ def remove_aged(db: Transaction) -> int:
         retention = record.rules.retention
         if retention.days is not None:
             is_over = record.table.c[retention.since] <= db.now() - retention.days * DAY
-            number = remove_rows(db, record, is_over, ROWS_AT_ONCE, with_children=True)
+            number = remove_rows(db, record, is_over, ROWS_AT_ONCE, with_children=True).total()
             if number:
                 return number
     return 0

@@ -19,7 +19,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
 from freehold.records.catalogue import catalogue
-from freehold.records.places import place_of
+from freehold.records.places import COPIES, place_of
 from freehold.records.rules import Container, LinkKind, Retained
 from freehold.settings import Settings
 from freehold.storage.blobs import ObjectStore, open_objects
@@ -45,8 +45,8 @@ class Seen:
     """Object key → when it was made, of objects that a row owns."""
     awaited: set[str] = field(default_factory=set)
     """Object keys that are on their way in or out, and owned by nothing meanwhile."""
-    exports: set[str] = field(default_factory=set)
-    """Operations whose kept exports stand."""
+    copies: set[str] = field(default_factory=set)
+    """Operations whose kept exports and imports stand."""
 
 
 def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _split(settings: Settings, seen: Seen, born_at: int) -> tuple[list[Path], li
         if key is not None and key in seen.owned:
             if seen.owned[key] >= born_at:
                 others.append(path)
-        elif _is_kept_export(settings, path, seen):
+        elif _is_kept_copy(settings, path, seen):
             others.append(path)
         elif _is_searched(settings, path):
             ours.append(path)
@@ -165,11 +165,12 @@ def _walk(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def _is_kept_export(settings: Settings, path: Path, seen: Seen) -> bool:
+def _is_kept_copy(settings: Settings, path: Path, seen: Seen) -> bool:
+    """Of an export or import that covers nothing of what was erased, else it would be gone: somebody else's."""
     if not path.is_relative_to(settings.data_folder):
         return False
     parts = path.relative_to(settings.data_folder).parts
-    return len(parts) > 1 and parts[0] in ("exports", "spools") and parts[1].split(".")[0] in seen.exports
+    return len(parts) > 1 and parts[0] in COPIES and parts[1].split(".")[0] in seen.copies
 
 
 def _is_searched(settings: Settings, path: Path) -> bool:
@@ -263,7 +264,7 @@ def _know_owners(rows: "Rows", seen: Seen) -> None:
             else:
                 seen.awaited |= {key for key, _ in rows.pairs(name, column.name, "created_at")}
         if any(link.kind is LinkKind.COVERS for link in record.links().values()):
-            seen.exports |= {str(operation_id) for operation_id, _ in rows.pairs(name, "operation_id", "row_id")}
+            seen.copies |= {str(operation_id) for operation_id, _ in rows.pairs(name, "operation_id", "row_id")}
 
 
 def _connect(settings: Settings) -> "Rows":

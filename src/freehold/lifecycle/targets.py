@@ -88,10 +88,10 @@ def name_targets(db: Transaction, targets: Sequence[Target], target_id: str | No
     """A random id for the targets together (a fresh one unless given), and its rows."""
     target_id = target_id or db.new_id()
     for target in targets:
-        for row in target.root_rows:
-            link = {} if target.scope is Scope.WORKSPACE else {f"{target.scope.value}_row": row}
-            names = {"workspace_id": target.workspace_id, "target_id": target_id, "scope": target.scope.value}
-            db.execute(OperationTarget.table.insert().values(names | link))
+        link = "" if target.scope is Scope.WORKSPACE else f"{target.scope.value}_row"
+        names = {"workspace_id": target.workspace_id, "target_id": target_id, "scope": target.scope.value}
+        rows = [names | ({link: row} if link else {}) for row in target.root_rows]
+        db.execute(OperationTarget.table.insert(), rows)
     return target_id
 
 

@@ -180,5 +180,5 @@ def _quiet_log() -> None:
 
 class _Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        place = {"place": f"{record.module}:{record.lineno}"}
-        log.log(record.levelno, "the workflow engine logged a message", extra=place)
+        place = ":".join((record.module, f"{record.lineno}"))
+        log.log(record.levelno, "the workflow engine logged a message", extra={"place": place})

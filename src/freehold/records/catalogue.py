@@ -1,6 +1,6 @@
 """The base of all records. A class that leaves anything unsaid cannot be defined."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -52,6 +52,7 @@ class Record:
     table: ClassVar[Table]
     rules: ClassVar[Rules]
     c: ClassVar[ReadOnlyColumnCollection[str, Column[Any]]]
+    _links: ClassVar[dict[str, Link]]
 
     def __init_subclass__(cls, *, table: str, rules: Rules) -> None:
         columns = {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
@@ -61,6 +62,7 @@ class Record:
         cls.rules = rules
         cls.table = _build(cls, table, rules, columns)
         cls.c = cls.table.columns
+        cls._links = {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
         cls.__doc__ = cls.__doc__ or ""
         _catalogue[table] = cls
 
@@ -70,8 +72,9 @@ class Record:
         return iter(())
 
     @classmethod
-    def links(cls) -> dict[str, Link]:
-        return {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
+    def links(cls) -> Mapping[str, Link]:
+        """By the column's name. Kept: to plan one erasure asks for them some thousand times."""
+        return cls._links
 
     @classmethod
     def column_rules(cls) -> dict[str, ColumnRule]:

@@ -105,11 +105,13 @@ class Dataset(Record, table="datasets", rules=_DATASET):
 
 
 class DatasetDefinition(Record, table="dataset_definitions", rules=_DATASET):
-    """One version of a dataset: where its data lies."""
+    """One version of a dataset: where its data lies. `saved_row` is what it was saved as, which goes with the last
+    version that was saved so; one that never became a version has a life of its own."""
 
     row_id = key()
     workspace_id = workspace()
     dataset_row = link("datasets", LinkKind.DEEP)
+    saved_row = link("datasets", LinkKind.REFCOUNT, null=True, index=True)
     version = integer()
     etag = text(plain())
     document = json(plain())

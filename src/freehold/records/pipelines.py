@@ -25,7 +25,13 @@ _GRAPH = Rules(
     Writes.GROWING,
     KEPT_UNTIL_ERASED,
 )
-_OBJECT = Rules(Container.WORKSPACE, Rows(alone(Scope.PIPELINE_OBJECT)), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
+_OBJECT = Rules(
+    Container.WORKSPACE,
+    Rows(alone(Scope.PIPELINE_OBJECT, Scope.PIPELINE_DRAFT)),
+    Removed(),
+    Writes.GROWING,
+    KEPT_UNTIL_ERASED,
+)
 _DRAFT = Rules(Container.WORKSPACE, Rows(alone(Scope.PIPELINE_DRAFT)), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
 
@@ -81,14 +87,19 @@ class PipelineObject(Record, table="pipeline_objects", rules=_OBJECT):
 
 
 class PipelineDraft(Record, table="pipeline_drafts", rules=_DRAFT):
-    """A pipeline being drawn, with its graph; it may be deleted at any time."""
+    """A pipeline being drawn; it may be deleted at any time.
+
+    `graph_draft_row` is what it is drawn on, which goes with the last draft on it; `graph_row` the graph of that, whose
+    hold it is: the draft itself keeps no graph.
+    """
 
     row_id = key()
     workspace_id = workspace()
     pipeline_draft_id = text(plain())
     name = text(plain())
     document = json(plain())
-    graph_row = link("pipeline_graphs", LinkKind.REFCOUNT, null=True, index=True)
+    graph_row = link("pipeline_graphs", LinkKind.SHALLOW, null=True, index=True)
+    graph_draft_row = link("pipeline_objects", LinkKind.REFCOUNT, null=True, index=True)
     created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
     created_at = moment()
     updated_at = moment()

@@ -47,6 +47,8 @@ PLACES = (
         "its key, which is destroyed",
     ),
 )
+COPIES = ("exports", "spools", "imports")
+"""Folders with copies that this server keeps, in each of them one of the operation's id."""
 
 
 def place_of(relative_path: str) -> Place | None:

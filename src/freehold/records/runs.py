@@ -67,6 +67,7 @@ class Run(Record, table="runs", rules=_CONTENT):
         yield UniqueConstraint("workspace_id", "data_container_id")
         yield Index(None, "experiment_row", "started_at")
         yield Index(None, "experiment_row", "row_id")
+        yield Index(None, "experiment_row", "created_at", "row_id")
         yield Index(None, "workspace_id", "row_id")
 
 

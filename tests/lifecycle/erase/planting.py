@@ -7,7 +7,7 @@ alone, so that nothing goes merely because something else that it hangs on goes.
 
 import itertools
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.access.queries import find_workspace_by_key
+from freehold.lifecycle.plan import ErasePlan, plan_erasure
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE
 from freehold.lifecycle.targets import public_id, root_of
 from freehold.operations.model import State
@@ -232,6 +233,16 @@ def _above(rows: dict[Name, Row], roots: set[Name]) -> set[Name]:
     return found
 
 
+def counted(gone: set[Name]) -> Counter[str]:
+    """By table, without what a plan does not count as rows: copies, and the list of what the store is to remove."""
+    apart = {name for name, record in catalogue().items() if LinkKind.COVERS in _kinds(record)} | {"object_ledger"}
+    return Counter(name for name, _ in gone if name not in apart)
+
+
+def _kinds(record: type[Record]) -> set[LinkKind]:
+    return {link.kind for link in record.links().values()}
+
+
 def marks_of(planter: Planter, names: set[Name]) -> dict[str, str]:
     """Mark → the field that it stands in."""
     return {mark: f"{name[0]}.{column}" for name in names for column, mark in planter.rows[name].canaries.items()}
@@ -239,18 +250,26 @@ def marks_of(planter: Planter, names: set[Name]) -> dict[str, str]:
 
 def erase(site: Site, home: Name, scope: Scope, root: Name | None) -> str:
     """The level that the erasure of the root (None: of the container with its tree) reached."""
-    found = site.database.read_now(lambda db: find_workspace_by_key(db, home[1]))
-    assert found is not None
-    site.workspace = found
-    root_id = None
-    if root is not None:
-        table = root_of(scope).table
-        query = sa.select(public_id(root_of(scope))).where(table.c.row_id == root[1])
-        root_id = site.database.read_now(lambda db: db.execute(query).scalar_one())
-    operation = site.erase(scope, root_id)
+    operation = site.erase(scope, _find(site, home, scope, root))
     assert operation.state is State.SUCCEEDED, operation
     assert operation.result is not None
     return str(operation.result["level"])
+
+
+def plan_of(site: Site, home: Name, scope: Scope, root: Name | None) -> ErasePlan:
+    root_id = _find(site, home, scope, root)
+    return site.database.read_now(lambda db: plan_erasure(db, site.workspace, scope, root_id))
+
+
+def _find(site: Site, home: Name, scope: Scope, root: Name | None) -> str | None:
+    """The public id of the root; the site now works in its container."""
+    found = site.database.read_now(lambda db: find_workspace_by_key(db, home[1]))
+    assert found is not None
+    site.workspace = found
+    if root is None:
+        return None
+    query = sa.select(public_id(root_of(scope))).where(root_of(scope).table.c.row_id == root[1])
+    return site.database.read_now(lambda db: str(db.execute(query).scalar_one()))
 
 
 def check(site: Site, planter: Planter, roots: set[Name], rows: bytes = b"") -> set[Name]:

@@ -13,7 +13,7 @@ from freehold.lifecycle.selection import Target
 from freehold.records.catalogue import catalogue
 from freehold.records.rules import Container, Retained, Scope
 from tests.lifecycle.erase.everywhere import find_marks, marks_in
-from tests.lifecycle.erase.planting import CLOSED, FRAME, Planter, check, erase, marks_of
+from tests.lifecycle.erase.planting import CLOSED, FRAME, Planter, check, counted, erase, marks_of, plan_of
 from tests.lifecycle.erase.site import Site
 
 SAMPLE = {Scope.RUN, Scope.MODEL, Scope.PIPELINE_DRAFT}
@@ -52,9 +52,13 @@ def test_one_root_goes_with_every_field_below_it_and_with_no_other(site: Site, s
     everything = marks_of(planter, set(planter.rows))
     assert find_marks(site.folder, everything).keys() == everything.keys(), "the canaries were planted"
 
+    plan = plan_of(site, home, scope, root)
     assert erase(site, home, scope, root) == VERIFIED
 
     gone = check(site, planter, {root})
+    assert {step.name: step.number for step in plan.steps} == counted(gone), (
+        "the plan counts what goes, no more, no less"
+    )
     reached = {record.table.name for record in Reach(Target(scope, 1, (1,))).records()}
     assert reached <= {name[0] for name in gone}, "rows of every record that the erasure reaches were among them"
 

@@ -222,3 +222,17 @@ def test_the_command_line_brings_a_bag_in(world: World, source: World, bag: Path
     freehold(source, "import", str(folder), "--new-ids", "--mapping", str(ids), "--workspace", place)
     assert "first" in json.loads(ids.read_text())
     assert list((world.folder / "imports").iterdir()) == []
+
+
+def test_what_an_import_elsewhere_tells_of_a_run_does_not_hold_up_its_erasure(world: World, tmp_path: Path) -> None:
+    """Its mapping names the run as it was called where it came from: a mention in somebody else's paper."""
+    experiment = world.mlflow("POST", "experiments/create", {"name": "digits"})["experiment_id"]
+    run = world.mlflow("POST", "runs/create", {"experiment_id": experiment})["run"]["info"]["run_id"]
+    bag = export_bag(world, tmp_path / "bag.tar")
+    brought = import_bag(world, bag, at=other_workspace(world, OTHER), new_ids="true")
+    assert run in world.get(f"{IMPORTS}/{brought['id']}/mapping", world.alice).json()
+    begun = world.post("/freehold/v1/erasures", {"scope": "run", "id": run}, world.alice)
+    erased = ended(world, begun.json()["id"])
+    assert (erased["state"], erased["result"]["level"]) == ("Succeeded", "verified"), erased
+    assert erased["result"]["scan"]["mentions"] > 0
+    assert run in world.get(f"{IMPORTS}/{brought['id']}/mapping", world.alice).json()

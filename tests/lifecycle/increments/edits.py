@@ -69,12 +69,14 @@ class Edits:
             for step in range(self._chance.randrange(1, 30))
             for key in keys
         ]
-        self._house.database.write_now(lambda db: log_metrics(db, self._house.workspace, self._run(), log))
+        run = self._run()  # before the write: it may itself have to write
+        self._house.database.write_now(lambda db: log_metrics(db, self._house.workspace, run, log))
 
     def _tag(self) -> None:
         tags = {self._chance.choice(["note", "other"]): str(self._chance.randrange(5))}
+        run = self._run()
         self._house.database.write_now(
-            lambda db: runs.set_tags(db, self._house.alice, self._house.workspace, self._run(), tags)
+            lambda db: runs.set_tags(db, self._house.alice, self._house.workspace, run, tags)
         )
 
     def _untag(self) -> None:

@@ -77,7 +77,7 @@ async def register(call: Call) -> Response:
 
 @dataset.route("DELETE", DATASETS, Within(Action.DELETE))
 async def unregister_all(call: Call) -> Response:
-    """Unregister all datasets of the workspace. The data stays, and so do saved datasets, which have no name."""
+    """Unregister all datasets of the workspace. The data stays, and so do saved datasets that never got a name."""
 
     def find(db: Transaction) -> Roots:
         return [(Scope.DATASET, row) for row in datasets.rows_standing(db, call.workspace)]

@@ -68,9 +68,11 @@ def add_definition(
 ) -> None:
     """The next version. Raises Invalid for an unknown saved dataset."""
     now = db.now()
-    document, hidden = part_with_texts(_with_saved(db, actor, workspace, new, dataset_type))
+    said, saved_row = _with_saved(db, actor, workspace, new, dataset_type)
+    document, hidden = part_with_texts(said)
     values = {
         "dataset_row": dataset_row,
+        "saved_row": saved_row,
         "version": take_version(db, workspace, KIND, name),
         "etag": db.new_id(),
         "document": document | {"state": rules.PENDING if new.is_pending else rules.ACTIVE},
@@ -98,8 +100,9 @@ def replace_definition(
     check_etag(row.etag, etag)
     opened = secrets.with_secrets(db, workspace, DatasetDefinition, {row.row_id: row.document})[row.row_id]
     new = new._replace(content=rules.kept_from(row.document, opened, new.content))
-    document, hidden = part_with_texts(_with_saved(db, actor, workspace, new, dataset.dataset_type))
-    _change(db, workspace, row.row_id, document | {"state": row.document["state"]})
+    said, saved_row = _with_saved(db, actor, workspace, new, dataset.dataset_type)
+    document, hidden = part_with_texts(said)
+    _change(db, workspace, row.row_id, document | {"state": row.document["state"]}, saved_row=saved_row)
     secrets.keep(db, workspace, DatasetDefinition, row.row_id, hidden)
 
 
@@ -142,7 +145,8 @@ def list_definitions(
 def save_dataset(
     db: Transaction, actor: Actor, workspace: WorkspaceRef, dataset_type: str | None, content: dict[str, Any]
 ) -> SavedView:
-    """`content`: dataflowJson, properties, dataPath."""
+    """`content`: dataflowJson, properties, dataPath. It stands until it is deleted, or goes with the last version of a
+    dataset that was saved as it."""
     content = {key: value for key, value in content.items() if value is not None}
     document, hidden = part_with_texts(content)
     name = _saved_name(db, workspace, [dataset_type, content], is_secret=bool(hidden))
@@ -184,6 +188,11 @@ def open_definitions(db: Transaction, workspace: WorkspaceRef, views: Sequence[D
     return [view._replace(document=opened[view.row_id]) for view in views]
 
 
+def link_saved(db: Transaction, workspace_id: int) -> None:
+    """For versions that came from an older release, which named what they were saved as in their documents alone."""
+    queries.link_saved(db, workspace_id)
+
+
 def open_saved(db: Transaction, workspace: WorkspaceRef, view: SavedView) -> SavedView:
     """With its secrets: for who has the right to them."""
     opened = secrets.with_secrets(db, workspace, Dataset, {view.row_id: view.document})
@@ -212,19 +221,21 @@ def definition_view(row: sa.Row[Any], dataset_id: str) -> DefinitionView:
 
 def _with_saved(
     db: Transaction, actor: Actor, workspace: WorkspaceRef, new: NewDefinition, dataset_type: str | None
-) -> dict[str, Any]:
-    """The definition with the id of what it was saved as; it is saved now, if it was not before."""
+) -> tuple[dict[str, Any], int]:
+    """The definition with the id of what it was saved as, and the row of that. It is saved now, if it was not yet."""
     if new.saved_id is None:
         shared = {name: new.content.get(name) for name in ("properties", "dataPath")}
         content = {"dataflowJson": new.content.get("dataflow"), **shared}
-        return new.content | {"savedDatasetId": save_dataset(db, actor, workspace, dataset_type, content).saved_id}
+        made = save_dataset(db, actor, workspace, dataset_type, content)
+        return new.content | {"savedDatasetId": made.saved_id}, made.row_id
     saved = queries.find_saved(db, workspace.workspace_id, new.saved_id)
     if saved is None:
         message = "There is no saved dataset with this id in the workspace. Save it first, or leave the id out."
         raise Invalid("SavedDatasetNotFound", message, target="savedDatasetId")
     given = {key: value for key, value in new.content.items() if value is not None}
     shown, known = _fields(saved.document), _fields(open_saved(db, workspace, _saved_view(saved)).document)
-    return new.content | known | rules.kept_from(shown, known, given) | {"savedDatasetId": new.saved_id}
+    said = new.content | known | rules.kept_from(shown, known, given)
+    return said | {"savedDatasetId": new.saved_id}, saved.row_id
 
 
 def _fields(saved: dict[str, Any]) -> dict[str, Any]:
@@ -243,8 +254,8 @@ def _saved_name(db: Transaction, workspace: WorkspaceRef, content: list[Any], *,
     return _SAVED_NAME + sha256_hex(text.encode())
 
 
-def _change(db: Transaction, workspace: WorkspaceRef, row_id: int, document: dict[str, Any]) -> None:
-    values = {"document": document, "etag": db.new_id(), "updated_at": db.now()}
+def _change(db: Transaction, workspace: WorkspaceRef, row_id: int, document: dict[str, Any], **more: int) -> None:
+    values = {"document": document, "etag": db.new_id(), "updated_at": db.now(), **more}
     documents.change(db, workspace.workspace_id, DatasetDefinition, row_id, values)
 
 

@@ -70,6 +70,16 @@ def definitions_of_saved(db: Transaction, workspace_id: int, saved_id: str) -> d
     return {row.dataset_row: row for row in db.execute(found)}
 
 
+def link_saved(db: Transaction, workspace_id: int) -> None:
+    """Definitions without a saved dataset get the one that their document names."""
+    named = json_text(db.connection, _v.document, "savedDatasetId")
+    saved = sa.select(_d.row_id).where(
+        _d.workspace_id == workspace_id, _d.state == SAVED, _d.hidden_at.is_(None), _d.dataset_id == named
+    )
+    here = sa.and_(_v.workspace_id == workspace_id, _v.saved_row.is_(None))
+    db.execute(DatasetDefinition.table.update().where(here).values(saved_row=saved.scalar_subquery()))
+
+
 def find_definition(
     db: Transaction, workspace_id: int, dataset_row: int, version: int | None = None
 ) -> sa.Row[Any] | None:

@@ -13,7 +13,7 @@ from freehold.domain.documents.rules import check_text
 from freehold.domain.documents.service import new_document
 from freehold.domain.pipelines import graphs, objects, queries, rules
 from freehold.domain.pipelines.graphs import Drawing, GraphView
-from freehold.domain.pipelines.objects import PAGE, NewObject
+from freehold.domain.pipelines.objects import PAGE, NewObject, ObjectView
 from freehold.domain.secrets import rules as secret_rules
 from freehold.domain.secrets import service as secrets
 from freehold.kit.problems import NotFound
@@ -26,7 +26,8 @@ LAST_RUN = "LastSubmittedPipelineRunId"
 
 
 class DraftView(NamedTuple):
-    """`graph_draft_id`: the graph draft has its graph's id. Times are microseconds UTC."""
+    """`graph_row`, `graph_draft_id`: of the graph draft, while that stands; it has its graph's id. Times are
+    microseconds UTC."""
 
     row_id: int
     draft_id: str
@@ -45,14 +46,15 @@ class DraftView(NamedTuple):
 
 def create_graph_draft(db: Transaction, actor: Actor, workspace: WorkspaceRef, drawing: Drawing) -> GraphView:
     """Raises Invalid."""
-    return _as_draft(db, actor, workspace, graphs.add_graph(db, actor, workspace, drawing))
+    graph = graphs.add_graph(db, actor, workspace, drawing)
+    _hold(db, actor, workspace, graph)
+    return graph
 
 
 def get_graph_draft(db: Transaction, workspace: WorkspaceRef, graph_id: str, *, opens: bool = False) -> GraphView:
     """Raises NotFound, also for a graph that is no draft's: that one does not change any more."""
     found = objects.get(db, workspace, GRAPH_DRAFT, graph_id)
-    assert found.graph_row is not None, "a graph draft has a graph"
-    return graphs.graph_of(db, workspace, found.graph_row, opens=opens)
+    return graphs.graph_of(db, workspace, _graph_row(found), opens=opens)
 
 
 def change_graph_draft(db: Transaction, workspace: WorkspaceRef, graph_id: str, drawing: Drawing) -> GraphView:
@@ -60,16 +62,11 @@ def change_graph_draft(db: Transaction, workspace: WorkspaceRef, graph_id: str, 
 
 
 def graph_draft_roots(db: Transaction, workspace: WorkspaceRef, graph_id: str) -> list[tuple[Scope, int]]:
-    """What goes with a graph draft: its graph. Raises NotFound.
+    """Its graph goes with it. Raises NotFound.
 
     Pipeline drafts on it are left without a graph: the SDK deletes the graph draft first, then its draft.
     """
-    found = objects.get(db, workspace, GRAPH_DRAFT, graph_id)
-    assert found.graph_row is not None, "a graph draft has a graph"
-    for row_id in queries.drafts_with_graph(db, workspace.workspace_id, found.graph_row):
-        values = {"graph_row": None, "updated_at": db.now()}
-        documents.change(db, workspace.workspace_id, PipelineDraft, row_id, values)
-    return [(Scope.PIPELINE_OBJECT, found.row_id)]
+    return [(Scope.PIPELINE_OBJECT, objects.get(db, workspace, GRAPH_DRAFT, graph_id).row_id)]
 
 
 def create_draft(
@@ -81,8 +78,8 @@ def create_draft(
     document: dict[str, Any],
 ) -> DraftView:
     """Raises NotFound for a graph draft that is not here, Invalid."""
-    graph = get_graph_draft(db, workspace, graph_draft_id) if graph_draft_id else None
-    return _add(db, actor, workspace, name, graph, document)
+    hold = objects.get(db, workspace, GRAPH_DRAFT, graph_draft_id) if graph_draft_id else None
+    return _add(db, actor, workspace, name, hold, document)
 
 
 def get_draft(db: Transaction, workspace: WorkspaceRef, draft_id: str, *, opens: bool = False) -> DraftView:
@@ -119,22 +116,22 @@ def change_draft(
     values = {"document": document, "updated_at": db.now()}
     values |= {"name": name} if name is not None else {}
     if graph_draft_id is not None:
-        values["graph_row"] = get_graph_draft(db, workspace, graph_draft_id).row_id
+        values |= _drawn_on(objects.get(db, workspace, GRAPH_DRAFT, graph_draft_id))
     documents.change(db, workspace.workspace_id, PipelineDraft, row.row_id, values)
     secrets.keep(db, workspace, PipelineDraft, row.row_id, hidden)
     return get_draft(db, workspace, draft_id)
 
 
 def draft_roots(db: Transaction, workspace: WorkspaceRef, draft_id: str) -> list[tuple[Scope, int]]:
-    """What goes with a draft: its graph draft too, if no other draft is drawn on it. Raises NotFound."""
-    draft = get_draft(db, workspace, draft_id)
-    roots = [(Scope.PIPELINE_DRAFT, draft.row_id)]
-    if draft.graph_row is None or queries.drafts_with_graph(db, workspace.workspace_id, draft.graph_row) != [
-        draft.row_id
-    ]:
-        return roots
-    graph_draft = objects.find(db, workspace, GRAPH_DRAFT, draft.graph_draft_id)
-    return [*roots, (Scope.PIPELINE_OBJECT, graph_draft.row_id)] if graph_draft else roots
+    """Its graph draft goes with the last draft on it. Raises NotFound."""
+    return [(Scope.PIPELINE_DRAFT, _find(db, workspace, draft_id).row_id)]
+
+
+def hold_graphs(db: Transaction, workspace_id: int) -> None:
+    """For drafts that came from an older release, which did not say what holds their graphs."""
+    for row_id in queries.graphs_without_hold(db, workspace_id):
+        queries.add_hold(db, workspace_id, row_id)
+    queries.link_holds(db, workspace_id)
 
 
 def draw_from(
@@ -147,13 +144,14 @@ def draw_from(
 ) -> DraftView:
     """A draft on a copy of a graph: what is drawn on it changes nothing else."""
     copy = graphs.copy_graph(db, actor, workspace, graph_row) if graph_row is not None else None
-    graph = _as_draft(db, actor, workspace, copy) if copy else None
-    return _add(db, actor, workspace, name, graph, document)
+    hold = _hold(db, actor, workspace, copy) if copy else None
+    return _add(db, actor, workspace, name, hold, document)
 
 
-def _as_draft(db: Transaction, actor: Actor, workspace: WorkspaceRef, graph: GraphView) -> GraphView:
-    objects.add(db, actor, workspace, GRAPH_DRAFT, NewObject({}, object_id=graph.graph_id, graph_row=graph.row_id))
-    return graph
+def _hold(db: Transaction, actor: Actor, workspace: WorkspaceRef, graph: GraphView) -> ObjectView:
+    """The graph draft: what keeps a graph that is being drawn."""
+    new = NewObject({}, object_id=graph.graph_id, graph_row=graph.row_id)
+    return objects.add(db, actor, workspace, GRAPH_DRAFT, new)
 
 
 def _add(
@@ -161,7 +159,7 @@ def _add(
     actor: Actor,
     workspace: WorkspaceRef,
     name: str,
-    graph: GraphView | None,
+    hold: ObjectView | None,
     document: dict[str, Any],
 ) -> DraftView:
     _check(name, document)
@@ -170,11 +168,22 @@ def _add(
         "pipeline_draft_id": db.new_id(),
         "name": name,
         "document": kept,
-        "graph_row": graph.row_id if graph else None,
+        **_drawn_on(hold),
     }
     row_id = documents.add(db, workspace.workspace_id, PipelineDraft, values)
     secrets.keep(db, workspace, PipelineDraft, row_id, hidden)
     return get_draft(db, workspace, values["pipeline_draft_id"])
+
+
+def _drawn_on(hold: ObjectView | None) -> dict[str, int | None]:
+    if hold is None:
+        return {"graph_row": None, "graph_draft_row": None}
+    return {"graph_row": _graph_row(hold), "graph_draft_row": hold.row_id}
+
+
+def _graph_row(hold: ObjectView) -> int:
+    assert hold.graph_row is not None, "a graph draft has a graph"
+    return hold.graph_row
 
 
 def _check(name: str | None, fields: Mapping[str, Any]) -> None:
@@ -195,15 +204,16 @@ def _views(
 ) -> list[DraftView]:
     kept = {row.row_id: row.document for row in rows}
     kept = secrets.with_secrets(db, workspace, PipelineDraft, kept) if opens else kept
-    ids = queries.graph_ids(db, workspace.workspace_id, [row.graph_row for row in rows if row.graph_row])
+    holds = [row.graph_draft_row for row in rows if row.graph_draft_row]
+    standing = queries.names_of(db, workspace.workspace_id, holds)
     return [
         DraftView(
             row.row_id,
             row.pipeline_draft_id,
             row.name,
             kept[row.row_id],
-            row.graph_row,
-            ids.get(row.graph_row),
+            row.graph_row if row.graph_draft_row in standing else None,
+            standing[row.graph_draft_row][1] if row.graph_draft_row in standing else None,
             author_of(db, row),
             row.created_at,
             row.updated_at,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from freehold.domain.access import queries as access
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Page, Paging
-from freehold.domain.pipelines.rules import ACTIVE
+from freehold.domain.pipelines.rules import ACTIVE, GRAPH_DRAFT
 from freehold.domain.runs.queries import select_runs
 from freehold.records.experiments import Experiment
 from freehold.records.outside import Datastore
@@ -67,12 +67,8 @@ def names_of(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[in
 
 def find_graph(db: Transaction, workspace_id: int, graph_id: str) -> sa.Row[Any] | None:
     """One that something standing uses: with the last that is being erased, the graph is, too."""
-    users = [
-        sa.select(_o.row_id).where(_o.graph_row == _g.row_id, _o.hidden_at.is_(None), _runs_stand(workspace_id)),
-        sa.select(_d.row_id).where(_d.graph_row == _g.row_id, _d.hidden_at.is_(None)),
-    ]
-    is_used = sa.or_(*(user.exists() for user in users))
-    return db.execute(_select_graphs(workspace_id).where(_g.graph_id == graph_id, is_used)).first()
+    user = sa.select(_o.row_id).where(_o.graph_row == _g.row_id, _o.hidden_at.is_(None), _runs_stand(workspace_id))
+    return db.execute(_select_graphs(workspace_id).where(_g.graph_id == graph_id, user.exists())).first()
 
 
 def find_graph_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[int, sa.Row[Any]]:
@@ -94,9 +90,32 @@ def draft_page(db: Transaction, workspace_id: int, paging: Paging) -> Page:
     return documents.find_page(db, workspace_id, PipelineDraft, paging)
 
 
-def drafts_with_graph(db: Transaction, workspace_id: int, graph_row: int) -> list[int]:
-    """Rows of standing pipeline drafts that use the graph."""
-    return documents.keys_of(db, workspace_id, _d.row_id, _d.graph_row == graph_row, _d.hidden_at.is_(None))
+def graphs_without_hold(db: Transaction, workspace_id: int) -> list[int]:
+    """Rows of graphs that a draft is drawn on without a graph draft."""
+    drawn = sa.select(_d.graph_row).where(_d.workspace_id == workspace_id, _d.graph_draft_row.is_(None))
+    held = _holds(workspace_id).where(_o.graph_row == _g.row_id).exists()
+    here = sa.select(_g.row_id).where(_g.workspace_id == workspace_id, _g.row_id.in_(drawn), sa.not_(held))
+    return list(db.execute(here.order_by(_g.row_id)).scalars())
+
+
+def add_hold(db: Transaction, workspace_id: int, graph_row: int) -> None:
+    """A graph draft of whoever made the graph, and as old."""
+    made = sa.select(_g.graph_id, _g.row_id, _g.created_by, _g.created_at, _g.updated_at)
+    graph = db.execute(made.where(checked(_g.workspace_id) == workspace_id, _g.row_id == graph_row)).one()
+    values = {"kind": GRAPH_DRAFT, "status": ACTIVE, "document": {}, "pipeline_object_id": graph.graph_id}
+    values |= {name: getattr(graph, name) for name in ("created_by", "created_at", "updated_at")}
+    documents.add(db, workspace_id, PipelineObject, values | {"graph_row": graph_row})
+
+
+def link_holds(db: Transaction, workspace_id: int) -> None:
+    """Drafts without a graph draft get the one of their graph."""
+    hold = _holds(workspace_id).where(_o.graph_row == _d.graph_row).scalar_subquery()
+    here = sa.and_(_d.workspace_id == workspace_id, _d.graph_row.is_not(None), _d.graph_draft_row.is_(None))
+    db.execute(PipelineDraft.table.update().where(here).values(graph_draft_row=hold))
+
+
+def _holds(workspace_id: int) -> sa.Select[int]:
+    return sa.select(_o.row_id).where(_o.workspace_id == workspace_id, _o.kind == GRAPH_DRAFT, _o.hidden_at.is_(None))
 
 
 def run_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[sa.Row[Any]]:

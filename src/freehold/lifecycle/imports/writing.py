@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import add_leaf
+from freehold.domain.datasets.definitions import link_saved
 from freehold.domain.documents.service import count_on
+from freehold.domain.pipelines.drafts import hold_graphs
 from freehold.kit.faults import passing
 from freehold.kit.problems import Unavailable
 from freehold.lifecycle.imports.spool import ImportSpool, Prepared, PreparedTable, Row
@@ -18,6 +20,8 @@ from freehold.records.audit import LogLeaf
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.columns import Json, Text
 from freehold.records.containers import Workspace
+from freehold.records.outside import DatasetDefinition
+from freehold.records.pipelines import PipelineDraft
 from freehold.records.rules import Withheld
 from freehold.storage.portable import take_keys
 from freehold.storage.transaction import Transaction
@@ -26,6 +30,11 @@ KEYS_AT_ONCE = 500
 NAME, VERSION, DOCUMENT = "name", "version", "document"
 MADE_ANEW: dict[type[Record], Callable[[Transaction, Mapping[str, Any]], int]] = {LogLeaf: add_leaf}
 """What a row must link to and what never leaves a server is made here: a leaf for each entry of the audit log."""
+COMPLETED: dict[type[Record], Callable[[Transaction, int], None]] = {
+    PipelineDraft: hold_graphs,
+    DatasetDefinition: link_saved,
+}
+"""Links that bags of older releases lack, found in what they say all the same."""
 
 
 def write_all(db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, takes_identity: bool) -> None:
@@ -42,6 +51,9 @@ def write_all(db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, t
     for table in prepared.tables:
         _TableWriter(db, workspace.workspace_id, table, keys).write(spool)
         passing("import:table:written")
+    for record in (catalogue()[table.table] for table in prepared.tables if table.rows):
+        if record in COMPLETED:
+            COMPLETED[record](db, workspace.workspace_id)
     for table in prepared.tables:
         _count_versions(db, workspace.workspace_id, public_id, spool, table, prepared)
 

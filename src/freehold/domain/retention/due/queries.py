@@ -20,6 +20,7 @@ from freehold.storage.transaction import Transaction
 
 _r, _e, _h = Run.c, Experiment.c, Hold.c
 EXPERIMENTS_ASIDE, RUNS_ASIDE, RUNS_BY_RULE = 0, 1, 2
+PARTS = (EXPERIMENTS_ASIDE, RUNS_ASIDE, RUNS_BY_RULE)
 """The parts of what is judged, in the order in which they go."""
 
 
@@ -43,10 +44,11 @@ class Found(NamedTuple):
     verdict: Verdict
 
 
-def due_roots(db: Transaction, workspace_id: int, terms: Terms, limit: int, *, tops: Sequence[int] = ()) -> list[Found]:
-    """What is due, child runs before their parents. `tops`: only families that begin with one of these runs, and
-    what was set aside; for a look at a few again."""
-    judged = _judged(workspace_id, terms, tops)
+def due_roots(
+    db: Transaction, workspace_id: int, terms: Terms, limit: int, *, among: Sequence[Found] = ()
+) -> list[Found]:
+    """What is due, child runs before their parents. `among`: only these and their families, for a short look again."""
+    judged = _judged(workspace_id, terms, among)
     c = judged.c
     due = sa.select(judged).where(c.verdict == int(Verdict.DUE))
     ordered = due.order_by(c.part, c.top_row, c.depth.desc(), c.row_id).limit(limit)
@@ -105,34 +107,34 @@ def _found(row: sa.Row[Any]) -> Found:
     return Found(row.part, row.row_id, row.top_row, row.rule, Verdict(row.verdict))
 
 
-def _judged(workspace_id: int, terms: Terms, tops: Sequence[int]) -> sa.Subquery:
-    """Everything that a policy looks at, each with its verdict."""
-    parts = [_experiments_aside(workspace_id, terms), _runs_aside(workspace_id, terms)]
-    if terms.policy.rules:
-        parts.append(_runs_by_rule(workspace_id, terms, tops))
-    return sa.union_all(*parts).subquery("judged")
+def _judged(workspace_id: int, terms: Terms, among: Sequence[Found]) -> sa.Subquery:
+    """Everything that a policy looks at, each with its verdict. `among`: of these and their families only."""
+    only = {part: sorted({each.top_row for each in among if each.part == part}) for part in PARTS}
+    looked_at = [part for part in PARTS if (only[part] or not among) and (part != RUNS_BY_RULE or terms.policy.rules)]
+    made = {EXPERIMENTS_ASIDE: _experiments_aside, RUNS_ASIDE: _runs_aside, RUNS_BY_RULE: _runs_by_rule}
+    return sa.union_all(*(made[part](workspace_id, terms, only[part]) for part in looked_at)).subquery("judged")
 
 
-def _experiments_aside(workspace_id: int, terms: Terms) -> sa.Select[Any]:
+def _experiments_aside(workspace_id: int, terms: Terms, only: Sequence[int]) -> sa.Select[Any]:
     verdict = sa.case(
         (_holds_experiment(workspace_id, terms), _word(Verdict.HELD)), else_=_by_window(_e.deleted_at, terms)
     )
-    aside = _standing_experiments(workspace_id)
-    return sa.select(*_judgement(EXPERIMENTS_ASIDE, _e.row_id, verdict)).where(aside, _e.deleted_at.is_not(None))
+    found = sa.select(*_judgement(EXPERIMENTS_ASIDE, _e.row_id, verdict))
+    found = found.where(_standing_experiments(workspace_id), _e.deleted_at.is_not(None))
+    return found.where(_e.row_id.in_(only)) if only else found
 
 
-def _runs_aside(workspace_id: int, terms: Terms) -> sa.Select[Any]:
+def _runs_aside(workspace_id: int, terms: Terms, only: Sequence[int]) -> sa.Select[Any]:
     """Those that do not go with their experiment anyhow."""
     verdict = sa.case((_holds_run(workspace_id, terms), _word(Verdict.HELD)), else_=_by_window(_r.deleted_at, terms))
     goes_along = sa.and_(
         sa.false() if terms.aside_until is None else sa.func.coalesce(_e.deleted_at <= terms.aside_until, sa.false()),
         sa.not_(_holds_experiment(workspace_id, terms)),
     )
-    return (
-        sa.select(*_judgement(RUNS_ASIDE, _r.row_id, verdict))
-        .join(Experiment.table, _r.experiment_row == _e.row_id)
-        .where(_standing_runs(workspace_id), _r.deleted_at.is_not(None), sa.not_(goes_along))
-    )
+    found = sa.select(*_judgement(RUNS_ASIDE, _r.row_id, verdict))
+    found = found.join(Experiment.table, _r.experiment_row == _e.row_id)
+    found = found.where(_standing_runs(workspace_id), _r.deleted_at.is_not(None), sa.not_(goes_along))
+    return found.where(_r.row_id.in_(only)) if only else found
 
 
 def _runs_by_rule(workspace_id: int, terms: Terms, tops: Sequence[int]) -> sa.Select[Any]:
@@ -161,8 +163,6 @@ def _families(workspace_id: int, terms: Terms, tops: Sequence[int]) -> sa.CTE:
     rule = sa.case(*picked, else_=_number(0)).label("rule")
     begin = sa.select(first.c.row_id, first.c.row_id.label("top_row"), _number(0).label("depth"), rule)
     begin = begin.where(sa.or_(*(condition for condition, _ in picked)))
-    if tops:
-        begin = begin.where(first.c.row_id.in_(tops))
     family = begin.cte("family", recursive=True)
     child, above = Run.table.alias("child"), Experiment.table.alias("above")
     below = (
@@ -176,21 +176,50 @@ def _families(workspace_id: int, terms: Terms, tops: Sequence[int]) -> sa.CTE:
 
 
 def _tops(workspace_id: int, terms: Terms, tops: Sequence[int]) -> sa.Subquery:
-    """Runs without a parent, each with its place in its experiment: the newest is the first."""
-    newest_first = (_r.created_at.desc(), _r.row_id.desc())
-    place = sa.func.row_number().over(partition_by=_r.experiment_row, order_by=newest_first)
-    counts = any(rule.keep_last is not None for rule in terms.policy.rules)
-    found = (
-        sa.select(_r.row_id, _r.created_at, (place if counts else _number(0)).label("place"))
-        .join(Experiment.table, _r.experiment_row == _e.row_id)
-        .where(_standing_runs(workspace_id), _r.parent_row.is_(None))
-        .where(_r.deleted_at.is_(None), _e.deleted_at.is_(None))
+    """Runs without a parent; `behind_{n}`: older than the n-th newest of its experiment, null where there are fewer."""
+    kept = _kept(workspace_id, terms.policy, tops)
+    last = {column.name: Run.table.alias(f"last_{column.name}") for column in kept.c if column.name != "row_id"}
+    experiment = checked(_r.experiment_row) if tops else _r.experiment_row  # a few are found by their rows
+    source: sa.FromClause = kept.join(Run.table, experiment == kept.c.row_id)
+    for name, alias in last.items():
+        source = source.outerjoin(alias, alias.c.row_id == kept.c[name])
+    behind = [_is_older(alias).label(name) for name, alias in last.items()]
+    found = sa.select(_r.row_id, _r.created_at, *behind).select_from(source)
+    found = found.where(_stands_as_top(Run.table, workspace_id, is_checked=bool(tops)))
+    return (found.where(_r.row_id.in_(tops)) if tops else found).subquery("tops")
+
+
+def _kept(workspace_id: int, policy: Policy, tops: Sequence[int]) -> sa.CTE:
+    """Experiments that stand, each with the rows of its n-th newest run without a parent. By an index, run by run: to
+    number all runs would take as long as there are runs, while everybody waits."""
+    counts = sorted({rule.keep_last for rule in policy.rules if rule.keep_last is not None})
+    newest = Run.table.alias("newest")
+    found = sa.select(newest.c.row_id).where(
+        newest.c.experiment_row == _e.row_id, _stands_as_top(newest, workspace_id, is_checked=True)
     )
+    found = found.order_by(newest.c.created_at.desc(), newest.c.row_id.desc()).limit(1).correlate(Experiment.table)
+    places = [found.offset(n - 1).scalar_subquery().label(_place(n)) for n in counts]
+    kept = sa.select(_e.row_id, *places).where(_standing_experiments(workspace_id), _e.deleted_at.is_(None))
     if tops:
-        again = Run.table.alias("again")
-        theirs = sa.select(again.c.experiment_row).where(again.c.row_id.in_(tops), again.c.workspace_id == workspace_id)
-        found = found.where(_r.experiment_row.in_(theirs))
-    return found.subquery("tops")
+        theirs = sa.select(_r.experiment_row).where(_r.row_id.in_(tops), _r.workspace_id == workspace_id)
+        kept = kept.where(_e.row_id.in_(theirs))
+    return kept.cte("kept").prefix_with("MATERIALIZED")
+
+
+def _stands_as_top(run: sa.FromClause, workspace_id: int, *, is_checked: bool = False) -> sa.ColumnElement[bool]:
+    """`is_checked`: the statement finds the rows by something better than by these."""
+    here, parent = (checked(c) if is_checked else c for c in (run.c.workspace_id, run.c.parent_row))
+    return sa.and_(here == workspace_id, parent.is_(None), run.c.hidden_at.is_(None), run.c.deleted_at.is_(None))
+
+
+def _is_older(last: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Than the last one that is kept."""
+    same_time = sa.and_(_r.created_at == last.c.created_at, _r.row_id < last.c.row_id)
+    return sa.or_(_r.created_at < last.c.created_at, same_time)
+
+
+def _place(keep_last: int) -> str:
+    return f"behind_{keep_last}"
 
 
 def _conditions(rule: Rule, first: sa.Subquery, now: int) -> list[sa.ColumnElement[bool]]:
@@ -198,7 +227,7 @@ def _conditions(rule: Rule, first: sa.Subquery, now: int) -> list[sa.ColumnEleme
     if rule.older_than_days is not None:
         conditions.append(first.c.created_at <= now - rule.older_than_days * DAY)
     if rule.keep_last is not None:
-        conditions.append(first.c.place > rule.keep_last)
+        conditions.append(first.c[_place(rule.keep_last)])
     return conditions
 
 
