@@ -120,7 +120,8 @@ def test_scale_settings_are_changed(azure: Azure, compute: str):
     body = {"properties": {"scaleSettings": {"minNodeCount": 1, "maxNodeCount": 9}}}
     azure.ok("PATCH", at(azure, compute), body)
     inner = azure.ok("GET", at(azure, compute))["properties"]["properties"]
-    assert inner["scaleSettings"] == {"minNodeCount": 1, "maxNodeCount": 9}
+    unsaid = {"nodeIdleTimeBeforeScaleDown": "PT120S"}
+    assert inner["scaleSettings"] == {"minNodeCount": 1, "maxNodeCount": 9} | unsaid
     assert inner["vmSize"] == "STANDARD_D2_V2"
 
 

@@ -273,7 +273,8 @@ def test_one_that_cannot_be_reached_from_here_is_registered_unseen(azure: Azure,
 
 @pytest.mark.parametrize("name", ["AzureFile", "AzureSqlDatabase", "DBFS"])
 def test_content_of_other_kinds_is_not_served(register: Callable[..., Content], name: str):
-    answer = register({"dataStoreType": name}).get("any")
+    section = {"accountName": "lake", "containerName": "raw", "accountKey": "a2V5"}
+    answer = register({"dataStoreType": name, "azureStorageSection": section}).get("any")
     assert (answer.status_code, answer.json()["code"]) == (501, "ContentNotServed")
 
 

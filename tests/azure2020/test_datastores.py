@@ -251,3 +251,13 @@ def test_a_deleted_datastore_is_erased_and_nothing_else(alone: Azure):
     alone.ok("DELETE", f"{root(alone)}/datastores")
     assert standing(alone) == []
     alone.ok("DELETE", f"{root(alone)}/datastores")
+
+
+@pytest.mark.parametrize("lacking", ["accountName", "containerName", "accountKey"])
+def test_a_file_share_says_all_that_clients_open_it_with(azure: Azure, lacking: str):
+    """azureml-core opens a share as it lists it: one that lacks a field would hide all datastores of the workspace."""
+    section = {"accountName": "lake", "containerName": "raw", "accountKey": "a2V5"}
+    del section[lacking]
+    body = {"name": azure.name("share"), "dataStoreType": "AzureFile", "azureStorageSection": section}
+    answer = azure.call("POST", f"/datastore/v1.0{azure.workspace}/datastores", body)
+    assert answer.status_code == 400, answer.text

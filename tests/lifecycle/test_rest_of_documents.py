@@ -60,6 +60,22 @@ def test_a_document_reads_in_the_bag_as_over_http(
     assert without_persons_and_secrets(mine) == without_persons_and_secrets(answer)
 
 
+def test_the_workspace_itself_reads_in_its_bag_as_over_http(
+    shared_world: World, client: httpx.Client, whole: dict[str, bytes]
+):
+    (mine,) = documents(whole, "workspaces")
+    answer = client.get(f"{shared_world.workspace}?{VERSION}").json()
+    answer = json.loads(json.dumps(answer).replace(shared_world.subscription_id, SUBSCRIPTION))
+    answer["properties"]["discoveryUrl"] = answer["identity"]["tenantId"] = None
+    assert mine == answer
+    assert "workspaces" in json.loads(whole["coverage.json"])["rest"]
+
+
+def test_a_bag_of_less_than_the_workspace_does_not_have_it(shared_world: World, made: dict[str, Any], tmp_path: Path):
+    bag = exported(shared_world, tmp_path, "model", "rest:1")
+    assert not [name for name in bag if name.startswith("rest/workspaces/")]
+
+
 def test_no_secret_is_in_a_bag(whole: dict[str, bytes]):
     for name, content in whole.items():
         assert b"canary-of-a" not in content, name

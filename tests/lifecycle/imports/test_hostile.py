@@ -177,6 +177,11 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     ),
     "artifact that climbs": (column("artifacts", "path", "../../evil"), "BagWrongName"),
     "key that climbs": (first("stored_objects", "object_key", "objects/../keys"), "BagWrongValue"),
+    "workspace of any name": (column("workspaces", "public_id", "default"), "BagWrongValue"),
+    "workspace in other letters": (
+        column("workspaces", "public_id", "01A21729-C859-7000-A975-0ED453D00269"),
+        "BagWrongValue",
+    ),
     "other bytes": (column("stored_objects", "sha256", "0" * 64), "BagWrongObject"),
     "newer format": (newer, "BagOfAnotherVersion"),
     "other scope": (

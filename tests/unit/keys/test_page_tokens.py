@@ -53,3 +53,21 @@ def test_token_of_another_query_is_refused(key, bind):
 def test_endless_token_is_refused():
     with pytest.raises(Invalid):
         decode(KEY, "A" * 100_000)
+
+
+def test_nothing_can_be_read_in_a_token():
+    raw = base64.urlsafe_b64decode(encode(KEY, {"p": ["after-this-name", 123_456]}) + "==")
+    assert b"after" not in raw
+    assert b"123456" not in raw
+
+
+@given(row=st.integers(0, 2**63 - 1))
+def test_the_length_of_a_token_does_not_tell_how_many_rows_there_are(row):
+    assert len(encode(KEY, {"p": [row]})) == len(encode(KEY, {"p": [1]}))
+
+
+def test_a_token_of_the_first_format_is_refused():
+    old = b"\x01" + b"m" * 16 + b'{"p":[7]}'
+    with pytest.raises(Invalid) as refused:
+        decode(KEY, base64.urlsafe_b64encode(old).decode())
+    assert refused.value.code == "InvalidPageToken"

@@ -9,10 +9,14 @@ from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.kinds import Kind
 from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.whole import service as whole
+from freehold.domain.workspaces import service as workspaces
+from freehold.domain.workspaces.service import WorkspaceView
 from freehold.lifecycle.selection import Selection, Target
 from freehold.records.catalogue import Record
+from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
+SERVER = "it belongs to the server, or to what stands above; the same content has another one elsewhere"
 PERSON = "the directory belongs to the server; members.parquet has a random id instead"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 RESOURCE_GROUP = "freehold"
@@ -50,6 +54,23 @@ class Documents(Generic[View]):
         for rows in whole.keys(db, workspace, self._noun.record, selection.rows(self._noun.record)):
             found = self._views(db, workspace, rows)
             yield from (msgspec.to_builtins(self._out(workspace, found[row])) for row in rows if row in found)
+
+
+class ContainerDocument:
+    """The container itself, of one kind, in a bag of all of it; none of what stands above or below."""
+
+    def __init__(
+        self, name: str, kind: Kind, out: Callable[[WorkspaceView], dict[str, Any]], of_server: Sequence[str]
+    ) -> None:
+        """`of_server`: dotted paths of what is the server's, or of another container."""
+        self.name = name
+        self.withheld: Mapping[str, str] = dict.fromkeys(of_server, SERVER)
+        self._kind, self._out = kind, out
+
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
+        workspace = workspace_of(db, chosen)
+        if chosen.scope is Scope.WORKSPACE and workspace.kind is self._kind:
+            yield self._out(workspaces.get_workspace(db, workspace)._replace(ref=workspace))
 
 
 def workspace_of(db: Transaction, chosen: Target) -> WorkspaceRef:

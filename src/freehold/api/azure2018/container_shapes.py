@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from freehold.api.addresses import own_base
 from freehold.api.azure.reading import read_json
 from freehold.api.azure.wire import Wire
 from freehold.api.entry import Call
@@ -74,10 +73,12 @@ class EnvelopeIn(Wire):
 
 
 class Shape(NamedTuple):
-    """`properties_in`: how its properties are read. `properties_out`: how they are written."""
+    """`properties_in`: how its properties are read. `properties_out`: how they are written; the text it is given is the
+    base of the addresses in them.
+    """
 
     properties_in: type[P]
-    properties_out: "Callable[[Call, WorkspaceView, Sequence[str]], dict[str, Any]]"
+    properties_out: "Callable[[str, WorkspaceView, Sequence[str]], dict[str, Any]]"
     has_sku: bool = False
 
 
@@ -93,8 +94,8 @@ async def read_wanted(call: Call, shape: Shape) -> Wanted:
     return Wanted(body.location, properties.friendly_name, properties.description, sku, body.tags, kept or None)
 
 
-def resource_out(call: Call, found: WorkspaceView, shape: Shape, above: Sequence[str]) -> dict[str, Any]:
-    """`above`: ids of what stands above it, the nearest first."""
+def resource_out(base: str, found: WorkspaceView, shape: Shape, above: Sequence[str]) -> dict[str, Any]:
+    """`base`: of the addresses in it. `above`: ids of what stands above it, the nearest first."""
     document: dict[str, Any] = {
         "id": found.ref.path,
         "name": found.ref.name,
@@ -104,10 +105,10 @@ def resource_out(call: Call, found: WorkspaceView, shape: Shape, above: Sequence
     }
     if shape.has_sku:
         document["sku"] = {"name": found.sku, "capacity": found.properties.get(CAPACITY, 1)}
-    return document | {"properties": shape.properties_out(call, found, above)}
+    return document | {"properties": shape.properties_out(base, found, above)}
 
 
-def account_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
+def account_properties(base: str, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
     kept = found.properties
     storage = kept.get("storageAccount") or {}
     return {
@@ -117,7 +118,7 @@ def account_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -
         "friendlyName": found.friendly_name,
         "keyVaultId": kept.get("keyVaultId"),
         "seats": kept.get("seats"),
-        "discoveryUri": f"{own_base(call)}/discovery",
+        "discoveryUri": f"{base}/discovery",
         "creationDate": to_iso(found.created_at),
         "storageAccount": {
             "storageAccountId": storage.get("storageAccountId"),
@@ -127,7 +128,7 @@ def account_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -
     }
 
 
-def workspace_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
+def workspace_properties(base: str, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
     return {
         "description": found.description,
         "accountId": above[0],
@@ -138,7 +139,7 @@ def workspace_properties(call: Call, found: WorkspaceView, above: Sequence[str])
     }
 
 
-def project_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
+def project_properties(base: str, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
     return {
         "description": found.description,
         "accountId": above[1],
@@ -151,7 +152,7 @@ def project_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -
     }
 
 
-def hosting_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
+def hosting_properties(base: str, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
     """The clients take the address of the data plane from `modelManagementSwaggerLocation`, less its last part."""
     ref = found.ref
     place = f"/api/subscriptions/{ref.subscription_id}/resourceGroups/{quote(ref.resource_group)}/accounts/{ref.name}"
@@ -159,11 +160,11 @@ def hosting_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -
         "description": found.description,
         "createdOn": to_iso(found.created_at),
         "modifiedOn": to_iso(found.updated_at),
-        "modelManagementSwaggerLocation": f"{own_base(call)}{place}/swagger.json",
+        "modelManagementSwaggerLocation": f"{base}{place}/swagger.json",
     }
 
 
-def cluster_properties(call: Call, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
+def cluster_properties(base: str, found: WorkspaceView, above: Sequence[str]) -> dict[str, Any]:
     """Without secrets, ever: `listKeys` gives them."""
     kept = found.properties
     return {

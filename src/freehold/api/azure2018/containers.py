@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from freehold.api.addresses import own_base
 from freehold.api.azure.containers import answer_page, page_asked
 from freehold.api.azure.polling import accepted
 from freehold.api.azure.versions import ACCOUNTS, CLUSTERS, EXPERIMENTATION
@@ -234,10 +235,12 @@ def _parent(db: Transaction, call: Call) -> int | None:
 
 def _answer(db: Transaction, call: Call, resource: Resource, found: Sequence[WorkspaceView], size: int) -> Response:
     above = {view.parent: workspaces.ids_above(db, view.ref) for view in found}
-    return answer_page(
-        call, list(found), size, lambda call, view: resource_out(call, view, resource.shape, above[view.parent])
-    )
+
+    def out(call: Call, view: WorkspaceView) -> dict[str, object]:
+        return resource_out(own_base(call), view, resource.shape, above[view.parent])
+
+    return answer_page(call, list(found), size, out)
 
 
 def _out(db: Transaction, call: Call, resource: Resource, found: WorkspaceView) -> dict[str, object]:
-    return resource_out(call, found, resource.shape, workspaces.ids_above(db, found.ref))
+    return resource_out(own_base(call), found, resource.shape, workspaces.ids_above(db, found.ref))

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from freehold.api.azure.wire import Wire
+from freehold.api.azure2020 import unsaid
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.computes.service import ERRORS, INNER, NODES, ComputeView, NewCompute
 from freehold.domain.documents.rules import without_nothing
@@ -15,8 +16,6 @@ from freehold.kit.clock import to_iso
 from freehold.kit.problems import Invalid
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/computes"
-AML_COMPUTE = "AmlCompute"
-_NODE_STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
 _ATTACHED = frozenset({"AKS", "VirtualMachine", "HDInsight", "Databricks", "DataFactory", "DataLakeAnalytics"})
 """Types that a workspace only points to when a `resourceId` or address came with them."""
 
@@ -59,8 +58,11 @@ _OF_ALL = frozenset({"computeLocation", "description", "resourceId", "disableLoc
 
 
 def compute_out(workspace: WorkspaceRef, found: ComputeView) -> dict[str, Any]:
-    """`tags` is always there, null where there are none: azureml-core fails without the key."""
+    """`tags` is always there, null where there are none: azureml-core fails without the key. It fails with an
+    `identity` that is null, or of no type.
+    """
     document = found.document
+    identity = document.get("identity")
     location = document.get("location") or workspace.location
     return {
         "id": f"{workspace.path}/computes/{found.name}",
@@ -68,8 +70,8 @@ def compute_out(workspace: WorkspaceRef, found: ComputeView) -> dict[str, Any]:
         "type": TYPE,
         "location": location,
         "tags": document.get("tags"),
-        "identity": document.get("identity"),
         "sku": document.get("sku"),
+        **({"identity": unsaid.completed({"type": None}, identity)} if identity else {}),
         "properties": {
             "computeType": found.compute_type,
             "computeLocation": document.get("computeLocation") or location,
@@ -81,7 +83,7 @@ def compute_out(workspace: WorkspaceRef, found: ComputeView) -> dict[str, Any]:
             "provisioningErrors": document.get(ERRORS),
             "isAttachedCompute": _is_attached(found),
             "disableLocalAuth": bool(document.get("disableLocalAuth", False)),
-            "properties": _inner(found),
+            "properties": unsaid.of_compute(found.compute_type, found.inner, to_iso(found.created_at)),
         },
     }
 
@@ -109,25 +111,3 @@ def _is_attached(found: ComputeView) -> bool:
     if isinstance(said, bool):
         return said
     return found.compute_type in _ATTACHED and bool(found.document.get("resourceId") or found.inner.get("address"))
-
-
-def _inner(found: ComputeView) -> dict[str, Any] | None:
-    """An AmlCompute has always a state of its nodes: nobody reported of any, so there are none."""
-    if found.compute_type != AML_COMPUTE:
-        return found.inner or None
-    counts = {f"{state}NodeCount": 0 for state in _NODE_STATES}
-    unset = {
-        "vmSize": None,
-        "vmPriority": "Dedicated",
-        "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT120S"},
-        "subnet": None,
-        "userAccountCredentials": None,
-        "remoteLoginPortPublicAccess": "NotSpecified",
-        "allocationState": "Steady",
-        "allocationStateTransitionTime": to_iso(found.created_at),
-        "errors": None,
-        "currentNodeCount": 0,
-        "targetNodeCount": 0,
-        "nodeStateCounts": counts,
-    }
-    return unset | found.inner

@@ -6,6 +6,7 @@ import msgspec
 
 from freehold.api.azure.users import UserOut, user_out
 from freehold.api.azure.wire import Wire
+from freehold.api.azure2020 import unsaid
 from freehold.domain.datastores.service import DatastoreView, NewDatastore
 from freehold.kit.clock import to_iso
 
@@ -60,7 +61,8 @@ _SECTIONS = {field.encode_name: field.name for field in msgspec.structs.fields(_
 
 
 def datastore_out(found: DatastoreView) -> DatastoreOut:
-    sections = {_SECTIONS[field]: section for field, section in found.sections.items() if field in _SECTIONS}
+    completed = unsaid.of_datastore(found.store_type, found.sections)
+    sections = {_SECTIONS[field]: section for field, section in completed.items() if field in _SECTIONS}
     return DatastoreOut(
         name=found.name,
         data_store_type=found.store_type,

@@ -120,9 +120,11 @@ async def choose_default(call: Call) -> Response:
 
 async def _looked_at(call: Call, new: NewDatastore) -> NewDatastore:
     """Marked as validated where the server could list what is inside. Raises Invalid where the store refused."""
+    sections = rules.with_named_credential(new.sections)
+    rules.check_sections(new.store_type, sections)
     if new.store_type not in rules.OPENED:
         return new
-    place = rules.place_of(new.store_type, rules.with_named_credential(new.sections))
+    place = rules.place_of(new.store_type, sections)
     asked = Asked(call)
     if asked.flag("skipValidation"):
         return new

@@ -8,7 +8,7 @@ from typing import Any
 
 from freehold.api.azure.artifact_shapes import artifact_out
 from freehold.api.azure.experiment_shapes import experiment_out
-from freehold.api.azure.rest_documents import PERSON, Documents, Noun, workspace_of
+from freehold.api.azure.rest_documents import PERSON, ContainerDocument, Documents, Noun, workspace_of
 from freehold.api.azure.run_shapes import run_out
 from freehold.api.azure.task_shapes import task_out
 from freehold.api.azure2020.compute_shapes import compute_out
@@ -22,6 +22,7 @@ from freehold.api.azure2020.pipeline_module_shapes import module_out
 from freehold.api.azure2020.pipeline_run_shapes import pipeline_run_out
 from freehold.api.azure2020.pipeline_template_shapes import template_out
 from freehold.api.azure2020.service_shapes import service_out
+from freehold.api.azure2020.workspace_shapes import workspace_document
 from freehold.domain.access.kinds import Kind
 from freehold.domain.assets import service as assets
 from freehold.domain.computes import service as computes
@@ -102,6 +103,12 @@ def _of_kind(name: str, kind: str, out: Callable[[ObjectView], Any], persons: Se
 
 _WORKSPACES = frozenset({Kind.WORKSPACE, Kind.PROJECT})
 WRITERS = (
+    ContainerDocument(
+        "workspaces",
+        Kind.WORKSPACE,
+        lambda found: workspace_document(found, "", None),
+        ["properties.discoveryUrl", "identity.tenantId"],
+    ),
     Experiments(),
     Runs(),
     Artifacts(),

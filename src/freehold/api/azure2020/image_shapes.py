@@ -6,6 +6,7 @@ import msgspec
 
 from freehold.api.azure.users import UserOut, user_out
 from freehold.api.azure.wire import Wire
+from freehold.api.azure2020 import unsaid
 from freehold.api.azure2020.model_shapes import ModelOut, labels, model_out, plain
 from freehold.domain.images.service import ImageView, NewImage
 from freehold.kit.clock import to_iso
@@ -95,7 +96,7 @@ class ImagePage(Wire, omit_defaults=True):
 
 def image_out(found: ImageView, *, expands: bool = True) -> ImageOut:
     """`expands`: with the whole documents of its models."""
-    kept = found.document
+    kept = found.document | unsaid.of_image(found.document)
     return ImageOut(
         id=found.versioned_name,
         name=found.name,
@@ -116,8 +117,8 @@ def image_out(found: ImageView, *, expands: bool = True) -> ImageOut:
         image_location=found.location,
         image_build_log_uri=kept.get("imageBuildLogUri"),
         driver_program=kept.get("driverProgram"),
-        assets=kept.get("assets") or [],
-        target_runtime=kept.get("targetRuntime"),
+        assets=kept["assets"],
+        target_runtime=kept["targetRuntime"],
         docker_file_uri=kept.get("dockerFileUri"),
         base_image=kept.get("baseImage"),
         image_request_type_discriminator=kept.get("imageRequestTypeDiscriminator"),

@@ -6,6 +6,7 @@ import msgspec
 
 from freehold.api.azure.users import UserOut, user_out
 from freehold.api.azure.wire import Wire
+from freehold.api.azure2020 import unsaid
 from freehold.api.azure2020.image_shapes import ImageOut, image_out
 from freehold.api.azure2020.model_shapes import ModelOut, labels, model_out, plain
 from freehold.domain.services.service import NewService, ServiceView
@@ -51,6 +52,8 @@ class ServiceIn(Wire):
     num_replicas: int | None = None
     auto_scaler: dict[str, Any] | None = None
     liveness_probe_requirements: dict[str, Any] | None = None
+    encryption_properties: dict[str, Any] | None = None
+    vnet_configuration: dict[str, Any] | None = None
     max_concurrent_requests_per_container: int | None = None
     max_queue_wait_ms: int | None = None
     scoring_timeout_ms: int | None = None
@@ -76,7 +79,8 @@ class ServiceIn(Wire):
 
 
 class ServiceOut(Wire):
-    """What belongs to one kind of compute only is null for the others."""
+    """What belongs to one kind of compute only is null for the others. Left out, not null, where there is no image:
+    `image_details` (azureml-core reads it as soon as it is there)."""
 
     id: str
     name: str
@@ -94,7 +98,7 @@ class ServiceOut(Wire):
     created_by: UserOut | None = None
     image_id: str | None = None
     image_digest: str | None = None
-    image_details: ImageOut | None = None
+    image_details: ImageOut | msgspec.UnsetType = msgspec.UNSET
     models: list[ModelOut] = msgspec.field(default_factory=list)
     scoring_uri: str | None = None
     container_resource_requirements: dict[str, Any] | None = None
@@ -116,6 +120,8 @@ class ServiceOut(Wire):
     num_replicas: int | None = None
     auto_scaler: dict[str, Any] | None = None
     liveness_probe_requirements: dict[str, Any] | None = None
+    encryption_properties: dict[str, Any] | None = None
+    vnet_configuration: dict[str, Any] | None = None
     max_concurrent_requests_per_container: int | None = None
     max_queue_wait_ms: int | None = None
     scoring_timeout_ms: int | None = None
@@ -158,6 +164,7 @@ _KEPT_FIELDS = {
 def service_out(found: ServiceView, *, expands: bool = True) -> ServiceOut:
     """`id` is the name: the SDK builds addresses of it. `expands`: with the whole image and models."""
     kept = found.document
+    completed = unsaid.of_service(found.compute_type, kept)
     return ServiceOut(
         id=found.name,
         name=found.name,
@@ -171,10 +178,10 @@ def service_out(found: ServiceView, *, expands: bool = True) -> ServiceOut:
         compute_type=found.compute_type,
         created_by=user_out(found.author),
         image_id=found.image.versioned_name if found.image else None,
-        image_details=image_out(found.image) if expands and found.image else None,
+        image_details=image_out(found.image) if expands and found.image else msgspec.UNSET,
         models=[model_out(each) for each in found.models] if expands else [],
         scoring_uri=found.scoring_uri,
-        **{field: kept.get(encoded) for encoded, field in _KEPT_FIELDS.items()},
+        **{field: completed.get(encoded) for encoded, field in _KEPT_FIELDS.items()},
     )
 
 

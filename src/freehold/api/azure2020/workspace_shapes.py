@@ -64,13 +64,18 @@ class WorkspaceIn(Wire):
 
 
 def workspace_out(call: Call, found: WorkspaceView) -> dict[str, Any]:
+    return workspace_document(found, own_base(call), _tenant(call))
+
+
+def workspace_document(found: WorkspaceView, base: str, tenant_id: str | None) -> dict[str, Any]:
+    """`base`: of the addresses in it. It and the tenant are the server's, the rest is content."""
     kept = {name: found.properties.get(name) for name in _KEPT}
     own: dict[str, Any] = {
         "workspaceId": found.ref.public_id,
         "friendlyName": found.friendly_name,
         "description": found.description,
         "creationTime": to_iso(found.created_at),
-        "discoveryUrl": f"{own_base(call)}/discovery/workspaces/{found.ref.public_id}",
+        "discoveryUrl": f"{base}/discovery/workspaces/{found.ref.public_id}",
         "provisioningState": "Succeeded",
         "serviceProvisionedResourceGroup": None,
         "privateLinkCount": 0,
@@ -80,11 +85,15 @@ def workspace_out(call: Call, found: WorkspaceView) -> dict[str, Any]:
         "hbiWorkspace": bool(kept["hbiWorkspace"]),
         "v1LegacyMode": bool(kept["v1LegacyMode"]),
     }
-    return resource_out(call, found) | {"etag": None, "properties": kept | own}
+    return _resource(found, tenant_id) | {"etag": None, "properties": kept | own}
 
 
 def resource_out(call: Call, found: WorkspaceView) -> dict[str, Any]:
     """The workspace as one resource among others, without its properties."""
+    return _resource(found, _tenant(call))
+
+
+def _resource(found: WorkspaceView, tenant_id: str | None) -> dict[str, Any]:
     return {
         "id": found.ref.path,
         "name": found.ref.name,
@@ -94,10 +103,14 @@ def resource_out(call: Call, found: WorkspaceView) -> dict[str, Any]:
         "identity": {
             "type": "SystemAssigned",
             "principalId": found.ref.public_id,
-            "tenantId": call.services.tokens.issuer.authority.tenant_id,
+            "tenantId": tenant_id,
         },
         "sku": {"name": found.sku, "tier": found.sku},
     }
+
+
+def _tenant(call: Call) -> str:
+    return call.services.tokens.issuer.authority.tenant_id
 
 
 def _attribute(name: str) -> str:

@@ -11,10 +11,10 @@ from freehold.domain.documents.rules import check_name
 from freehold.kit.problems import Invalid, NotImplementedHere
 from freehold.storage.outside.places import CLOUDS, Bucket, Container, Folder, Place
 
-BLOB, CUSTOM = "AzureBlob", "Custom"
+BLOB, FILE, CUSTOM = "AzureBlob", "AzureFile", "Custom"
 TYPES = (
     BLOB,
-    "AzureFile",
+    FILE,
     "GlusterFs",
     "AzureDataLake",
     "AzureMySql",
@@ -43,6 +43,23 @@ def stored_name(name: str) -> str:
 def check_type(store_type: str) -> None:
     if store_type not in TYPES:
         raise Invalid("InvalidDatastoreType", f"dataStoreType is one of {', '.join(TYPES)}.", target="dataStoreType")
+
+
+def check_sections(store_type: str, sections: Mapping[str, Any]) -> None:
+    """What must be said of a store. Raises Invalid, NotImplementedHere.
+
+    Of a file share it is all that azureml-core opens it with as soon as it lists it: one share without a key, and none
+    of the workspace's datastores can be listed. `sections`: with named credentials.
+    """
+    if store_type in OPENED:
+        place_of(store_type, sections)
+    elif store_type == FILE:
+        section = _section(sections, STORAGE)
+        for field in ("accountName", "containerName"):
+            _text(section, STORAGE, field)
+        if not any(_optional(section, STORAGE, field) for field in _CREDENTIAL_FIELDS.values()):
+            message = "A file share is opened with its accountKey or a sasToken: give one of them."
+            raise Invalid("InvalidDatastore", message, target=f"{STORAGE}.credential")
 
 
 def with_named_credential(sections: Mapping[str, Any]) -> dict[str, Any]:

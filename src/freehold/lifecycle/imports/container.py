@@ -8,7 +8,7 @@ from freehold.lifecycle.imports.extract import Tables
 from freehold.lifecycle.imports.packing import PointPacker
 from freehold.lifecycle.imports.preparing import Found, TablePreparer, ids_in
 from freehold.lifecycle.imports.refusal import Refused
-from freehold.lifecycle.imports.renaming import Renamer, derived_columns, id_columns
+from freehold.lifecycle.imports.renaming import UUID, Renamer, derived_columns, id_columns
 from freehold.lifecycle.imports.spool import ContainerSpool, Prepared, PreparedObject, PreparedTable
 from freehold.lifecycle.selection import Selection, Target
 from freehold.lifecycle.snapshot import owner_of
@@ -30,6 +30,7 @@ class ContainerReader:
         self._renamer = renamer
         self._selection = Selection(Target(scope, 0, (0,)))
         self._check_known()
+        self._check_home()
 
     def collect_ids(self) -> None:
         """Every id in it, but the container's own, gets a new one."""
@@ -65,6 +66,11 @@ class ContainerReader:
         for name in self._files:
             if name not in known:
                 raise Refused("BagUnknownTable", "It has a table that this version does not know in it.", name)
+
+    def _check_home(self) -> None:
+        """Its id is taken on, or replaced wherever the bag mentions it: a word in its place would be replaced too."""
+        if not all(UUID.fullmatch(each) for each in self.own_ids()):
+            raise Refused("BagWrongValue", "The id of the workspace in it is no UUID.", str(_container().table.name))
 
     def _tables(self) -> list[ExportTable]:
         """Those of the bag, each behind those that it links to."""
