@@ -11,7 +11,7 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
-from freehold.lifecycle.copies import remove_files, remove_half_sent, remove_unclaimed
+from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_half_sent, remove_unclaimed
 from freehold.lifecycle.spool import Spool
 from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
@@ -34,7 +34,7 @@ class ReadyBag(NamedTuple):
 def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: str) -> ReadyBag:
     """A finished bag. Raises NotFound, or Conflict while it is being written."""
     bag = KeptBag.c
-    query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, bag.expires_at > db.now())
+    query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, _is_kept(db))
     found = db.execute(query).mappings().first()
     actions = actions_of(roles_in(db, actor.person_row, found["workspace_id"])) if found else frozenset()
     if found is None or Action.EXPORT not in actions:
@@ -54,12 +54,16 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
 def require_kept(db: Transaction, actor: Actor, operation_id: str, action: Action) -> None:
     """Raises NotFound unless files of the import are here, in a workspace where the actor may do this."""
     bag = KeptBag.c
-    query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, bag.expires_at > db.now())
+    query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, _is_kept(db))
     found = db.execute(query).scalar()
     actions = actions_of(roles_in(db, actor.person_row, found)) if found is not None else frozenset()
     if action not in actions:
         message = "There is nothing of this import here: it was dropped, has expired, or you may not see it."
         raise NotFound("ImportNotFound", message)
+
+
+def _is_kept(db: Transaction) -> sa.ColumnElement[bool]:
+    return sa.and_(KeptBag.c.expires_at > db.now(), KeptBag.c.state != WITHDRAWN)
 
 
 async def drop_bag(database: Database, settings: Settings, operation_id: str) -> None:
@@ -73,14 +77,17 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
         db.execute(record.table.delete().where(record.c.operation_id == operation_id))
 
 
+def _expired(db: Transaction) -> list[str]:
+    return list(db.execute(sa.select(KeptBag.c.operation_id).where(sa.not_(_is_kept(db)))).scalars())
+
+
 def remove_expired_bags(database: Database, settings: Settings) -> int:
     """For the sweeper: bags whose time is over, and files that no row claims; how many bags.
 
     The row goes last, so that a kill loses no folder.
     """
-    expired = sa.select(KeptBag.c.operation_id).where(KeptBag.c.expires_at <= sa.bindparam("now"))
     now = database.read_now(lambda db: db.now())
-    ids = database.read_now(lambda db: list(db.execute(expired, {"now": now}).scalars()))
+    ids = database.read_now(_expired)
     remove_half_sent(settings, now)
     claimed = sa.select(KeptBag.c.operation_id)
     remove_unclaimed(settings, database.read_now(lambda db: set(db.execute(claimed).scalars())), now)

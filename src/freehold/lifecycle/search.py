@@ -46,7 +46,7 @@ class Seen:
     awaited: set[str] = field(default_factory=set)
     """Object keys that are on their way in or out, and owned by nothing meanwhile."""
     exports: set[str] = field(default_factory=set)
-    """Operations whose kept exports stand."""
+    """Operations whose kept copies stand: exports, and imports that began after what is searched for was withdrawn."""
 
 
 def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _is_kept_export(settings: Settings, path: Path, seen: Seen) -> bool:
     if not path.is_relative_to(settings.data_folder):
         return False
     parts = path.relative_to(settings.data_folder).parts
-    return len(parts) > 1 and parts[0] in ("exports", "spools") and parts[1].split(".")[0] in seen.exports
+    return len(parts) > 1 and parts[0] in ("exports", "spools", "imports") and parts[1].split(".")[0] in seen.exports
 
 
 def _is_searched(settings: Settings, path: Path) -> bool:

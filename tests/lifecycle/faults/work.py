@@ -63,14 +63,14 @@ def _filled(site: Site, variant: str) -> Base:
     site.canaries.clear()
     run_id = site.run(experiment, points=500)
     if variant == "export":
-        operation = _ask_export(site, Scope.WORKSPACE, None)
+        operation = ask_export(site, Scope.WORKSPACE, None)
         return Base(site.folder, operation.operation_id, [], [*kept, *site.canaries])
-    site.work_off(_ask_export(site, Scope.RUN, run_id))
+    site.work_off(ask_export(site, Scope.RUN, run_id))
     operation = site.request(Scope.RUN, run_id)
     return Base(site.folder, operation.operation_id, [run_id, *site.canaries], kept)
 
 
-def _ask_export(site: Site, scope: Scope, root_id: str | None) -> Operation:
+def ask_export(site: Site, scope: Scope, root_id: str | None) -> Operation:
     return site.database.write_now(
         lambda db: request_export(db, site.engine, site.actor, site.workspace, scope, root_id)
     )

@@ -17,7 +17,7 @@ from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.queries import is_standing
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
-from freehold.kit.problems import Conflict
+from freehold.kit.problems import Conflict, Superseded
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, write_whole
 from freehold.lifecycle.imports.writing import write_all
@@ -165,7 +165,7 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
         return finished(ctx.operation.progress)
     workspace, spool = _workspace(db, ctx), _spool(ctx)
     if not is_standing(db, workspace.workspace_id):
-        raise Conflict("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
+        raise Superseded("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
     prepared = spool.prepared()
     find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse()
     is_taken_on = takes_identity(db, workspace, prepared, new_ids=bool(ctx.options[NEW_IDS]))
@@ -220,7 +220,7 @@ def _workspace(db: Transaction, ctx: OperationContext) -> WorkspaceRef:
     target = find_target(db, ctx.operation.target_id)
     workspace = find_workspace_by_key(db, target.workspace_id) if target else None
     if workspace is None:
-        raise Conflict("ImportSuperseded", "The workspace was erased while the bag was read.")
+        raise Superseded("ImportSuperseded", "The workspace was erased while the bag was read.")
     return workspace
 
 
