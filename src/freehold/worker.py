@@ -2,8 +2,8 @@
 
 `python -m freehold.worker TASK` reads one JSON line, {"settings": …, "job": …}, from its standard input, and answers on
 its standard output with JSON lines: {"progress": …} as often as the task likes, at the end {"result": …} or {"problem":
-{"code", "message", "is_away"}}. Its standard input stays open as long as its parent lives; when it ends, so does this
-process.
+{"code", "message", "sort", "is_plain"}} (operations/children.py). Its standard input stays open as long as its parent
+lives; when it ends, so does this process.
 """
 
 import importlib
@@ -18,10 +18,12 @@ import msgspec
 
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
-from freehold.kit.problems import Away, Problem
+from freehold.kit.problems import InsufficientStorage, Problem
+from freehold.operations.children import SORTS
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
+from freehold.storage.portable import is_disk_full
 from freehold.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -83,11 +85,20 @@ def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
         _say({"result": dict(_find(tasks, arguments[0])(bench, order["job"]))})
         return 0
     except Problem as problem:
-        away = isinstance(problem, Away)
-        _say({"problem": {"code": problem.code, "message": problem.message, "is_away": away}})
-        return 1
+        return _refuse(problem)
+    except Exception as fault:
+        if not is_disk_full(fault):
+            raise
+        return _refuse(InsufficientStorage("InsufficientStorage", "The disk is full. Free some space."))
     finally:
         bench.close()
+
+
+def _refuse(problem: Problem) -> int:
+    sort = next((word for word, kind in SORTS.items() if isinstance(problem, kind)), "")
+    told = {"code": problem.code, "message": problem.message, "sort": sort, "is_plain": problem.is_plain}
+    _say({"problem": told})
+    return 1
 
 
 def _give_way(niceness: int) -> None:

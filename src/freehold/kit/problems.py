@@ -7,6 +7,8 @@ class Problem(Exception):
     """`code` is stable and machine-readable; `message` says what to do next and names no secret."""
 
     status: ClassVar[int] = 500
+    is_plain: bool = False
+    """Its message is the same for everybody and names nothing of anybody, so an operation's row may keep it."""
 
     def __init__(self, code: str, message: str, *, target: str | None = None) -> None:
         super().__init__(message)
@@ -39,6 +41,12 @@ class Conflict(Problem):
     status = 409
 
 
+class Superseded(Conflict):
+    """What an operation worked on was erased or replaced meanwhile: it ends, and can be asked for anew."""
+
+    is_plain = True
+
+
 class PreconditionFailed(Problem):
     status = 412
 
@@ -67,6 +75,9 @@ class Away(Unavailable):
     """Something outside that this server needs does not answer, or refuses. Work that waits for it goes on by itself
     when it is back."""
 
+    is_plain = True
+
 
 class InsufficientStorage(Problem):
     status = 507
+    is_plain = True

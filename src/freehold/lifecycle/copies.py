@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
-from freehold.kit.problems import Conflict, NotFound
+from freehold.kit.problems import Conflict, NotFound, Superseded
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
 from freehold.records.catalogue import Record
@@ -19,7 +19,8 @@ from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
 HALF_SENT_SECONDS = 24 * 3_600
-"""Below the data folder; in each, one folder (or a file with that stem) per operation."""
+WITHDRAWN = "withdrawn"
+"""The state of a kept copy that nobody may have any more, whatever the clock says."""
 
 
 def covering(db: Transaction, reach: Reach) -> list[str]:
@@ -31,14 +32,15 @@ def covering(db: Transaction, reach: Reach) -> list[str]:
 
 
 def withdraw(db: Transaction, reach: Reach) -> None:
-    """At once, when the erasure is asked for: exports under way stop, finished ones expire."""
+    """At once, when the erasure is asked for: exports and imports under way stop and say why, finished ones expire."""
+    message = "Something that this covers was erased while it was under way. Ask for it anew."
     for operation_id in covering(db, reach):
         try:
-            cancel_operation(db, operation_id)
+            cancel_operation(db, operation_id, Superseded("OperationSuperseded", message))
         except (Conflict, NotFound):
             pass  # it has ended: then its bag is withdrawn here
     for record, whole in _whole_copies(reach):
-        db.execute(sa.update(record.table).where(whole).values(expires_at=db.now()))
+        db.execute(sa.update(record.table).where(whole).values(expires_at=db.now(), state=WITHDRAWN))
 
 
 def forget_copies(db: Transaction, reach: Reach) -> int:

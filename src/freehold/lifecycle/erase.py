@@ -25,19 +25,20 @@ from freehold.domain.forgetting.service import forget
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
-from freehold.kit.problems import Conflict, PreconditionFailed, Problem
+from freehold.kit.problems import Away, Conflict, PreconditionFailed, Problem, Superseded
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, sync_folders
 from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
-from freehold.lifecycle.targets import find_targets, name_targets, public_id, root_of, roots_named
+from freehold.lifecycle.targets import erasures_at, find_targets, name_targets, public_id, root_of, roots_named
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, again, finished
 from freehold.records.catalogue import Record
+from freehold.records.operations import OperationTarget
 from freehold.records.rules import Scope
 from freehold.storage.blobs import open_objects
 from freehold.storage.keys import KeyStore
@@ -47,6 +48,7 @@ KIND = "erase"
 ROWS_AT_ONCE = 2_000
 OBJECTS_AT_ONCE = 10_000  # many at a time: each of their 256 folders is synced once a step
 FEWEST_OBJECTS = 2_000
+PATIENCE = 30 * MICROSECONDS
 DAY = 24 * 3_600 * MICROSECONDS
 
 
@@ -181,6 +183,9 @@ def _collect(context: OperationContext) -> None:
     targets = context.read(lambda db: find_targets(db, context.operation.target_id))
     if sealed.load() is not None and not targets:
         return  # rows have begun to go, so the evidence was saved before
+    if not targets:
+        message = "Another erasure, which covers this one, has erased it meanwhile. That one's certificate says so."
+        raise Superseded("ErasedWithAnother", message)
     objects = open_objects(context.settings)
     reaches = [Reach(target) for target in targets]
     ids, values = context.read(lambda db: collect_needles(db, reaches, objects))
@@ -246,10 +251,23 @@ def _lives_below(reach: Reach, record: type[Record]) -> bool:
 
 
 def _remove_copies(context: OperationContext) -> list[Reach]:
+    """What began after the erasure was asked for is withdrawn too: a bag on its way in may hold what goes."""
     reaches = _reaches(context)
     for reach in reaches:
+        _let_others_note(context, reach)
+        context.database.write_now(lambda db, reach=reach: copies.withdraw(db, reach))  # type: ignore[misc]  # binds the loop's value
         copies.remove_files(context.settings, context.read(lambda db, reach=reach: copies.covering(db, reach)))  # type: ignore[misc]  # binds the loop's value
     return reaches
+
+
+def _let_others_note(context: OperationContext, reach: Reach) -> None:
+    """Whoever asked for a part of it first has a certificate to get, which needs evidence that is still here."""
+    operation = context.operation
+    noting = context.read(
+        lambda db: erasures_at(db, reach.rows(OperationTarget), ("", "collect")) - {operation.operation_id}
+    )
+    if noting and 0 <= context.read(lambda db: db.now()) - operation.created_at < PATIENCE:
+        raise Away("ErasureInside", "An erasure of a part of it, asked for earlier, still notes what goes.")
 
 
 def _copies_removed(db: Transaction, context: OperationContext) -> Turn:

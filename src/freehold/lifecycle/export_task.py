@@ -91,7 +91,7 @@ def told_faults() -> Iterator[None]:
     except OSError as fault:
         if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        message = "The disk is full: the export stopped. Free some space; it goes on where it was."
+        message = "The disk is full: the export stopped, its files are removed. Free some space, then ask anew."
         raise InsufficientStorage("InsufficientStorage", message) from fault
 
 

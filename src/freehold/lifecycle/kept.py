@@ -11,7 +11,7 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
-from freehold.lifecycle.copies import remove_files, remove_half_sent, remove_unclaimed
+from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_half_sent, remove_unclaimed
 from freehold.lifecycle.spool import Spool
 from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
@@ -34,7 +34,7 @@ class ReadyBag(NamedTuple):
 def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: str) -> ReadyBag:
     """A finished bag. Raises NotFound, or Conflict while it is being written."""
     bag = KeptBag.c
-    query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, bag.expires_at > db.now())
+    query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, _is_kept(db))
     every = list(db.execute(query.order_by(bag.row_id)).mappings())  # one for each container that it covers
     if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
         message = (
@@ -58,11 +58,15 @@ def _may_export(db: Transaction, actor: Actor, workspace_id: int) -> bool:
 def require_kept(db: Transaction, actor: Actor, operation_id: str, action: Action) -> None:
     """Raises NotFound unless files of the import are here, and the actor may do this in every container of it."""
     bag = KeptBag.c
-    query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, bag.expires_at > db.now())
+    query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, _is_kept(db))
     found = list(db.execute(query).scalars())
     if not found or not all(action in actions_of(roles_in(db, actor.person_row, each)) for each in found):
         message = "There is nothing of this import here: it was dropped, has expired, or you may not see it."
         raise NotFound("ImportNotFound", message)
+
+
+def _is_kept(db: Transaction) -> sa.ColumnElement[bool]:
+    return sa.and_(KeptBag.c.expires_at > db.now(), KeptBag.c.state != WITHDRAWN)
 
 
 async def drop_bag(database: Database, settings: Settings, operation_id: str) -> None:
@@ -76,14 +80,17 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
         db.execute(record.table.delete().where(record.c.operation_id == operation_id))
 
 
+def _expired(db: Transaction) -> list[str]:
+    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(sa.not_(_is_kept(db)))).scalars())
+
+
 def remove_expired_bags(database: Database, settings: Settings) -> int:
     """For the sweeper: bags whose time is over, and files that no row claims; how many bags.
 
     The row goes last, so that a kill loses no folder.
     """
-    expired = sa.select(KeptBag.c.operation_id).distinct().where(KeptBag.c.expires_at <= sa.bindparam("now"))
     now = database.read_now(lambda db: db.now())
-    ids = database.read_now(lambda db: list(db.execute(expired, {"now": now}).scalars()))
+    ids = database.read_now(_expired)
     remove_half_sent(settings, now)
     claimed = sa.select(KeptBag.c.operation_id)
     remove_unclaimed(settings, database.read_now(lambda db: set(db.execute(claimed).scalars())), now)

@@ -46,7 +46,7 @@ class Seen:
     awaited: set[str] = field(default_factory=set)
     """Object keys that are on their way in or out, and owned by nothing meanwhile."""
     copies: set[str] = field(default_factory=set)
-    """Operations whose kept exports and imports stand."""
+    """Operations whose kept copies stand: exports, and imports that began after what is searched for was withdrawn."""
 
 
 def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:

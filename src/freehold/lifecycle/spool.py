@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from freehold.kit.faults import passing
-from freehold.kit.problems import Conflict
+from freehold.kit.problems import Superseded
 from freehold.lifecycle.bag.writer import Part
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.tree import TreeContainer
@@ -149,6 +149,6 @@ class Spool:
             journal.truncate(whole)
 
 
-def superseded() -> Conflict:
+def superseded() -> Superseded:
     message = "Something that this export held was erased or replaced while it was written. Ask for a new export."
-    return Conflict("ExportSuperseded", message)
+    return Superseded("ExportSuperseded", message)

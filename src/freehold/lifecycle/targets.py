@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
+from freehold.operations.model import UNFINISHED
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.containers import Workspace
-from freehold.records.operations import OperationTarget
+from freehold.records.operations import Operation, OperationTarget
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -109,6 +110,14 @@ def find_targets(db: Transaction, target_id: str) -> list[Target]:
 def find_target(db: Transaction, target_id: str) -> Target | None:
     """Of an operation about one thing. None once it is erased."""
     return next(iter(find_targets(db, target_id)), None)
+
+
+def erasures_at(db: Transaction, named: sa.ColumnElement[bool], steps: Sequence[str]) -> set[str]:
+    """The unfinished erasures that are at one of the steps and about what the targets that are `named` stand for."""
+    o, t = Operation.c, OperationTarget.c
+    about = o.target_id.in_(sa.select(t.target_id).where(named))
+    here = sa.and_(o.kind == "erase", o.state.in_(UNFINISHED), o.step.in_(steps), about)
+    return set(db.execute(sa.select(o.operation_id).where(here)).scalars())
 
 
 def roots_named(db: Transaction, targets: Sequence[Target]) -> list[str]:

@@ -2,7 +2,7 @@
 
 The child is `python -m freehold.worker TASK`. It is given one JSON line on its standard input, which stays open: when
 that ends, the child ends. It answers with JSON lines: {"progress": …} any number of times, then {"result": …} or
-{"problem": {"code", "message", "is_away"}}.
+{"problem": {"code", "message", "sort", "is_plain"}}; `sort` is "away", "full" or "".
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import msgspec
 
-from freehold.kit.problems import Away, Problem, Unavailable
+from freehold.kit.problems import Away, InsufficientStorage, Problem, Unavailable
 from freehold.settings import Settings
 
 WORKER = (sys.executable, "-m", "freehold.worker")
@@ -27,6 +27,10 @@ class TaskRefused(Problem):
     """The task raised a Problem; trying again will not help."""
 
     status = 422
+
+
+SORTS: Mapping[str, type[Problem]] = {"away": Away, "full": InsufficientStorage}
+"""What a task may raise that is no refusal, by the word that its answer has for it."""
 
 
 def run_child(
@@ -40,7 +44,8 @@ def run_child(
 ) -> Mapping[str, Any]:
     """Run `task` in a child process and return its result. Whatever `check` or `on_progress` raises kills the child.
 
-    Raises TaskRefused or Away with the task's own code, and Unavailable when the child died without an answer.
+    Raises TaskRefused, Away or InsufficientStorage with the task's own code, and Unavailable when the child died
+    without an answer.
     """
     child = subprocess.Popen([*command, task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
@@ -78,8 +83,9 @@ def _answer(
 
 
 def _as_fault(problem: Mapping[str, Any]) -> Problem:
-    kind = Away if problem.get("is_away") else TaskRefused
-    return kind(problem["code"], problem["message"])
+    fault = SORTS.get(problem["sort"], TaskRefused)(problem["code"], problem["message"])
+    fault.is_plain = problem["is_plain"]
+    return fault
 
 
 def _pump(stream: IO[bytes] | None, lines: "queue.SimpleQueue[bytes]") -> None:

@@ -4,10 +4,11 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from freehold.kit.memory import trim
-from freehold.kit.problems import Away, Problem
+from freehold.kit.problems import Away, InsufficientStorage, Problem
 from freehold.operations import queries, service
 from freehold.operations.faults import die_if_planted
 from freehold.operations.model import Operation, State
@@ -19,7 +20,7 @@ from freehold.storage.transaction import Transaction
 
 SLICE_SECONDS = 1.0
 LONGEST_PAUSE = 30.0
-"""Seconds between two attempts of an operation that waits for something outside."""
+"""Seconds between two attempts of an operation that waits for something outside, or for room on the disk."""
 CLIENT_FAULTS = range(400, 500)
 log = logging.getLogger("freehold.operations")
 
@@ -55,6 +56,8 @@ class Runner:
                     return False
             except Away as fault:
                 return self._wait(operation_id, fault)
+            except InsufficientStorage as fault:
+                return self._make_room(operation_id, fault)
             except Exception as fault:
                 return self._weigh(operation_id, fault, has_moved)
             has_moved = True
@@ -79,9 +82,9 @@ class Runner:
         except Overtaken:
             return self._stand_back(operation)
 
-    def give_up(self, operation_id: str, code: str) -> None:
-        """End the operation as failed, and clean up. `code` names the fault and nothing else."""
-        message = f"A step of this operation failed ({code}) and was not tried again. The server's log says where."
+    def give_up(self, operation_id: str, code: str, message: str = "") -> None:
+        """End the operation as failed, and clean up. `code` names the fault and nothing else, as does `message`."""
+        message = message or f"A step failed ({code}) and was not tried again. The server's log says where."
         if self._database.write_now(lambda db: self._fail(db, operation_id, code, message)):
             log.error("operation failed", extra={"operation_id": operation_id, "code": code})
         operation = self._database.read_now(lambda db: queries.find(db, operation_id))
@@ -137,13 +140,25 @@ class Runner:
             return
         kind.clean_up(OperationContext(operation, self._database, self._settings, self._stopping))
 
-    def _wait(self, operation_id: str, fault: Away) -> bool:
+    def _make_room(self, operation_id: str, fault: InsufficientStorage) -> bool:
+        """The disk is full. What can be asked for anew ends, and gives back what it took; what must not be given up
+        (an erasure) waits for room."""
+        operation = self._database.read_now(lambda db: service.get_operation(db, operation_id))
+        if not service.can_be_cancelled(operation):
+            return self._wait(operation_id, fault)
+        log.warning("operation ends: the disk is full", extra={"operation_id": operation_id})
+        self._clean_up(operation)  # first, for without it there may be no room to say that it failed
+        self.give_up(operation_id, fault.code, fault.message)
+        return False
+
+    def _wait(self, operation_id: str, fault: Away | InsufficientStorage) -> bool:
         """For what is away as long as it is: this counts as no attempt, and the operation says what it waits for."""
         waits = self._waits[operation_id] = self._waits.get(operation_id, -1) + 1
         log.warning("operation waits", extra={"operation_id": operation_id, "code": fault.code})
         message = f"{fault.message} This operation waits for it, and goes on by itself."
         said = {"error_code": fault.code, "error_message": message}
-        self._database.write_now(lambda db: queries.change(db, operation_id, said))
+        with suppress(InsufficientStorage):  # there may be no room to say so
+            self._database.write_now(lambda db: queries.change(db, operation_id, said))
         self._stopping.wait(min(LONGEST_PAUSE, 2.0**waits))
         return True
 
@@ -152,7 +167,7 @@ class Runner:
         code = fault.code if isinstance(fault, Problem) else type(fault).__name__
         log.warning("step failed", extra={"operation_id": operation_id, "code": code})
         if _is_refusal(fault):
-            self.give_up(operation_id, code)
+            self.give_up(operation_id, code, fault.message if isinstance(fault, Problem) and fault.is_plain else "")
             return False
         if has_moved:
             return True

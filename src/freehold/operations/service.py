@@ -6,7 +6,7 @@ Who may see or cancel an operation is for the caller to decide: an operation kno
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from freehold.kit.problems import Conflict, NotFound
+from freehold.kit.problems import Conflict, NotFound, Superseded
 from freehold.operations import queries
 from freehold.operations.model import Operation, Progress, State
 from freehold.storage.transaction import Transaction
@@ -100,18 +100,26 @@ def list_operations(
     )
 
 
-def cancel_operation(db: Transaction, operation_id: str) -> Operation:
+def can_be_cancelled(operation: Operation) -> bool:
+    return bool(operation.options.get(CAN_CANCEL, True))
+
+
+def cancel_operation(db: Transaction, operation_id: str, because: Superseded | None = None) -> Operation:
     """Cancel at once: no later step can commit. What was made outside the database is then cleaned up.
+
+    `because`: what the operation says of it, where nobody asked for its end.
 
     Raises NotFound, or Conflict when it has ended already or may not be cancelled. Cancelling twice is harmless.
     """
     operation = get_operation(db, operation_id)
     if operation.state is State.CANCELED:
         return operation
-    if not operation.options.get(CAN_CANCEL, True):
+    if not can_be_cancelled(operation):
         message = "An operation of this kind cannot be cancelled once it was requested. Wait until it ends."
         raise Conflict("OperationCannotBeCanceled", message)
-    ended = {"state": State.CANCELED, "ended_at": db.now(), "fence": operation.fence + 1}
+    ended: dict[str, Any] = {"state": State.CANCELED, "ended_at": db.now(), "fence": operation.fence + 1}
+    if because is not None:
+        ended |= {"error_code": because.code, "error_message": because.message}
     if operation.is_ended or not queries.change(db, operation_id, ended, fence=operation.fence):
         message = "The operation has ended or moved on in this moment. Read it again before cancelling."
         raise Conflict("OperationNotRunning", message)
@@ -124,7 +132,7 @@ def retry_operation(db: Transaction, operations: Operations, operation_id: str) 
     Only for kinds that keep what they had when they fail: those that cannot be cancelled, such as an erasure.
     """
     operation = get_operation(db, operation_id)
-    if operation.options.get(CAN_CANCEL, True):
+    if can_be_cancelled(operation):
         message = "What this operation had made was cleaned up when it failed. Ask for it anew."
         raise Conflict("OperationCannotBeRetried", message)
     if not queries.reopen(db, operation_id):

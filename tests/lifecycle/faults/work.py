@@ -64,14 +64,14 @@ def _filled(site: Site, variant: str) -> Base:
     going = site.experiment() if variant == "erase" else experiment
     run_id = site.run(going, points=500)
     if variant == "export":
-        operation = _ask_export(site, Scope.WORKSPACE, None)
+        operation = ask_export(site, Scope.WORKSPACE, None)
         return Base(site.folder, operation.operation_id, [], [*kept, *site.canaries])
-    site.work_off(_ask_export(site, Scope.EXPERIMENT, going.experiment_id))
+    site.work_off(ask_export(site, Scope.EXPERIMENT, going.experiment_id))
     operation = site.request(Scope.EXPERIMENT, going.experiment_id)
     return Base(site.folder, operation.operation_id, [going.experiment_id, run_id, *site.canaries], kept)
 
 
-def _ask_export(site: Site, scope: Scope, root_id: str | None) -> Operation:
+def ask_export(site: Site, scope: Scope, root_id: str | None) -> Operation:
     return site.database.write_now(
         lambda db: request_export(db, site.engine, site.actor, site.workspace, scope, root_id)
     )

@@ -18,7 +18,7 @@ from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.queries import is_standing
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
-from freehold.kit.problems import Conflict
+from freehold.kit.problems import Conflict, Superseded
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
@@ -169,7 +169,7 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
         return finished(ctx.operation.progress)
     workspace, spool = _workspace(db, ctx), _spool(ctx)
     if not is_standing(db, workspace.workspace_id):
-        raise Conflict("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
+        raise Superseded("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
     find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse()
     root = spool.containers()[0].prepared()
     is_taken_on = takes_identity(db, workspace, root, new_ids=bool(ctx.options[NEW_IDS]))
@@ -187,7 +187,7 @@ def _keep_in(db: Transaction, operation_id: str, made: Iterable[WorkspaceRef]) -
     """
     kept = db.execute(sa.select(KeptBag.table).where(KeptBag.c.operation_id == operation_id)).mappings().first()
     if kept is None:
-        raise Conflict("ImportSuperseded", "Something was erased here while the bag came in. Import it again.")
+        raise Superseded("ImportSuperseded", "Something was erased here while the bag came in. Import it again.")
     for each in made:
         values = {name: value for name, value in kept.items() if name != KeptBag.c.row_id.name}
         db.execute(KeptBag.table.insert().values(values | {"workspace_id": each.workspace_id}))
@@ -238,7 +238,7 @@ def _workspace(db: Transaction, ctx: OperationContext) -> WorkspaceRef:
     target = find_target(db, ctx.operation.target_id)
     workspace = find_workspace_by_key(db, target.workspace_id) if target else None
     if workspace is None:
-        raise Conflict("ImportSuperseded", "The workspace was erased while the bag was read.")
+        raise Superseded("ImportSuperseded", "The workspace was erased while the bag was read.")
     return workspace
 
 

@@ -1,0 +1,70 @@
+"""Two operations on scopes that overlap: each ends clearly, what is certified is true, and nothing else is harmed."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.kit.problems import Conflict, NotFound
+from freehold.operations.model import State
+from tests.lifecycle.faults.overlaps import Pair
+
+SEED, SAMPLE, TURNS = 5, 6, 6
+PAIRS = [
+    ("export_workspace", "erase_run"),
+    ("export_run", "erase_run"),
+    ("export_run", "erase_experiment"),
+    ("erase_run", "export_workspace"),
+    ("erase_run", "erase_experiment"),
+    ("purge_run", "erase_experiment"),
+    ("export_workspace", "purge_run"),
+    ("bring_in", "erase_run"),
+    ("erase_experiment", "bring_in"),
+    ("export_workspace", "bring_in"),
+    ("bring_in", "export_workspace"),
+]
+pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # joserfc, by RFC 9864; verifiers know this name
+
+
+def cases() -> list[Any]:
+    every = [(first, second, seed) for seed in range(TURNS) for first, second in PAIRS]
+    chosen = random.Random(SEED).sample(every, SAMPLE)
+    return [pytest.param(*each, marks=() if each in chosen else pytest.mark.exhaustive) for each in every]
+
+
+@pytest.mark.parametrize(("first", "second", "seed"), cases())
+def test_both_end_clearly_and_harm_nothing(tmp_path: Path, first: str, second: str, seed: int) -> None:
+    pair = Pair(tmp_path / "data")
+    try:
+        pair.check(pair.take_turns(seed, getattr(pair, first), getattr(pair, second)))
+    finally:
+        pair.site.close()
+
+
+def test_erasure_of_what_another_has_erased_says_so(tmp_path: Path) -> None:
+    """The run's erasure did not come to note what it would have to prove before the experiment's took everything."""
+    pair = Pair(tmp_path / "data")
+    try:
+        of_run, of_experiment = pair.erase_run(), pair.erase_experiment()
+        whole, part = pair.work_off_late(of_experiment), pair.work_off_late(of_run)
+        assert whole.state is State.SUCCEEDED
+        assert (part.state, part.error_code) == (State.FAILED, "ErasedWithAnother")
+        assert part.error_message is not None
+        assert "certificate" in part.error_message
+        assert pair.site.database.read_now(lambda db: pair.certificates(db, part)) == 0
+    finally:
+        pair.site.close()
+
+
+def test_same_erasure_is_refused_a_second_time(tmp_path: Path) -> None:
+    pair = Pair(tmp_path / "data")
+    try:
+        first = pair.erase_run()
+        with pytest.raises((Conflict, NotFound)):
+            pair.erase_run()
+        assert pair.site.work_off(first).state is State.SUCCEEDED
+        with pytest.raises(NotFound):
+            pair.erase_run()
+    finally:
+        pair.site.close()

@@ -1,0 +1,119 @@
+"""A disk without room for an export or an erasure: it ends with a reason and leaves nothing, or waits and goes on."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lifecycle.erase.site import traces
+from tests.system.load import STORE
+from tests.system.surfaces import make_run
+from tests.system.test_disk_full import SmallDisk, small_tmpfs
+from tests.system.test_kill import check_database
+from tests.world import World
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),  # joserfc, by RFC 9864; verifiers know this name
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root"),
+]
+MEBIBYTE = 1 << 20
+PATIENCE = 60
+LARGE = 3 * MEBIBYTE
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_tmpfs(tmp_path / "disk") as made:
+        yield made
+
+
+def fill(world: World, size: int = LARGE) -> tuple[str, str]:
+    """A run with a file that another copy of does not fit beside once the disk is filled; its mark."""
+    run_id, mark = make_run(world, "large"), "Kakapo-4cf0a9f5e1b24f7d"
+    path = f"{STORE}/1/{run_id}/artifacts/large"
+    content = mark.encode() + os.urandom(size)
+    assert world.request("PUT", path, world.alice, content=content).status_code == 200
+    world.mlflow("POST", "runs/set-tag", {"run_id": run_id, "key": "note", "value": mark})
+    return run_id, mark
+
+
+def ask(world: World, what: str, body: dict[str, Any]) -> str:
+    answer = world.post(f"/freehold/v1/{what}", body, world.alice)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def look(world: World, operation_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = world.get(f"/freehold/v1/operations/{operation_id}", world.alice).json()
+    return found
+
+
+def until_ended(world: World, operation_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if (found := look(world, operation_id))["ended_at"]:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"it did not end in {PATIENCE} s: {found}, {world.log()}")
+
+
+def leave(disk: SmallDisk, room: int) -> None:
+    """Fill the disk but for `room` bytes."""
+    disk.fill()
+    filler = disk.world.folder.parent / "filler"
+    os.truncate(filler, max(0, filler.stat().st_size - room))
+
+
+def files(world: World) -> set[str]:
+    kept = ("exports", "spools", "imports", "tmp")
+    return {str(path) for name in kept for path in (world.folder / name).rglob("*") if path.is_file()}
+
+
+def test_export_without_room_fails_leaves_nothing_and_succeeds_later(disk: SmallDisk) -> None:
+    world = disk.world
+    fill(world)
+    leave(disk, LARGE // 2)
+    ended = until_ended(world, ask(world, "exports", {"scope": "workspace"}))
+    assert (ended["state"], ended["error"]["code"]) == ("Failed", "InsufficientStorage")
+    assert "free some space" in ended["error"]["message"].lower()
+    assert files(world) == set()
+    disk.free()
+    assert until_ended(world, ask(world, "exports", {"scope": "workspace"}))["state"] == "Succeeded"
+    world.kill()
+    check_database(world.folder)
+
+
+def test_erasure_waits_for_room_and_goes_on(disk: SmallDisk) -> None:
+    """To rewrite the database takes as much room again as it has; nothing is said to be verified before."""
+    world = disk.world
+    run_id, mark = fill(world, size=1_000)
+    values = [{"key": f"p{n}", "value": "v" * 5_000} for n in range(100)]
+    kept = make_run(world, "kept")
+    for number in range(16):
+        params = [{"key": f"{number}-{each['key']}", "value": each["value"]} for each in values]
+        world.mlflow("POST", "runs/log-batch", {"run_id": kept, "params": params})
+    leave(disk, MEBIBYTE)
+    operation_id = ask(world, "erasures", {"scope": "run", "id": run_id})
+    until_waiting(world, operation_id)
+    assert world.get(f"/freehold/v1/certificates/{operation_id}", world.alice).status_code == 404
+    disk.free()
+    ended = until_ended(world, operation_id)
+    assert (ended["state"], ended["result"]["level"]) == ("Succeeded", "verified")
+    assert traces(world.folder, [mark, run_id]) == {}
+    world.kill()
+    check_database(world.folder)
+
+
+def until_waiting(world: World, operation_id: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = look(world, operation_id)
+        assert not found["ended_at"], found
+        if (found["error"] or {}).get("code") == "InsufficientStorage":
+            assert "goes on by itself" in found["error"]["message"]
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"it never waited: {found}, {world.log()}")
