@@ -68,14 +68,16 @@ def combine(
         console.print(f"  {gone:,} rows and files of the base are gone: {tombstones}")
 
 
-def begin_increment(server: Freehold, scope: str, id: str | None, since: str, *, dry_run: bool = False) -> Operation:
+def begin_increment(
+    server: Freehold, scope: str, id: str | None, since: str, *, alone: bool = False, dry_run: bool = False
+) -> Operation:
     """`since`: a path that is there, or else an operation's id."""
     if not Path(since).exists():
         if "/" in since or Path(since).suffix in (".tar", ".zip"):
             raise Failure("NoSuchBag", f"There is nothing at {since}. Name a folder, a .tar or a .zip file.", 2)
-        return server.export(scope, id, since=since, dry_run=dry_run)
+        return server.export(scope, id, alone=alone, since=since, dry_run=dry_run)
     with _index_of(Path(since)) as pieces:
-        return server.export_since(pieces, scope, id, dry_run=dry_run)
+        return server.export_since(pieces, scope, id, alone=alone, dry_run=dry_run)
 
 
 @contextmanager

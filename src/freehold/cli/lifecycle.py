@@ -1,7 +1,6 @@
 """Commands of leaving and forgetting: export, verify, erase, plan."""
 
 import shutil
-import tarfile
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -42,6 +41,9 @@ RootId = Annotated[
 ]
 
 
+Alone = Annotated[bool, typer.Option("--alone", help="Of a container without what stands below it.")]
+
+
 def register(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(verify)
@@ -56,20 +58,24 @@ def export(
     ] = "bag.tar",
     since: Since = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server's own copy there.")] = False,
+    alone: Alone = False,
     data: Data = None,
     url: Url = None,
     token: Token = None,
     workspace: Workspace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a workspace, or one thing in it, out as a bag, verify it, and drop the server's copy.
+    """Take a container with all below it, or one thing in it, out as a bag, verify it, and drop the server's copy.
 
     With --since only what changed since another bag: an increment, which `freehold combine` makes whole again.
     """
     check_root(scope, id)
+    check_alone(scope, alone)
     place = _Place.of(to)
     with connect(data, url, token, workspace) as server, place as local:
-        begun = begin_increment(server, scope, id, since) if since else server.export(scope, id)
+        begun = (
+            begin_increment(server, scope, id, since, alone=alone) if since else server.export(scope, id, alone=alone)
+        )
         operation = watch(server, begun, quiet=as_json)
         size = write_bag(server, operation, local)
         report = verify_or_fail(local, server.certificate_keys())
@@ -143,6 +149,11 @@ def check_root(scope: str, id: str | None) -> None:
             "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id or name"
         )
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
+
+
+def check_alone(scope: str, alone: bool) -> None:
+    if alone and scope != "workspace":
+        raise Failure("WrongArguments", "--alone is for a `workspace`: nothing else has containers below it.", 2)
 
 
 class _Place:
@@ -219,13 +230,12 @@ def write_bag(server: Freehold, operation: Operation, to: Path) -> int:
 
 
 def _unpack(archive: Path, to: Path) -> None:
-    """The one folder inside the archive becomes `to`."""
+    from freehold.lifecycle.bag.unpacking import unpack
+
     scratch = to.with_name(to.name + ".part")
     try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
-        (top,) = scratch.iterdir()
-        top.replace(to)
+        unpack(archive, scratch)
+        scratch.replace(to)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

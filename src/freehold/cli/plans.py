@@ -8,7 +8,7 @@ from rich.table import Table
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.increments import Since, begin_increment
-from freehold.cli.lifecycle import RootId, Scope, check_root, print_plan
+from freehold.cli.lifecycle import Alone, RootId, Scope, check_alone, check_root, print_plan
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 
@@ -24,6 +24,7 @@ def plan(
     verb: Verb,
     scope: Scope,
     id: RootId = None,
+    alone: Alone = False,
     since: Since = None,
     data: Data = None,
     url: Url = None,
@@ -33,16 +34,20 @@ def plan(
 ) -> None:
     """What an erasure or an export would do, with counts and bytes, what stays and why. Nothing is changed."""
     check_root(scope, id)
+    check_alone(scope, alone)
+    if alone and verb == "erase":
+        raise Failure("WrongArguments", "--alone is for exports: what stands below a container goes with it.", 2)
     if since is not None:
         if verb == "erase":
             raise Failure("WrongArguments", "--since goes with export: an erasure takes all.", 2)
         with connect(data, url, token, workspace) as server:
-            ended = watch(server, begin_increment(server, scope, id, since, dry_run=True), quiet=as_json)
+            begun = begin_increment(server, scope, id, since, alone=alone, dry_run=True)
+            ended = watch(server, begun, quiet=as_json)
         counts = (ended.result or {})["counts"]
         print_json(counts) if as_json else _print_increment(counts)
         return
     with connect(data, url, token, workspace) as server:
-        found = server.plan_erasure(scope, id) if verb == "erase" else server.plan_export(scope, id)
+        found = server.plan_erasure(scope, id) if verb == "erase" else server.plan_export(scope, id, alone=alone)
     if as_json:
         print_json(found)
     elif verb == "erase":
@@ -80,6 +85,8 @@ def _print_export(found: dict[str, Any]) -> None:
     if found["metric_points"]:
         table.add_row("metric points", f"{found['metric_points']:,}")
     console.print(table)
+    if len(found["containers"]) > 1:
+        console.print(f"  from {len(found['containers']):,} containers: {', '.join(found['containers'])}", markup=False)
     for each in found["objects"]:
         console.print(f"  files of {each['prefix']}: {each['count']:,}, {human_bytes(each['bytes'])}")
     console.print("  [dim]stays on the server:[/]")

@@ -51,27 +51,34 @@ class Freehold:
         self._http.close()
 
     def export(
-        self, scope: str, id: str | None = None, *, since: str | None = None, dry_run: bool = False
+        self,
+        scope: str,
+        id: str | None = None,
+        *,
+        alone: bool = False,
+        since: str | None = None,
+        dry_run: bool = False,
     ) -> Operation:
-        """Begin to export a workspace, or with `id` one thing in it.
+        """Begin to export a container with all below it (`alone`: without), or with `id` one thing in it.
 
         `since`: only what changed since the kept bag of that operation; with `dry_run` the operation only counts it.
         """
         more = {"since": since, "dry_run": dry_run} if since is not None else {}
-        return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id, **more})
+        return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id, "alone": alone, **more})
 
     def export_since(
-        self, index: Iterable[bytes], scope: str, id: str | None = None, *, dry_run: bool = False
+        self, index: Iterable[bytes], scope: str, id: str | None = None, *, alone: bool = False, dry_run: bool = False
     ) -> Operation:
         """Begin to export what changed since a bag of your own: `index` are the bytes of its index."""
         # allow-clock: because the client imports nothing of the house, and the key only has to be fresh
         headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/octet-stream"}
-        query = {"scope": scope, "dry_run": str(dry_run).lower()} | ({"id": id} if id is not None else {})
+        flags = {"alone": str(alone).lower(), "dry_run": str(dry_run).lower()}
+        query = {"scope": scope, **flags} | ({"id": id} if id is not None else {})
         return self._read(self._upload(f"{self._prefix}/increments", index, query, headers), Operation)
 
-    def plan_export(self, scope: str, id: str | None = None) -> Plan:
+    def plan_export(self, scope: str, id: str | None = None, *, alone: bool = False) -> Plan:
         """What an export would take out, how much it is, and what stays and why."""
-        body = {"scope": scope, "id": id, "dry_run": True}
+        body = {"scope": scope, "id": id, "dry_run": True, "alone": alone}
         return self._read(self._send("POST", f"{self._prefix}/exports", body), dict[str, Any])
 
     def fetch_bag(self, operation_id: str, to: Path | str, on_bytes: Callable[[int], None] | None = None) -> int:
@@ -183,10 +190,10 @@ class Freehold:
 
     def wait(self, operation: Operation, on_change: Callable[[Operation], None] | None = None) -> Operation:
         """Poll until the operation has ended. Raises FreeholdError when it failed or was cancelled."""
-        pause = 0.05
+        # allow-clock: because the client imports nothing of the house, and only sleeps by it
+        began = time.monotonic()
         while not operation.is_ended:
-            time.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
+            time.sleep(min(1.0, max(0.05, (time.monotonic() - began) / 20)))  # waits a twentieth too long at most
             operation = self.operation(operation.id)
             if on_change:
                 on_change(operation)

@@ -3,29 +3,37 @@
 Nothing here depends on when or by which server the bag was written: equal content gives equal bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
+import pyarrow as pa
 
 from freehold.kit.clock import to_iso
 from freehold.lifecycle.bag.crate import Crate, Folder, RunAction, crate_pieces
-from freehold.lifecycle.bag.pages import Summary, TableLine, index_html, open_sql, readme
+from freehold.lifecycle.bag.pages import ContainerLine, Summary, TableLine, index_html, open_sql, readme
 from freehold.lifecycle.bag.writer import BagWriter
+from freehold.lifecycle.exported import ExportedContainer, summed
 from freehold.lifecycle.listings import read_actions, read_homes
 from freehold.lifecycle.selection import Selection
 from freehold.lifecycle.snapshot import Facts
-from freehold.lifecycle.spool import Spool
+from freehold.lifecycle.tables import batch_of, write_parquet
+from freehold.lifecycle.tree import CONTAINER_ID, CONTAINERS
 from freehold.records.catalogue import Record
 from freehold.records.rules import Decoded
 
 COVERAGE_FORMAT = 1
+TREE_FORMAT = 2
+"""Of a bag that holds a tree of containers; one that holds a single container is as it always was."""
+TREE = pa.schema([(name, pa.string()) for name in (CONTAINER_ID, "parent_id", "kind", "name", "arm_path", "folder")])
+TREE_MEANING = "The containers of this bag, each behind the one that it stands in; the first is what was exported."
 LICENSE = "Not stated here: the owners of the content decide."
 POINTS_MEANING = "Every point of every metric: by run, then by metric, then in order of arrival. `at` is in UTC."
 
 
-def write_contents(writer: BagWriter, spool: Spool, selection: Selection, facts: Facts, version: str) -> None:
-    """Adds the files that describe the bag; the caller settles them."""
-    lines = table_lines(selection, facts)
+def write_contents(writer: BagWriter, containers: Sequence[ExportedContainer], version: str) -> None:
+    """Adds the files that describe the bag; the caller settles them. The root of a tree comes first."""
+    selection, facts = containers[0].selection, summed(each.facts for each in containers)
+    lines, tree = table_lines(selection, facts), _tree_lines(containers)
     summary = Summary(
         title=f"{selection.chosen.scope.value.capitalize()} {facts.title}",
         scope=selection.chosen.scope.value,
@@ -34,12 +42,16 @@ def write_contents(writer: BagWriter, spool: Spool, selection: Selection, facts:
         tables=lines,
         artifacts=sum(files for files, _ in facts.objects.values()),
         artifact_bytes=sum(size for _, size in facts.objects.values()),
+        containers=tree,
     )
+    if tree:
+        with writer.open_part(f"data/tables/{CONTAINERS}/part-00000.parquet") as file:
+            write_parquet(file, TREE, [batch_of([tuple(line) for line in tree], TREE)])
     writer.write("data/README.md", [readme(summary)])
     writer.write("data/index.html", [index_html(summary)])
-    writer.write("data/open.sql", [open_sql(lines)])
-    writer.write("data/coverage.json", [coverage(selection, facts)])
-    writer.write("data/ro-crate-metadata.json", crate_pieces(_crate(summary, spool, facts)))
+    writer.write("data/open.sql", [open_sql(summary)])
+    writer.write("data/coverage.json", [tree_coverage(containers) if tree else coverage(selection, facts)])
+    writer.write("data/ro-crate-metadata.json", crate_pieces(_crate(summary, containers)))
 
 
 def coverage(selection: Selection, facts: Facts) -> bytes:
@@ -47,10 +59,34 @@ def coverage(selection: Selection, facts: Facts) -> bytes:
 
     How many rows of a table that leaves were left out depends on the server: that number is in the certificate.
     """
-    reasons = {str(record.table.name): selection.left_out(record) for record in selection.exported()}
     document = {
         "format_version": COVERAGE_FORMAT,
         "scope": selection.chosen.scope.value,
+        **_accounts(selection, facts),
+        "withheld": _withheld(selection),
+    }
+    return _pretty(document)
+
+
+def tree_coverage(containers: Sequence[ExportedContainer]) -> bytes:
+    """The same of each container; what never leaves is told once."""
+    root = containers[0].selection
+    document = {
+        "format_version": TREE_FORMAT,
+        "scope": root.chosen.scope.value,
+        "containers": {
+            each.tree.container_id: _accounts(each.selection, each.facts)
+            for each in containers
+            if each.tree is not None
+        },
+        "withheld": _withheld(root),
+    }
+    return _pretty(document)
+
+
+def _accounts(selection: Selection, facts: Facts) -> dict[str, object]:
+    reasons = {str(record.table.name): selection.left_out(record) for record in selection.exported()}
+    return {
         "tables": {
             table.name: {
                 "rows_in_snapshot": table.rows,
@@ -61,14 +97,26 @@ def coverage(selection: Selection, facts: Facts) -> bytes:
             for table in facts.tables
         },
         "decoded": {record.table.name: _decoded(record, facts) for record in selection.decoded()},
-        "withheld": {record.table.name: because for record, because in selection.withheld()},
         "objects": {f"{name}/": {"files": files, "bytes": size} for name, (files, size) in facts.objects.items()},
         "rest": {
             name: {"documents": count, "fields_withheld": facts.rest_withheld[name]}
             for name, count in facts.rest.items()
         },
     }
+
+
+def _withheld(selection: Selection) -> dict[str, str]:
+    return {str(record.table.name): because for record, because in selection.withheld()}
+
+
+def _pretty(document: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
+
+
+def _tree_lines(containers: Sequence[ExportedContainer]) -> list[ContainerLine]:
+    """None of a bag of one container."""
+    tree = [each.tree for each in containers if each.tree is not None]
+    return [ContainerLine(t.container_id, t.parent_id, t.kind, t.name, t.arm_path, t.folder) for t in tree]
 
 
 def table_lines(selection: Selection, facts: Facts) -> list[TableLine]:
@@ -96,21 +144,32 @@ def _export(record: type[Record]) -> Decoded:
     return export
 
 
-def _crate(summary: Summary, spool: Spool, facts: Facts) -> Crate:
+def _crate(summary: Summary, containers: Sequence[ExportedContainer]) -> Crate:
     def folders() -> Iterator[Folder]:
-        for table in summary.tables:
-            yield Folder(f"tables/{table.name}/", table.name, table.meaning)
-        for name, documents in sorted(facts.rest.items()):
-            if documents:
-                yield Folder(f"rest/{name}/", name, "Documents as the server's interfaces answer them, a line each.")
-        for path in _distinct(home for _, home in read_homes(spool.folder)):
-            yield Folder(path, path.rstrip("/").rsplit("/", 1)[-1], "Files under the names that people gave them.")
+        if summary.containers:
+            yield Folder(f"tables/{CONTAINERS}/", CONTAINERS, TREE_MEANING)
+        for container in containers:
+            yield from _folders(container)
 
     def runs() -> Iterator[RunAction]:
-        return read_actions(spool.folder)
+        for container in containers:
+            home = "" if container.tree is None else f"{container.tree.container_id}-"
+            yield from read_actions(container.lists, home, container.folder)
 
-    description = f"Everything that this {summary.scope} held. Its tables, documents and files, with their digests."
+    held = "this tree of containers held" if summary.containers else f"this {summary.scope} held"
+    description = f"Everything that {held}. Its tables, documents and files, with their digests."
     return Crate(summary.title, description, summary.snapshot, LICENSE, summary.version, folders, runs)
+
+
+def _folders(container: ExportedContainer) -> Iterator[Folder]:
+    at, facts = container.folder, container.facts
+    for table in table_lines(container.selection, facts):
+        yield Folder(f"{at}tables/{table.name}/", table.name, table.meaning)
+    for name, documents in sorted(facts.rest.items()):
+        if documents:
+            yield Folder(f"{at}rest/{name}/", name, "Documents as the server's interfaces answer them, a line each.")
+    for path in _distinct(home for _, home in read_homes(container.lists)):
+        yield Folder(f"{at}{path}", path.rstrip("/").rsplit("/", 1)[-1], "Files under the names that people gave them.")
 
 
 def _distinct(paths: Iterable[str]) -> Iterator[str]:

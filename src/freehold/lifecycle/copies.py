@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
+from freehold.records.catalogue import Record
 from freehold.records.places import COPIES
 from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
@@ -36,13 +37,20 @@ def withdraw(db: Transaction, reach: Reach) -> None:
             cancel_operation(db, operation_id)
         except (Conflict, NotFound):
             pass  # it has ended: then its bag is withdrawn here
-    for record, covers in reach.copies():
-        db.execute(sa.update(record.table).where(covers).values(expires_at=db.now()))
+    for record, whole in _whole_copies(reach):
+        db.execute(sa.update(record.table).where(whole).values(expires_at=db.now()))
 
 
 def forget_copies(db: Transaction, reach: Reach) -> int:
     """The rows of what `remove_files` has removed; how many."""
-    return sum(db.execute(sa.delete(record.table).where(covers)).rowcount for record, covers in reach.copies())
+    return sum(db.execute(sa.delete(record.table).where(whole)).rowcount for record, whole in _whole_copies(reach))
+
+
+def _whole_copies(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+    """A bag of a tree has a row in each container: where one of them is reached, the bag goes, and all its rows."""
+    for record, covers in reach.copies():
+        operation_id = record.table.c.operation_id
+        yield record, operation_id.in_(sa.select(operation_id).where(covers).correlate(None))
 
 
 def remove_half_sent(settings: Settings, now: int) -> None:

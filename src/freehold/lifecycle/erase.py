@@ -1,7 +1,8 @@
 """Erasure as an operation: hidden at once, then erased in short steps, then verified, then certified.
 
     collect   what to search for later, sealed              rows      in budgets, children first, the root last
-    copies    exports that hold what goes                   objects   bytes that no row owns any more
+    forget    ids below the roots, onto the forget list     objects   bytes that no row owns any more
+    copies    exports that hold what goes
     verify    the proof, and the certificate that rests on it        close     the sealed evidence is destroyed
 
 Every step finds what is left to do by looking, so it may be killed anywhere and repeated.
@@ -9,8 +10,9 @@ Every step finds what is left to do by looking, so it may be killed anywhere and
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -35,6 +37,7 @@ from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, again, finished
+from freehold.records.catalogue import Record
 from freehold.records.rules import Scope
 from freehold.storage.blobs import open_objects
 from freehold.storage.keys import KeyStore
@@ -125,7 +128,7 @@ def begin(
 def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days: int) -> None:
     """From this commit on the roots and all below them read as not found, and nothing can be written to them.
 
-    Copies are withdrawn and ids forgotten with it. `forget_days` 0: they are on the list already.
+    Copies are withdrawn and the roots' ids forgotten with it. `forget_days` 0: they are on the list already.
     """
     for target in plan.targets:
         is_below = target.scope is Scope.WORKSPACE and target.workspace_id != workspace.workspace_id
@@ -134,7 +137,9 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
         reach = Reach(target)
         copies.withdraw(db, reach)
         if forget_days:
-            _forget(db, reach, workspace, forget_days)
+            home = find_workspace_by_key(db, target.workspace_id) or workspace
+            ids = list(db.execute(sa.select(public_id(reach.root)).where(reach.rows(reach.root))).scalars())
+            _forget(db, reach.root, home.public_id, ids, forget_days)
 
 
 def refuse_unless_free(plan: ErasePlan) -> None:
@@ -163,15 +168,9 @@ def _hide(db: Transaction, target: Target, *, may_be_hidden: bool) -> None:
         raise Conflict("ErasureUnderWay", "It is being erased already. Follow that operation.")
 
 
-def _forget(db: Transaction, reach: Reach, workspace: WorkspaceRef, days: int) -> None:
-    """Every root that goes: a run's id is forgotten with its experiment too."""
-    expires_at = db.now() + days * DAY
-    here = find_workspace_by_key(db, reach.target.workspace_id) or workspace
-    for each in reach.records():
-        if HIDDEN in each.table.c:
-            kind = each.table.name.removesuffix("s")
-            ids = list(db.execute(sa.select(public_id(each)).where(reach.rows(each))).scalars())
-            forget(db, kind, here.public_id, ids, expires_at=expires_at)
+def _forget(db: Transaction, record: type[Record], home: str, ids: Sequence[str], days: int) -> None:
+    """`home`: the public id of the container that they lie in."""
+    forget(db, record.table.name.removesuffix("s"), home, ids, expires_at=db.now() + days * DAY)
 
 
 # ---- collect
@@ -210,6 +209,37 @@ def _digests(db: Transaction, context: OperationContext, targets: list[Target]) 
     retained = retained_records([Reach(target) for target in targets])
     decided = {"format": FORMAT, "scope": context.operation.scope, "root": root, "retained": retained}
     return hashlib.sha256(canonical_json(decided)).hexdigest(), root
+
+
+# ---- forget
+
+
+def _forgotten(db: Transaction, context: OperationContext) -> Turn:
+    """Ids of what has a life of its own below the roots (a run's with its experiment), a budget at a time and before
+    any row goes. The cursor: the place of the record, and its last row."""
+    below = [(reach, each) for reach in context.found for each in reach.records() if _lives_below(reach, each)]
+    begin, last = context.cursor or (0, 0)
+    for place in range(begin, len(below)):
+        reach, each = below[place]
+        found = _next_ids(db, reach, each, last if place == begin else 0, context.at_most(ROWS_AT_ONCE))
+        home = find_workspace_by_key(db, reach.target.workspace_id)
+        if found and home is not None:
+            _forget(db, each, home.public_id, [public for _, public in found], context.settings.forget_days)
+            passing("erase:ids:forgotten")
+            return again([place, found[-1][0]])
+    return finished()
+
+
+def _next_ids(db: Transaction, reach: Reach, record: type[Record], after: int, limit: int) -> list[tuple[int, str]]:
+    """(row, public id) of what goes, in order of rows."""
+    key = key_of(record.table)
+    going = sa.select(key, public_id(record)).where(reach.rows(record), key > after).order_by(key).limit(limit)
+    found: list[Any] = list(db.execute(going))
+    return [(row[0], row[1]) for row in found]
+
+
+def _lives_below(reach: Reach, record: type[Record]) -> bool:
+    return record is not reach.root and HIDDEN in record.table.c
 
 
 # ---- copies
@@ -330,6 +360,7 @@ ERASE = Kind(
     KIND,
     (
         Step("collect", _collected, _collect),
+        Step("forget", _forgotten, _reaches),
         Step("copies", _copies_removed, _remove_copies),
         Step("rows", _rows_removed, _reaches),
         Step("objects", _objects_removed, _remove_objects),

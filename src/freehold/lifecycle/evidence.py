@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem
 from freehold.lifecycle.joint import joints
@@ -185,10 +186,4 @@ class SealedEvidence:
 
 def sync_folders(folders: Iterable[Path]) -> None:
     """Make renames and removals in them durable: else a power cut brings a removed file back."""
-    for folder in folders:
-        if folder.is_dir():
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+    sync_all([folder for folder in folders if folder.is_dir()])

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import sqlalchemy as sa
 
 from freehold import __version__
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
+from freehold.domain.access.queries import roles_in
+from freehold.domain.access.rules import actions_of
 from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS, to_iso
 from freehold.kit.faults import passing
+from freehold.kit.problems import Forbidden, Invalid
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
 from freehold.lifecycle.log.queries import append_certificate
@@ -23,6 +27,7 @@ from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import SENT, ExportJob, Spool, superseded
 from freehold.lifecycle.targets import find_root, find_target, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
+from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
@@ -32,6 +37,7 @@ from freehold.storage.transaction import Transaction
 
 KIND = "export"
 TASK = "export"
+ALONE = "alone"
 CERTIFICATE_FORMAT = 1
 LEASE_TIME = 15 * 60 * MICROSECONDS
 RENEWAL_TIME = 60 * MICROSECONDS
@@ -58,24 +64,31 @@ def request_export(
     scope: Scope,
     public_id: str | None = None,
     *,
+    alone: bool = False,
     since: Since | None = None,
     data_folder: Path | None = None,
 ) -> Operation:
-    """Begin an export of the workspace, or of the experiment or run with `public_id`. Raises NotFound, Forbidden.
+    """Begin an export of the container with all below it, `alone` without, or of the one thing in it with `public_id`.
 
-    `since` makes it an increment; an index that was sent is moved below `data_folder`.
+    `since` makes it an increment, of one container; an index that was sent is moved below `data_folder`.
+    Raises NotFound, Invalid, Forbidden: who may not export one of the containers below exports none.
     """
     allow(db, actor, Action.EXPORT, workspace)
     target_id = name_targets(db, [find_root(db, workspace.workspace_id, scope, public_id)])
-    record_in_audit(db, actor, workspace.workspace_id, "export.requested", target_id)
-    options = {SINCE: since.operation_id or SENT, DRY_RUN: since.dry_run} if since else {}
+    asked_for = _asked_for(db, workspace.workspace_id, scope, alone=alone)
+    if since is not None and len(asked_for) > 1:
+        raise no_increment_of_a_tree()
+    for workspace_id in asked_for:
+        require_export(db, actor, workspace_id)
+        record_in_audit(db, actor, workspace_id, "export.requested", target_id)
+    increment = {SINCE: since.operation_id or SENT, DRY_RUN: since.dry_run} if since else {}
     operation = request_operation(
         db,
         operations,
         kind=KIND,
         target_id=target_id,
         scope=scope.value,
-        options=options,
+        options={ALONE: alone or since is not None, **increment},
         requested_by=actor.person_row,
     )
     if since is not None and since.sent is not None and data_folder is not None:
@@ -83,6 +96,29 @@ def request_export(
         base.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         since.sent.replace(base)
     return operation
+
+
+def _asked_for(db: Transaction, workspace_id: int, scope: Scope, *, alone: bool) -> list[int]:
+    below = [] if alone or scope is not Scope.WORKSPACE else standing_tree(db, workspace_id)[1:]
+    return [workspace_id, *(each.workspace_id for each in below)]
+
+
+def require_export(db: Transaction, actor: Actor, workspace_id: int) -> None:
+    """Of a container in a tree. Raises Forbidden with words that tell nothing of it."""
+    if Action.EXPORT not in actions_of(roles_in(db, actor.person_row, workspace_id)):
+        message = (
+            "Something stands below this container that you may not export, so nothing was exported. Ask an owner "
+            "for a role that may, or export the container alone."
+        )
+        raise Forbidden("TreeNotAllowed", message)
+
+
+def no_increment_of_a_tree() -> Invalid:
+    message = (
+        "An increment is of one container, and others stand below this one. Ask for it alone, on a bag that was made "
+        "of it alone, and for each of the others by itself; or export the whole tree again."
+    )
+    return Invalid("NoIncrementOfATree", message)
 
 
 def export_kind() -> Kind:
@@ -104,22 +140,39 @@ def _target(db: Transaction, ctx: OperationContext) -> Target:
 
 
 def _take_lease(db: Transaction, ctx: OperationContext) -> Turn:
-    """From here on nothing that the snapshot will list is removed, unless by an erasure."""
+    """From here on nothing that the snapshot will list is removed, unless by an erasure.
+
+    Every container has a lease and a kept bag of its own: whatever goes in one of them withdraws the bag.
+    """
     target, now = _target(db, ctx), db.now()
-    ids = {"workspace_id": target.workspace_id, "operation_id": ctx.operation.operation_id}
-    db.execute(
-        ExportLease.table.insert().values(ids | {"marks": {}, "snapshot_at": now, "expires_at": now + LEASE_TIME})
-    )
     covers = {} if target.scope is Scope.WORKSPACE else {f"{target.scope.value}_row": target.root_row}
+    lease = {"marks": {}, "snapshot_at": now, "expires_at": now + LEASE_TIME}
     facts = {"state": WRITING, "parts": [], "size": 0, "snapshot_at": now, "expires_at": now + KEPT_TIME}
-    db.execute(KeptBag.table.insert().values(ids | covers | facts))
+    for workspace_id in _asked_for(db, target.workspace_id, target.scope, alone=_is_alone(ctx)):
+        ids = {"workspace_id": workspace_id, "operation_id": ctx.operation.operation_id}
+        db.execute(ExportLease.table.insert().values(ids | lease))
+        db.execute(KeptBag.table.insert().values(ids | covers | facts))
     return finished()
+
+
+def _is_alone(ctx: OperationContext) -> bool:
+    """An export that an older release has asked for is of one container."""
+    return bool(ctx.options.get(ALONE, True))
+
+
+def _leased_tree(db: Transaction, ctx: OperationContext, target: Target) -> tuple[TreeContainer, ...]:
+    """What the lease was taken on, as it stands; the child looks again in the transaction that it reads in."""
+    if target.scope is not Scope.WORKSPACE or _is_alone(ctx):
+        return ()
+    leased = sa.select(KeptBag.c.workspace_id).where(KeptBag.c.operation_id == ctx.operation.operation_id)
+    mine = set(db.execute(leased).scalars())
+    return tuple(each for each in standing_tree(db, target.workspace_id) if each.workspace_id in mine)
 
 
 def _write(ctx: OperationContext) -> dict[str, Any]:
     """Runs the child; then signs what it made. Repeated after a kill, it goes on where it was."""
     operation_id = ctx.operation.operation_id
-    target, keys = ctx.read(lambda db: (_target(db, ctx), db.keys.certificates.jwks()))
+    target, tree, keys = ctx.read(lambda db: _facts(db, ctx))
     job = ExportJob(
         operation_id=operation_id,
         scope=target.scope,
@@ -127,6 +180,7 @@ def _write(ctx: OperationContext) -> dict[str, Any]:
         root_row=target.root_row,
         version=__version__,
         keys=dict(keys),
+        tree=tree,
         since=ctx.options.get(SINCE, ""),
         dry_run=bool(ctx.options.get(DRY_RUN)),
     )
@@ -141,6 +195,11 @@ def _write(ctx: OperationContext) -> dict[str, Any]:
     passing("export:certificate:written")
     writer.close()
     return statement | {"certificate": certificate}
+
+
+def _facts(db: Transaction, ctx: OperationContext) -> tuple[Target, tuple[TreeContainer, ...], Mapping[str, Any]]:
+    target = _target(db, ctx)
+    return target, _leased_tree(db, ctx, target), db.keys.certificates.jwks()
 
 
 def _certificate(ctx: OperationContext, statement: Mapping[str, Any]) -> str:
@@ -160,14 +219,14 @@ def _certificate(ctx: OperationContext, statement: Mapping[str, Any]) -> str:
 
 
 def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
-    """The bag is kept only if its row still stands: an erasure that it covered has removed row and files."""
+    """The bag is kept only if its rows still stand: an erasure that it covered has removed them and the files."""
     operation_id, statement = ctx.operation.operation_id, ctx.found
     if ctx.options.get(DRY_RUN):
         return _end_dry_run(db, ctx)
     ready = {"state": READY, "size": statement["bytes"], "snapshot_at": statement["snapshot_at"]}
     kept = KeptBag.table.update().where(KeptBag.c.operation_id == operation_id).values(ready)
-    kept_in = db.execute(kept.returning(KeptBag.c.workspace_id)).scalar()
-    if kept_in is None:
+    kept_in = list(db.execute(kept.returning(KeptBag.c.workspace_id)).scalars())
+    if len(kept_in) != statement.get("containers", 1):
         raise superseded()
     db.execute(ExportLease.table.delete().where(ExportLease.c.operation_id == operation_id))
     passing("export:lease:returned")
@@ -181,7 +240,7 @@ def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     counts = statement.get("counts", whole)
     result = {"certificate_id": certificate_id, "counts": counts, "bytes": statement["bytes"]}
     total = sum(counts.values())
-    tell_end(db, ctx.operation, State.SUCCEEDED, [kept_in])
+    tell_end(db, ctx.operation, State.SUCCEEDED, [_target(db, ctx).workspace_id])
     return finished(Progress(total, total, counts), result=result)
 
 

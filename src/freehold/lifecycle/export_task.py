@@ -6,7 +6,7 @@ Killed anywhere, it goes on at the last finished part; only the snapshot is take
 import errno
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain, groupby, islice
@@ -23,6 +23,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
 from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal, pieces_of
 from freehold.lifecycle.contents import write_contents
+from freehold.lifecycle.exported import ExportedContainer, containers_of, summed
 from freehold.lifecycle.points import (
     CODECS,
     GROUPS_IN_PART,
@@ -35,10 +36,11 @@ from freehold.lifecycle.points import (
     without_first,
 )
 from freehold.lifecycle.readahead import read_ahead
-from freehold.lifecycle.selection import Selection, key_of
+from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.snapshot import Facts, RestWriter, owner_of, take_snapshot
 from freehold.lifecycle.spool import Entry, ExportJob, Spool, superseded
 from freehold.lifecycle.tables import write_parquet
+from freehold.lifecycle.tree import standing_tree, tree_changed
 from freehold.records.catalogue import Record
 from freehold.records.rules import Decoded
 from freehold.settings import Settings
@@ -100,23 +102,21 @@ class DamagedObject(Problem):
 
 
 class Export:
-    """The stages, one after the other; what the journal has is not done again."""
+    """The stages; what the journal has is not done again. Files wait for the disk while points keep the processor."""
 
     def __init__(self, bench: Bench, job: ExportJob, spool: Spool) -> None:
-        self._bench = bench
+        self.bench = bench
+        self.store = open_objects(bench.settings)
+        self.buffers = threading.local()
+        self._journal = threading.Lock()
+        self._stops = False
+        self.points_done = self.files_done = 0
         self._job = job
-        self._objects = open_objects(bench.settings)
-        self.selection = self._selection = Selection(job.chosen)
         self._spool = spool
-        self.facts = Facts()
-        self._buffers = threading.local()
-        self._points_done = self._files_done = 0
 
     def run(self, rest: Sequence[RestWriter]) -> dict[str, Any]:
         self.take_up(rest)
-        for name in sorted(self.facts.objects):
-            self.copy_objects(f"objects-{name}", self.objects(name))
-        self._write_points()
+        self._side_by_side(self._copy_objects, self._write_points)
         self._describe()
         return self.statement(self.finish(self._spool.parts()))
 
@@ -125,51 +125,165 @@ class Export:
         self.take_up(rest)
         self._write_points()
         self._describe()
-        return self.finish(chain(self._spool.parts(), self._listed()))
+        listed = chain.from_iterable(content.listed() for content in self.contents)
+        return self.finish(chain(self._spool.parts(), listed))
 
     def take_up(self, rest: Sequence[RestWriter]) -> None:
         done = {(entry.stage, entry.number): entry.facts for entry in self._spool.open()}
         if ("snapshot", 0) not in done:
             self._spool.restart()
         self.go_on(done)
-        self.facts = self._snapshot(rest)
+        self._snapshot(rest)
 
     def go_on(self, done: dict[tuple[str, int], dict[str, Any]]) -> None:
-        self.writer = self._writer = BagWriter(self._spool.bag)
-        self.done = self._done = done
+        self.writer = BagWriter(self._spool.bag)
+        self.points_writer = self.writer.beside()
+        self.done = done
+        self.contents = [Content(self, each) for each in containers_of(self._job, self._spool.folder, self.writer)]
 
-    def _snapshot(self, rest: Sequence[RestWriter]) -> Facts:
-        if (known := self._done.get(("snapshot", 0))) is not None:
-            return msgspec.convert(known, Facts)
-        chosen, spool, writer = self._job.chosen, self._spool, self._writer
-        facts = self._bench.read(lambda db: take_snapshot(db, chosen, spool, writer, rest))
+    @property
+    def root(self) -> "Content":
+        """Of the container that was asked for: the only one, unless the bag is of a tree."""
+        return self.contents[0]
+
+    def _snapshot(self, rest: Sequence[RestWriter]) -> None:
+        if (known := self.done.get(("snapshot", 0))) is not None:
+            for content, facts in zip(self.contents, known.get("containers", [known]), strict=True):
+                content.container.facts = msgspec.convert(facts, Facts)
+            return
+        self.bench.read(lambda db: self._read(db, rest))
         passing("export:snapshot:taken")
-        self.settle("snapshot", 0, msgspec.to_builtins(facts))
-        return facts
+        told = [msgspec.to_builtins(each.container.facts) for each in self.contents]
+        self.settle("snapshot", 0, told[0] if len(told) == 1 else {"containers": told})
+
+    def _read(self, db: Transaction, rest: Sequence[RestWriter]) -> None:
+        """One transaction, so that no two containers are of different moments."""
+        if self._job.tree and standing_tree(db, self._job.workspace_id) != list(self._job.tree):
+            raise tree_changed()
+        for content in self.contents:
+            each = content.container
+            each.lists.mkdir(exist_ok=True, mode=0o700)
+            each.facts = take_snapshot(db, each.chosen, each.lists, each.writer, rest)
+
+    def _copy_objects(self) -> None:
+        for content in self.contents:
+            for name in sorted(content.container.facts.objects):
+                content.copy_objects(f"objects-{name}", content.objects(name))
+
+    def _write_points(self) -> None:
+        for content in self.contents:
+            content.write_points()
+
+    def _side_by_side(self, *stages: Callable[[], None]) -> None:
+        """If one fails, the others stop at their next finished part; what failed is raised."""
+        with ThreadPoolExecutor(len(stages), thread_name_prefix="freehold-stage") as threads:
+            running = [threads.submit(stage) for stage in stages]
+            ended = wait(running, return_when=FIRST_EXCEPTION)
+            self._stops = bool(ended.not_done)
+        faults = [fault for each in running if (fault := each.exception()) is not None]
+        for fault in sorted(faults, key=lambda fault: isinstance(fault, _Stopped)):
+            raise fault
+
+    def _describe(self) -> None:
+        if ("contents", 0) not in self.done:
+            write_contents(self.writer, [each.container for each in self.contents], self._job.version)
+            passing("export:contents:written")
+            self.settle("contents", 0)
+
+    def finish(self, parts: Iterable[Part], more: Mapping[str, str] | None = None) -> Seal:
+        """Writes the manifests over `parts`; `more` goes into `bag-info.txt`."""
+        self._spool.check()
+        snapshot = to_iso(self.root.container.facts.snapshot_at)
+        info = {
+            "Bagging-Date": snapshot[:10],
+            "Bag-Software-Agent": f"Freehold {self._job.version}",
+            "External-Identifier": self._job.operation_id,
+            "Freehold-Snapshot": snapshot,
+            **(more or {}),
+        }
+        keys = msgspec.json.encode(self._job.keys, order="sorted")
+        seal = self.writer.finish(parts, info, {"certificate-keys.json": keys})
+        passing("export:bag:finished")
+        self.writer.close()
+        passing("export:bag:closed")
+        return seal
+
+    def settle(
+        self, stage: str, number: int, facts: dict[str, Any] | None = None, *, writer: BagWriter | None = None
+    ) -> None:
+        """Makes what was written durable, then says so in the journal: never the other way round."""
+        if self._stops:
+            raise _Stopped
+        passing("export:stage:unsettled")
+        parts = (writer or self.writer).settle()
+        with self._journal:
+            self._spool.record(Entry(stage, number, parts, facts or {}))
+            passing("export:stage:settled")
+            self._report()
+
+    def _report(self) -> None:
+        found = [each.container.facts for each in self.contents]
+        self.bench.report(
+            {
+                "points": self.points_done,
+                "points_total": sum(each.points for each in found),
+                "files": self.files_done,
+                "files_total": sum(files for each in found for files, _ in each.objects.values()),
+            }
+        )
+
+    def statement(self, seal: Seal) -> dict[str, Any]:
+        facts = summed(each.container.facts for each in self.contents)
+        return {
+            "snapshot_at": facts.snapshot_at,
+            "tag_manifest_sha256": seal.tag_manifest_sha256,
+            "manifest_sha256": seal.manifest_sha256,
+            "containers": len(self.contents),
+            "files": seal.files,
+            "bytes": seal.size,
+            "rows": {table.name: table.rows for table in facts.tables},
+            "points": facts.points,
+            "packed": facts.packed,
+            "withheld": facts.kept,
+            "objects": {name: list(counts) for name, counts in facts.objects.items()},
+        }
+
+
+class _Stopped(Exception):
+    """Another stage has failed; that one tells why."""
+
+
+class Content:
+    """What is read after the snapshot, of one container: objects and points."""
+
+    def __init__(self, export: Export, container: ExportedContainer) -> None:
+        self.container = container
+        self._export = export
 
     def objects(self, name: str) -> Iterator[dict[str, Any]]:
         """Of each object its key, size, digest and path below `data/`, in order of the names that people gave."""
-        return _rows_of(self._spool.folder / f"objects-{name}.parquet")
+        return _rows_of(self.container.lists / f"objects-{name}.parquet")
 
-    def _listed(self) -> Iterator[Part]:
-        for name in self.facts.objects:
+    def listed(self) -> Iterator[Part]:
+        for name in self.container.facts.objects:
             for row in self.objects(name):
-                yield Part(f"data/{row['path']}", row["sha256"], row["size"])
+                yield Part(f"data/{self.container.folder}{row['path']}", row["sha256"], row["size"])
 
     def copy_objects(self, stage: str, rows: Iterable[dict[str, Any]]) -> None:
         """Groups of files, each made durable at once: a sync for each file would cost more than its bytes."""
+        mine, export = self.container.stage(stage), self._export
         with ThreadPoolExecutor(COPIERS, thread_name_prefix="freehold-copy") as copiers:
             for number, group in enumerate(_groups(rows)):
-                self._files_done += len(group)
-                if (stage, number) in self._done:
+                export.files_done += len(group)
+                if (mine, number) in export.done:
                     continue
                 for _ in copiers.map(self._copy, group):
                     pass  # what a copy raises is raised here
-                self.settle(stage, number)
+                export.settle(mine, number)
 
     def _copy(self, row: dict[str, Any]) -> None:
         try:
-            part = self._writer.write(f"data/{row['path']}", self._pieces(row["key"]))
+            part = self.container.writer.write(f"data/{row['path']}", self._pieces(row["key"]))
         except NotFound as fault:
             raise superseded() from fault
         passing("export:object:copied")
@@ -179,41 +293,44 @@ class Export:
 
     def _pieces(self, key: str) -> Iterable[bytes | memoryview]:
         """Of a local store the file itself: one buffer for all pieces is twice as fast as a copy of each."""
-        folder = self._objects.folder
-        if folder is None:
-            return self._objects.read(key)
-        if not hasattr(self._buffers, "own"):
-            self._buffers.own = memoryview(bytearray(CHUNK))
-        return pieces_of(folder / key, self._buffers.own)
+        store, buffers = self._export.store, self._export.buffers
+        if store.folder is None:
+            return store.read(key)
+        if not hasattr(buffers, "own"):
+            buffers.own = memoryview(bytearray(CHUNK))
+        return pieces_of(store.folder / key, buffers.own)
 
-    def _write_points(self) -> None:
+    def write_points(self) -> None:
         """Parts of a fixed number of points, so that what is in which part depends on the points alone."""
-        records = {record.table.name: record for record in self._selection.decoded()}
+        records = {record.table.name: record for record in self.container.selection.decoded()}
         if not records:
             return
         first = next(iter(records.values()))
         table, schema = _decoded(first).into, point_schema(owner_of(first)[2])
         text = schema.names[:2]
-        finished = sum(1 for stage, _ in self._done if stage == "points")
-        parts = max(1, -(-self.facts.points // POINTS_IN_PART))
+        whole, mine, export = self.container.facts.points, self.container.stage("points"), self._export
+        writer = export.points_writer.below(self.container.folder.rstrip("/"))
+        finished = sum(1 for stage, _ in export.done if stage == mine)
+        parts, before = max(1, -(-whole // POINTS_IN_PART)), export.points_done
         stream = point_batches(self._points(records, finished * POINTS_IN_PART), schema)
         with closing(read_ahead(stream)) as batches:
             for number in range(finished, parts):
-                with self._writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
+                with writer.open_part(f"data/tables/{table}/part-{number:05d}.parquet") as file:
                     write_parquet(file, schema, islice(batches, GROUPS_IN_PART), PARQUET | {"use_dictionary": text})
-                self._points_done = min((number + 1) * POINTS_IN_PART, self.facts.points)
-                self.settle("points", number)
+                export.points_done = before + min((number + 1) * POINTS_IN_PART, whole)
+                export.settle(mine, number, writer=export.points_writer)
+        export.points_done = before + whole
 
     def _points(self, records: dict[str, type[Record]], skip: int) -> Iterator[tuple[str, Points]]:
         """The canonical stream from point `skip` on; owners that end before it are not read."""
-        rows = _rows_of(self._spool.folder / "packed.parquet")
+        rows = _rows_of(self.container.lists / "packed.parquet")
         for owner, group in groupby(rows, key=lambda row: row["owner"]):
             packed = list(group)
             size = sum(row["count"] for row in packed)
             if skip >= size:
                 skip -= size
                 continue
-            points = sorted_points(self._columns(records, packed), self._spool.folder)
+            points = sorted_points(self._columns(records, packed), self.container.lists)
             yield from without_first(((owner, piece) for piece in points), skip)
             skip = 0
 
@@ -222,69 +339,16 @@ class Export:
             record = records[source]
             decode = CODECS[_decoded(record).codec]
             for keys in _readings(group):
-                yield from map(decode, self._bench.read(partial(self._payloads, record, keys)))
+                yield from map(decode, self._export.bench.read(partial(self._payloads, record, keys)))
 
     def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> list[bytes]:
         table = record.table
-        mine = table.c["workspace_id"] == self._job.workspace_id
+        mine = table.c["workspace_id"] == self.container.chosen.workspace_id
         query = sa.select(table.c["payload"]).where(mine, key_of(table).in_(keys)).order_by(key_of(table))
         found = list(db.execute(query).scalars())
         if len(found) != len(keys):
             raise superseded()
         return found
-
-    def _describe(self) -> None:
-        if ("contents", 0) not in self._done:
-            write_contents(self._writer, self._spool, self._selection, self.facts, self._job.version)
-            passing("export:contents:written")
-            self.settle("contents", 0)
-
-    def finish(self, parts: Iterable[Part], more: Mapping[str, str] | None = None) -> Seal:
-        """Writes the manifests over `parts`; `more` goes into `bag-info.txt`."""
-        self._spool.check()
-        info = {
-            "Bagging-Date": to_iso(self.facts.snapshot_at)[:10],
-            "Bag-Software-Agent": f"Freehold {self._job.version}",
-            "External-Identifier": self._job.operation_id,
-            "Freehold-Snapshot": to_iso(self.facts.snapshot_at),
-            **(more or {}),
-        }
-        keys = msgspec.json.encode(self._job.keys, order="sorted")
-        seal = self._writer.finish(parts, info, {"certificate-keys.json": keys})
-        passing("export:bag:finished")
-        self._writer.close()
-        passing("export:bag:closed")
-        return seal
-
-    def settle(self, stage: str, number: int, facts: dict[str, Any] | None = None) -> None:
-        """Makes what was written durable, then says so in the journal: never the other way round."""
-        passing("export:stage:unsettled")
-        self._spool.record(Entry(stage, number, self._writer.settle(), facts or {}))
-        passing("export:stage:settled")
-        files = sum(count for count, _ in self.facts.objects.values())
-        self._bench.report(
-            {
-                "points": self._points_done,
-                "points_total": self.facts.points,
-                "files": self._files_done,
-                "files_total": files,
-            }
-        )
-
-    def statement(self, seal: Seal) -> dict[str, Any]:
-        facts = self.facts
-        return {
-            "snapshot_at": facts.snapshot_at,
-            "tag_manifest_sha256": seal.tag_manifest_sha256,
-            "manifest_sha256": seal.manifest_sha256,
-            "files": seal.files,
-            "bytes": seal.size,
-            "rows": {table.name: table.rows for table in facts.tables},
-            "points": facts.points,
-            "packed": facts.packed,
-            "withheld": facts.kept,
-            "objects": {name: list(counts) for name, counts in facts.objects.items()},
-        }
 
 
 def _rows_of(file: Path) -> Iterator[dict[str, Any]]:

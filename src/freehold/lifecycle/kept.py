@@ -35,20 +35,24 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     """A finished bag. Raises NotFound, or Conflict while it is being written."""
     bag = KeptBag.c
     query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, bag.expires_at > db.now())
-    found = db.execute(query).mappings().first()
-    actions = actions_of(roles_in(db, actor.person_row, found["workspace_id"])) if found else frozenset()
-    if found is None or Action.EXPORT not in actions:
+    every = list(db.execute(query.order_by(bag.row_id)).mappings())  # one for each container that it covers
+    if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
         message = (
             "There is no bag of this export here: it was dropped, has expired, was withdrawn because something that it "
             "held was erased, or you may not see it."
         )
         raise NotFound("BagNotFound", message)
+    found = every[0]
     if found["state"] != READY:
         raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
     scope = next((each for each in Scope if found.get(f"{each}_row") is not None), Scope.WORKSPACE)
     name = f"{scope}-{to_datetime(found['snapshot_at']):%Y%m%dT%H%M%SZ}-{operation_id[-8:]}"
     seconds = found["snapshot_at"] // MICROSECONDS
     return ReadyBag(Spool(settings.data_folder, operation_id).bag, name, seconds)
+
+
+def _may_export(db: Transaction, actor: Actor, workspace_id: int) -> bool:
+    return Action.EXPORT in actions_of(roles_in(db, actor.person_row, workspace_id))
 
 
 def require_kept(db: Transaction, actor: Actor, operation_id: str, action: Action) -> None:
@@ -78,7 +82,7 @@ def remove_expired_bags(database: Database, settings: Settings) -> int:
 
     The row goes last, so that a kill loses no folder.
     """
-    expired = sa.select(KeptBag.c.operation_id).where(KeptBag.c.expires_at <= sa.bindparam("now"))
+    expired = sa.select(KeptBag.c.operation_id).distinct().where(KeptBag.c.expires_at <= sa.bindparam("now"))
     now = database.read_now(lambda db: db.now())
     ids = database.read_now(lambda db: list(db.execute(expired, {"now": now}).scalars()))
     remove_half_sent(settings, now)

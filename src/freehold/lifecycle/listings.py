@@ -122,8 +122,9 @@ def read_homes(folder: Path) -> Iterator[tuple[int, str]]:
             yield int(owner), home
 
 
-def read_actions(folder: Path) -> Iterator[RunAction]:
-    """Actions in order of row, each with the folders that its objects went to."""
+def read_actions(folder: Path, home: str = "", below: str = "") -> Iterator[RunAction]:
+    """Actions in order of row, each with the folders that its objects went to. `home`: tells those of one container
+    from those of another with the same ids; `below`: where its folders lie."""
     path = folder / "actions.jsonl"
     if not path.exists():
         return
@@ -134,9 +135,9 @@ def read_actions(folder: Path) -> Iterator[RunAction]:
             row, action_id, name, status, started, ended, agent = json.loads(line)
             mine = []
             while ahead is not None and ahead[0] <= row:
-                mine += [ahead[1]] if ahead[0] == row else []
+                mine += [below + ahead[1]] if ahead[0] == row else []
                 ahead = next(homes, None)
-            yield RunAction(action_id, name, status, _iso(started), _iso(ended), agent, tuple(mine))
+            yield RunAction(action_id, name, status, _iso(started), _iso(ended), agent, tuple(mine), home)
 
 
 def _iso(at: int | None) -> str | None:

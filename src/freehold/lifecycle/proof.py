@@ -138,6 +138,7 @@ def _claimed(db: Transaction) -> set[str]:
 def _clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[str, Any]:
     database = context.database
     if isinstance(database, SqliteDatabase):
+        database.beside(_refuse_dangling)
         database.exclusively(_rewrite)
         passing("erase:database:rewritten")
         _empty_log(context, database)
@@ -148,11 +149,14 @@ def _clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[
     return {"store": "PostgreSQL", "level": LOGICALLY, "what_stays": list(POSTGRES_KEEPS)}
 
 
-def _rewrite(raw: Any) -> None:
-    """secure_delete zeroes what a delete frees, but not the copies that page splits leave: VACUUM writes the
-    file anew."""
+def _refuse_dangling(raw: Any) -> None:
     if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
         raise NotErased("DanglingLinks", "A row refers to a row that is gone. Look at the server's log.")
+
+
+def _rewrite(raw: Any) -> None:
+    """secure_delete zeroes what a delete frees, but not the copies that page splits leave: VACUUM writes the
+    file anew. Nobody writes meanwhile, so nothing else is done here."""
     raw.execute("PRAGMA temp_store=FILE")  # in memory it would take as much as the database has bytes
     try:
         passing("erase:vacuum:before")
@@ -163,13 +167,21 @@ def _rewrite(raw: Any) -> None:
 
 
 def _empty_log(context: OperationContext, database: SqliteDatabase) -> None:
-    """A reader in another process (an export's snapshot) prevents it: wait for it, while writers go on."""
+    """A reader in another process (an export's snapshot) prevents it: wait for it, while writers go on.
+
+    Most of the log is copied beside the writers, so that little is left to do while they wait.
+    """
+    database.beside(_copy_log)
     for _ in range(LOG_PATIENCE):
         if database.exclusively(_truncate):
             return
         context.stopping.wait(1.0)
         context.check()
     raise NotErased("LogInUse", "Another process reads the database, so its log cannot be emptied. Stop it.")
+
+
+def _copy_log(raw: Any) -> None:
+    raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _truncate(raw: Any) -> bool:

@@ -5,6 +5,7 @@ does. Objects that lose their row are doomed in the same transaction; their byte
 """
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from freehold.lifecycle.reach import OWNED, pointers_to
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Link, LinkKind
+from freehold.storage.portable import among
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
@@ -38,7 +40,7 @@ def remove_rows(
     counting = [name for name, link in going.links().items() if _is_counted(link, also)]
     objects = object_column(going)
     columns = [*(going.table.c[name] for name in counting), *([objects] if objects is not None else [])]
-    rows: list[Any] = list(db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)))
+    rows: Any = db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)).all()
     if not rows:
         return Counter()
     keys = [row[0] for row in rows]
@@ -73,7 +75,7 @@ def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> C
     gone: Counter[str] = Counter()
     for pointer in pointers_to(going):
         if pointer.kind in OWNED:
-            below = pointer.column.in_(keys)
+            below = among(db.connection, pointer.column, keys)
             while more := remove_rows(db, pointer.source, below, CHILDREN_AT_ONCE, with_children=True):
                 gone += more
     return gone
@@ -84,7 +86,7 @@ def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> Counter[st
     how many such rows went."""
     gone: Counter[str] = Counter()
     for pointer in pointers_to(going):
-        here = pointer.column.in_(keys)
+        here = among(db.connection, pointer.column, keys)
         if pointer.kind in _LETTING_GO and pointer.column.nullable:
             db.execute(sa.update(pointer.source.table).where(here).values({pointer.column.name: None}))
         elif pointer.kind is LinkKind.RESTRICT:
@@ -93,7 +95,7 @@ def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> Counter[st
 
 
 def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
-    db.execute(sa.delete(going.table).where(key_of(going.table).in_(keys)))
+    db.execute(sa.delete(going.table).where(among(db.connection, key_of(going.table), keys)))
 
 
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> Counter[str]:
@@ -103,5 +105,6 @@ def _release(db: Transaction, counted: type[Record], keys: list[int]) -> Counter
         return Counter()
     key = key_of(counted.table)
     referrers = [pointer.column for pointer in pointers_to(counted) if pointer.kind is LinkKind.REFCOUNT]
-    alone = sa.and_(key.in_(keys), *(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers))
+    named = partial(among, db.connection, keys=keys)
+    alone = sa.and_(named(key), *(key.not_in(sa.select(c).where(named(c))) for c in referrers))
     return remove_rows(db, counted, alone, len(keys), with_children=True)

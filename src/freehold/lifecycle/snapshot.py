@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -15,11 +16,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from freehold.lifecycle.bag.sorting import LineSorter
-from freehold.lifecycle.bag.writer import BagWriter
+from freehold.lifecycle.bag.writer import PartMaker
 from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
 from freehold.lifecycle.selection import HIDDEN, Selection, Target, deep_owners, key_of, public_key
-from freehold.lifecycle.spool import Spool, superseded
+from freehold.lifecycle.spool import superseded
 from freehold.lifecycle.tables import (
     ROWS_AT_ONCE,
     ROWS_IN_PART,
@@ -34,6 +35,7 @@ from freehold.records.rules import Container, Scope
 from freehold.storage.transaction import Transaction
 
 DOCUMENTS_IN_PART = 10_000
+FETCHED = 1_000
 PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
 
 
@@ -82,11 +84,9 @@ class Facts:
     rest_withheld: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def take_snapshot(
-    db: Transaction, chosen: Target, spool: Spool, writer: BagWriter, rest: Sequence[RestWriter]
-) -> Facts:
-    """Fills the bag's tables and `rest/`, and the spool's lists. Raises Conflict when there is nothing to export."""
-    return _Snapshot(db, chosen, spool, writer).take(rest)
+def take_snapshot(db: Transaction, chosen: Target, lists: Path, writer: PartMaker, rest: Sequence[RestWriter]) -> Facts:
+    """Fills the bag's tables and `rest/`, and the folder `lists`. Raises Conflict when there is nothing to export."""
+    return _Snapshot(db, chosen, lists, writer).take(rest)
 
 
 def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
@@ -96,10 +96,10 @@ def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
 
 
 class _Snapshot:
-    def __init__(self, db: Transaction, chosen: Target, spool: Spool, writer: BagWriter) -> None:
+    def __init__(self, db: Transaction, chosen: Target, lists: Path, writer: PartMaker) -> None:
         self._db = db
         self._selection = Selection(chosen)
-        self._folder = spool.folder
+        self._folder = lists
         self._writer = writer
         self._facts = Facts(snapshot_at=db.now())
 
@@ -142,7 +142,8 @@ class _Snapshot:
         self._facts.objects[table.name] = (objects.count, objects.size)
 
     def _rows(self, query: sa.Select[Any]) -> Iterator[Row]:
-        return (list(row) for row in self._db.execute(query))
+        """Fetched many at a time: one by one takes twice as long."""
+        return (list(row) for rows in self._db.execute(query).partitions(FETCHED) for row in rows)
 
     def _parts(self, table: ExportTable, schema: pa.Schema, rows: Iterator[Row]) -> None:
         """Parts of a fixed number of rows; an empty table has one part, so that it still has columns."""

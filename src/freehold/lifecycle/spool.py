@@ -19,6 +19,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict
 from freehold.lifecycle.bag.writer import Part
 from freehold.lifecycle.selection import Target
+from freehold.lifecycle.tree import TreeContainer
 from freehold.records.rules import Scope
 
 FORMAT = 1
@@ -26,7 +27,10 @@ SENT = "sent"
 
 
 class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child is told. `keys` is the public JWK Set that the certificate will be checked with."""
+    """What the child is told. `keys` is the public JWK Set that the certificate will be checked with.
+
+    `tree`: the containers that must stand at the snapshot, the root first; empty where nothing below it is asked for.
+    """
 
     operation_id: str
     scope: Scope
@@ -34,6 +38,7 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
     root_row: int
     version: str
     keys: dict[str, Any]
+    tree: tuple[TreeContainer, ...] = ()
     since: str = ""
     """Of an increment: the operation whose kept bag is its base, or SENT where the base's index was sent."""
     dry_run: bool = False

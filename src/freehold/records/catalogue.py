@@ -1,6 +1,6 @@
 """The base of all records. A class that leaves anything unsaid cannot be defined."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -51,8 +51,8 @@ class Record:
 
     table: ClassVar[Table]
     rules: ClassVar[Rules]
-    _links: ClassVar[dict[str, Link]]
     c: ClassVar[ReadOnlyColumnCollection[str, Column[Any]]]
+    _links: ClassVar[dict[str, Link]]
 
     def __init_subclass__(cls, *, table: str, rules: Rules) -> None:
         columns = {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
@@ -61,8 +61,8 @@ class Record:
             _check_column(table, name, column)
         cls.rules = rules
         cls.table = _build(cls, table, rules, columns)
-        cls._links = {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
         cls.c = cls.table.columns
+        cls._links = {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
         cls.__doc__ = cls.__doc__ or ""
         _catalogue[table] = cls
 
@@ -72,8 +72,8 @@ class Record:
         return iter(())
 
     @classmethod
-    def links(cls) -> dict[str, Link]:
-        """Column → link; always the same dictionary, for it is asked thousands of times to plan one erasure."""
+    def links(cls) -> Mapping[str, Link]:
+        """By the column's name. Kept: to plan one erasure asks for them some thousand times."""
         return cls._links
 
     @classmethod

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from freehold.kit.digests import Sha256Meter
+from freehold.kit.durable import sync, sync_all
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem, TooLarge
 from freehold.settings import Settings
@@ -83,11 +84,19 @@ class ObjectStore:
         A file that is gone was taken over before.
         """
         waiting = {key: path for key, path in files.items() if path.exists()}
+        if self.folder is not None:
+            self._sync_all(waiting.values())
         for key, path in waiting.items():
             self._adopt_one(key, path)
             passing("store:object:adopted")
-        for folder in {(self.folder / key).parent for key in waiting} if self.folder is not None else ():
-            _sync(folder)
+        if self.folder is not None:
+            self._sync_all({(self.folder / key).parent for key in waiting})
+
+    def _sync_all(self, paths: Collection[Path]) -> None:
+        try:
+            sync_all(paths)
+        except OSError as fault:
+            raise self._fault(fault) from None
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a copy of a file. In a cloud it is durable; a local folder is for the caller to sync."""
@@ -208,7 +217,7 @@ class ObjectStore:
         if self.folder is None:
             return
         for path in (self.folder / key, (self.folder / key).parent):
-            _sync(path)
+            sync(path)
 
     def _unlink(self, keys: Iterable[str]) -> None:
         """With what a killed upload left beside it: object_store writes `<key>#1` and renames it at the end."""
@@ -240,17 +249,8 @@ def _move(path: Path, target: Path) -> None:
     if path.stat().st_dev != target.parent.stat().st_dev:
         nearby = target.with_name(f"{target.name}#1")  # what `delete` knows as the rest of a killed upload
         shutil.copyfile(path, nearby)
-        _sync(nearby)
+        sync(nearby)
         os.replace(nearby, target)
         path.unlink()
-        return
-    _sync(path)
-    os.replace(path, target)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    else:
+        os.replace(path, target)

@@ -132,6 +132,11 @@ class SqliteDatabase:
             self._writer.submit([Exclusive(call, future)])
             return future.result()
 
+    def beside(self, call: Callable[[Any], T]) -> T:
+        """Run `call(raw sqlite3 connection)` on this thread's own connection, outside a transaction: nobody waits."""
+        with self._gate.reading():
+            return call(self._connection().connection.driver_connection)
+
     def close(self) -> None:
         self._writer.close()
         self._readers.shutdown(wait=True)

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from freehold.domain.metrics.queries import add_chunk
-from freehold.kit.problems import Conflict
+from freehold.kit.problems import Conflict, InsufficientStorage
 from freehold.lifecycle.bag.verify import verify_bag
-from freehold.lifecycle.export_task import BYTES_AT_ONCE, write_bag
+from freehold.lifecycle.export_task import BYTES_AT_ONCE, Export, write_bag
 from freehold.lifecycle.points import POINTS_IN_PART
-from freehold.lifecycle.spool import Spool
+from freehold.lifecycle.spool import ExportJob, Spool
 from freehold.storage.metrics import MetricColumns, encode_segment
 from tests.conftest import House
 from tests.lifecycle.export.content import LocalBench, add_experiment, add_file, add_run, export, fill, job_of
@@ -145,7 +145,7 @@ def test_a_torn_journal_line_is_done_again(sqlite_house: House) -> None:
 def test_an_export_whose_rows_were_erased_says_so(sqlite_house: House) -> None:
     house = sqlite_house
     fill(house)
-    assert kill_after(start(house, "cut"), 2)
+    assert kill_after(start(house, "cut"), 1)
     house.database.write_now(lambda db: db.connection.exec_driver_sql("DELETE FROM metric_segments").rowcount)
     with pytest.raises(Conflict) as told:
         write_bag(LocalBench(house), job_of(house, "cut"))
@@ -166,3 +166,25 @@ def test_an_export_whose_folders_were_purged_says_so(sqlite_house: House) -> Non
     assert told.value.code == "ExportSuperseded"
     spool.drop()
     assert not Path(spool.bag).exists()
+
+
+def test_a_stage_that_fails_stops_the_one_beside_it(sqlite_house: House) -> None:
+    house = sqlite_house
+    fill(house)
+    steps: list[int] = []
+
+    class Failing(Export):
+        def _copy_objects(self) -> None:
+            time.sleep(0.1)
+            raise InsufficientStorage("InsufficientStorage", "The disk is full.")
+
+        def _write_points(self) -> None:
+            for number in range(10_000):
+                self.settle("endless", number, writer=self.points_writer)
+                steps.append(number)
+                time.sleep(0.01)
+
+    job = msgspec.convert(job_of(house, "stops"), ExportJob)
+    with pytest.raises(InsufficientStorage):
+        Failing(LocalBench(house), job, Spool(house.settings.data_folder, "stops")).run(())
+    assert 1 <= len(steps) < 1_000

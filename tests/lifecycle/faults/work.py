@@ -61,13 +61,14 @@ def _filled(site: Site, variant: str) -> Base:
     site.run(experiment, points=500)
     kept = site.canaries.copy()
     site.canaries.clear()
-    run_id = site.run(experiment, points=500)
+    going = site.experiment() if variant == "erase" else experiment
+    run_id = site.run(going, points=500)
     if variant == "export":
         operation = _ask_export(site, Scope.WORKSPACE, None)
         return Base(site.folder, operation.operation_id, [], [*kept, *site.canaries])
-    site.work_off(_ask_export(site, Scope.RUN, run_id))
-    operation = site.request(Scope.RUN, run_id)
-    return Base(site.folder, operation.operation_id, [run_id, *site.canaries], kept)
+    site.work_off(_ask_export(site, Scope.EXPERIMENT, going.experiment_id))
+    operation = site.request(Scope.EXPERIMENT, going.experiment_id)
+    return Base(site.folder, operation.operation_id, [going.experiment_id, run_id, *site.canaries], kept)
 
 
 def _ask_export(site: Site, scope: Scope, root_id: str | None) -> Operation:

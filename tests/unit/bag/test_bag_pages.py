@@ -70,7 +70,7 @@ def test_duckdb_opens_every_table(tmp_path: Path) -> None:
     for table, rows in (("runs", [1, 2]), ("empty", [])):
         (tmp_path / "tables" / table).mkdir(parents=True)
         pq.write_table(pa.table({"order": pa.array(rows, pa.int64())}), tmp_path / f"tables/{table}/part-00000.parquet")
-    script = open_sql(SUMMARY.tables).decode().replace("'tables/", f"'{tmp_path}/tables/")
+    script = open_sql(SUMMARY).decode().replace("'tables/", f"'{tmp_path}/tables/")
     connection = duckdb.connect()
     connection.execute(script)
     assert connection.execute('SELECT sum("order") FROM runs').fetchone() == (3,)

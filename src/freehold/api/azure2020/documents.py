@@ -16,11 +16,11 @@ from freehold.api.azure2020.dataset_shapes import dataset_out
 from freehold.api.azure2020.datastore_shapes import datastore_out
 from freehold.api.azure2020.image_shapes import image_out
 from freehold.api.azure2020.model_shapes import asset_out, model_out
-from freehold.api.azure2020.pipeline_data import source_out
-from freehold.api.azure2020.pipeline_graphs import graph_out
+from freehold.api.azure2020.pipeline_data_shapes import source_out
+from freehold.api.azure2020.pipeline_graph_shapes import graph_out
 from freehold.api.azure2020.pipeline_module_shapes import module_out
-from freehold.api.azure2020.pipeline_published_shapes import template_out
 from freehold.api.azure2020.pipeline_run_shapes import pipeline_run_out
+from freehold.api.azure2020.pipeline_template_shapes import template_out
 from freehold.api.azure2020.service_shapes import service_out
 from freehold.domain.access.kinds import Kind
 from freehold.domain.assets import service as assets

@@ -6,17 +6,18 @@ import msgspec
 from starlette.responses import Response
 
 from freehold.api.azure.reading import read_json
+from freehold.api.azure2020.pipeline_data_shapes import source_out, type_out
 from freehold.api.azure2020.pipeline_lists import Found, answer_list
 from freehold.api.azure2020.pipeline_module_shapes import EntityIn
 from freehold.api.azure2020.pipeline_routes import pipeline_route
-from freehold.api.azure2020.pipeline_shapes import Pascal, fields_of, head, moments
+from freehold.api.azure2020.pipeline_shapes import Pascal
 from freehold.api.entry import Call
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import without_nothing
 from freehold.domain.pipelines import objects, sources
-from freehold.domain.pipelines.objects import NewObject, ObjectView
+from freehold.domain.pipelines.objects import NewObject
 from freehold.domain.pipelines.queries import Wanted
 from freehold.domain.pipelines.sources import Place, TypeView
 from freehold.storage.transaction import Transaction
@@ -151,22 +152,3 @@ async def change_type(call: Call) -> Response:
         )
     )
     return reply(type_out(changed))
-
-
-def source_out(found: ObjectView) -> dict[str, Any]:
-    """DataSourceEntity."""
-    said = {"Name": found.name, "IdentifierHash": found.digest, "UploadState": "Completed"}
-    return head(found) | said | fields_of(found.document, "Description", "DataTypeId", "DataLocation", "Hash")
-
-
-def type_out(found: TypeView) -> dict[str, Any]:
-    """DataTypeEntity."""
-    return {
-        "Id": found.type_id,
-        **moments(found.created_at, found.updated_at),
-        "EntityStatus": found.status,
-        "Name": found.name,
-        "Description": found.description,
-        "IsDirectory": found.is_directory,
-        "ParentDataTypeIds": found.parent_ids,
-    }

@@ -1,11 +1,9 @@
 """Graphs: read, with their interface and layout. Call 33. They come with what is made of them, and go with the last."""
 
-from typing import Any
-
 from starlette.responses import Response
 
+from freehold.api.azure2020.pipeline_graph_shapes import graph_out, layout_out
 from freehold.api.azure2020.pipeline_routes import pipeline_route
-from freehold.api.azure2020.pipeline_shapes import moments
 from freehold.api.entry import Call
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
@@ -29,19 +27,6 @@ async def read_interface(call: Call) -> Response:
 async def read_layout(call: Call) -> Response:
     """Where its nodes stand on the canvas."""
     return reply(layout_out(await _read(call)))
-
-
-def graph_out(graph: GraphView) -> dict[str, Any]:
-    """GraphEntity."""
-    head = {"Id": graph.graph_id, **moments(graph.created_at, graph.updated_at), "EntityStatus": rules.ACTIVE}
-    return head | graph.drawing.document
-
-
-def layout_out(graph: GraphView) -> dict[str, Any]:
-    """GraphLayout."""
-    layout = graph.drawing.layout or {}
-    head = {"Id": graph.graph_id, **moments(graph.created_at, graph.updated_at)}
-    return head | {"NodeLayouts": layout.get("NodeLayouts") or {}}
 
 
 async def _read(call: Call) -> GraphView:

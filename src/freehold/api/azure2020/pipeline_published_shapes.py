@@ -1,4 +1,4 @@
-"""Pipelines and templates on the wire. Fields: call 35, azureml-pipeline-core 1.6.0 and 1.62.0."""
+"""Published pipelines on the wire, and what templates are made of. Fields: call 35, azureml-pipeline-core 1.6, 1.62."""
 
 from typing import Any
 
@@ -18,7 +18,6 @@ from freehold.api.azure2020.pipeline_shapes import (
     plain,
 )
 from freehold.api.entry import Call
-from freehold.domain.pipelines import rules
 from freehold.domain.pipelines.objects import ObjectView
 from freehold.domain.pipelines.published import PipelineSummary
 
@@ -90,12 +89,6 @@ def view_out(call: Call, summary: PipelineSummary) -> dict[str, Any]:
         "LastRunStatus": last["Status"]["StatusCode"] if last else None,
         "TotalRuns": summary.number_of_runs,
     }
-
-
-def template_out(found: ObjectView) -> dict[str, Any]:
-    """TemplateEntity. `ExperimentId` is the pipeline run that it was made of, while that stands."""
-    said = {"Name": found.name, "ExperimentId": found.id_of(rules.PIPELINE_RUN)}
-    return head(found) | said | fields_of(found.document, "Description", "Version")
 
 
 def submit_url(call: Call, verb: str, object_id: str) -> str:

@@ -4,10 +4,11 @@ from starlette.responses import Response
 
 from freehold.api.azure.reading import read_json
 from freehold.api.azure2020.pipeline_lists import Found, answer_list
-from freehold.api.azure2020.pipeline_published_shapes import TemplateIn, template_out
+from freehold.api.azure2020.pipeline_published_shapes import TemplateIn
 from freehold.api.azure2020.pipeline_routes import TEMPLATES, pipeline_route
 from freehold.api.azure2020.pipeline_run_shapes import pipeline_run_out
 from freehold.api.azure2020.pipeline_shapes import Texts
+from freehold.api.azure2020.pipeline_template_shapes import template_out
 from freehold.api.entry import Call
 from freehold.api.replies import empty, reply
 from freehold.domain.access.actor import Action

@@ -1,5 +1,8 @@
 """Exports: take a container or anything in it out, whole."""
 
+from functools import partial
+from typing import Any
+
 from starlette.responses import Response
 
 from freehold.api.entry import Call, decode
@@ -30,17 +33,15 @@ async def start(call: Call) -> Response:
     raw = await call.raw_body()
     wanted = decode(raw, ExportIn)
     if wanted.dry_run and wanted.since is None:
-        plan = await call.services.database.read(lambda db: plan_export(db, call.workspace, wanted.scope, wanted.id))
-        return reply(plan)
+        return reply(await call.services.database.read(lambda db: _plan(db, call, wanted)))
 
     def make(db: Transaction) -> Operation:
         since = None
         if wanted.since is not None:
             kept.ready_bag(db, call.services.settings, call.actor, wanted.since)
             since = Since(wanted.since, dry_run=wanted.dry_run)
-        return request_export(
-            db, call.services.engine, call.actor, call.workspace, wanted.scope, wanted.id, since=since
-        )
+        engine, asked = call.services.engine, (wanted.scope, wanted.id)
+        return request_export(db, engine, call.actor, call.workspace, *asked, alone=wanted.alone, since=since)
 
     return begun(await once(call, raw, make))
 
@@ -49,20 +50,22 @@ async def start(call: Call) -> Response:
 async def start_increment(call: Call) -> Response:
     """Begin an export of what changed since a bag that the caller has: the body is its index, which holds digests only.
 
-    `scope`, `id`: as of an export. `dry_run=true`: only count. `freehold export --since BAG` makes the index.
+    `scope`, `id`, `alone`: as of an export. `dry_run=true`: only count. `freehold export --since BAG` makes the index.
     """
-    scope, root_id, dry_run = _scope(call), call.query.get("id"), flag(call, "dry_run")
+    asked, alone, dry_run = (_scope(call), call.query.get("id")), flag(call, "alone"), flag(call, "dry_run")
     services = call.services
     async with received(services.settings, services.ids.new_id(), call.request.headers, call.stream()) as sent:
 
         def make(db: Transaction) -> Operation:
             since = Since(sent=sent.path, dry_run=dry_run)
-            folder = services.settings.data_folder
-            return request_export(
-                db, services.engine, call.actor, call.workspace, scope, root_id, since=since, data_folder=folder
-            )
+            begin = partial(request_export, since=since, data_folder=services.settings.data_folder)
+            return begin(db, services.engine, call.actor, call.workspace, *asked, alone=alone)
 
-        return begun(await once(call, f"{sent.sha256} {scope} {root_id} {dry_run}".encode(), make))
+        return begun(await once(call, f"{sent.sha256} {asked} {alone} {dry_run}".encode(), make))
+
+
+def _plan(db: Transaction, call: Call, wanted: ExportIn) -> dict[str, Any]:
+    return plan_export(db, call.actor, call.workspace, wanted.scope, wanted.id, alone=wanted.alone)
 
 
 def _scope(call: Call) -> Scope:

@@ -20,15 +20,17 @@ RootId = Annotated[
 
 
 class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
-    """`dry_run`: answer with what would leave, and export nothing.
+    """A workspace is any container, with all that stand below it; `alone`: without those. `dry_run`: answer with what
+    would leave, and export nothing.
 
     `since`: the operation of an earlier export whose bag is kept here; only what changed since it leaves. With
-    `dry_run` that is counted by an operation, for everything must be compared.
+    `dry_run` that is counted by an operation, for everything must be compared. An increment is of one container.
     """
 
     scope: Scope
     id: RootId | None = None
     dry_run: bool = False
+    alone: bool = False
     since: Annotated[str, Meta(max_length=64)] | None = None
 
 
@@ -100,10 +102,12 @@ class PlannedCopyOut(msgspec.Struct):
 
 
 class ExportPlanOut(msgspec.Struct):
-    """A dry run of an export. `objects`: the records that name bytes. `withheld` says of each why it stays."""
+    """A dry run of an export. `containers`: ARM paths of those that it takes from. `objects`: the records that name
+    bytes. `withheld` says of each why it stays."""
 
     format: int
     scope: Scope
+    containers: list[str]
     records: list[ExportedOut]
     metric_points: int
     objects: list[PlannedObjectsOut]

@@ -45,4 +45,8 @@ def forgotten_among(db: Transaction, kind: str, containers: Iterable[str], ids: 
 def refuse_forgotten(db: Transaction, kind: str, container: str, id_: str) -> None:
     """Raises NotFound: an erased thing is not brought back by a retry or a late upload."""
     if is_forgotten(db, kind, container, id_):
-        raise NotFound("ResourceNotFound", f"This {kind} was erased. Use a new id.")
+        raise erased(kind)
+
+
+def erased(kind: str) -> NotFound:
+    return NotFound("ResourceNotFound", f"This {kind} was erased. Use a new id.")

@@ -6,7 +6,7 @@ from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.access.members import alias_of, member_of
 from freehold.domain.experiments import queries as experiment_queries
 from freehold.domain.experiments.service import ExperimentRef, ExperimentView
-from freehold.domain.forgetting.service import refuse_forgotten
+from freehold.domain.forgetting.service import erased, refuse_forgotten
 from freehold.domain.notifications.rules import RUN
 from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs import queries, rules
@@ -185,6 +185,8 @@ def _new_or_checked_id(db: Transaction, workspace: WorkspaceRef, run_id: str | N
     rules.check_run_id(run_id)
     refuse_forgotten(db, "run", workspace.public_id, run_id)
     if queries.is_id_taken(db, workspace.workspace_id, run_id):
+        if queries.find_writable(db, workspace.workspace_id, run_id) is None:
+            raise erased("run")  # hidden: its row stands until the erasure has come to it
         raise Conflict("RunExists", "A run with this id stands already.")
     return run_id
 

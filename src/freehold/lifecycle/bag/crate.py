@@ -32,7 +32,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class RunAction:
-    """One run. Times are ISO 8601 or None; `folders` are its results, below `data/`, each ending in `/`."""
+    """One run. Times are ISO 8601 or None; `folders` are its results, below `data/`, each ending in `/`.
+
+    `home` stands before its id where several containers may have runs of the same id.
+    """
 
     run_id: str
     name: str
@@ -41,6 +44,11 @@ class RunAction:
     ended: str | None
     agent: str | None
     folders: tuple[str, ...]
+    home: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"#run-{self.home}{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,7 @@ def _root(crate: Crate) -> Iterator[bytes]:
     yield b',"hasPart":['
     yield from _references(folder.path for folder in crate.folders())
     yield b'],"mentions":['
-    yield from _references(run_reference(run.run_id) for run in crate.runs())
+    yield from _references(run.reference for run in crate.runs())
     yield b"]}"
 
 
@@ -140,7 +148,7 @@ def _run_entities(crate: Crate) -> Iterator[Entity]:
 
 def _action(run: RunAction) -> Entity:
     action: Entity = {
-        "@id": quote(run_reference(run.run_id), safe="/#"),
+        "@id": quote(run.reference, safe="/#"),
         "@type": "CreateAction",
         "name": run.name,
         "description": f"Run {run.run_id}",
@@ -155,10 +163,6 @@ def _action(run: RunAction) -> Entity:
     if run.agent is not None:
         action["agent"] = {"@id": f"#member-{quote(run.agent, safe='')}"}
     return action
-
-
-def run_reference(run_id: str) -> str:
-    return f"#run-{run_id}"
 
 
 def _json(value: object) -> bytes:

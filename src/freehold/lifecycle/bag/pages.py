@@ -6,6 +6,7 @@ They need no network and no program of ours. Everything that a user chose is esc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,21 @@ class TableLine:
     columns: tuple[str, ...]
 
 
+class ContainerLine(NamedTuple):
+    """One container of a tree, as the table of containers has it; `folder` lies below `data/`."""
+
+    container_id: str
+    parent_id: str | None
+    kind: str
+    name: str
+    arm_path: str
+    folder: str
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What stands at the head of the pages. `snapshot` is an ISO 8601 time; of an increment `since` is its base's."""
+    """What stands at the head of the pages. `snapshot` is an ISO 8601 time; of an increment `since` is its base's.
+    `containers`: of a tree, the root first; then each has tables, documents and files in a folder of its own."""
 
     title: str
     scope: str
@@ -29,12 +42,22 @@ class Summary:
     tables: Sequence[TableLine]
     artifacts: int
     artifact_bytes: int
+    containers: Sequence[ContainerLine] = ()
     since: str = ""
+
+    @property
+    def held(self) -> str:
+        return f"this {self.scope} and the containers below it" if self.containers else f"this {self.scope}"
+
+    @property
+    def place(self) -> str:
+        """Of the folders of content, from `data/` on."""
+        return "containers/*/" if self.containers else ""
 
     @property
     def head(self) -> str:
         if not self.since:
-            return f"Everything that this {self.scope} held at {self.snapshot}, written by Freehold {self.version}."
+            return f"Everything that {self.held} held at {self.snapshot}, written by Freehold {self.version}."
         return (
             f"What changed in this {self.scope} after the bag of {self.since}, written by Freehold {self.version}: "
             "only the rows, documents and files that are new or other than there. "
@@ -45,26 +68,28 @@ class Summary:
 
 def readme(summary: Summary) -> bytes:
     rows = "\n".join(
-        f"| `tables/{table.name}/` | {table.rows:,} | {_cell(table.meaning)} |" for table in summary.tables
+        f"| `{summary.place}tables/{table.name}/` | {table.rows:,} | {_cell(table.meaning)} |"
+        for table in summary.tables
     )
+    place = summary.place
     return f"""# {_cell(summary.title)}
 
 {summary.head}
-
+{_tree(summary)}
 | where | rows | what |
 |---|---:|---|
 {rows}
 
-`artifacts/` holds {summary.artifacts:,} files ({summary.artifact_bytes:,} bytes) under the names that
+`{place}artifacts/` holds {summary.artifacts:,} files ({summary.artifact_bytes:,} bytes) under the names that
 people gave them. Where a name could not be kept on every system, the table `artifacts` gives it beside its
 path here.
-`rest/` holds the documents as the server's interfaces answer them. `coverage.json` accounts for every row:
+`{place}rest/` holds the documents as the server's interfaces answer them. `coverage.json` accounts for every row:
 exported, or withheld and why. `ro-crate-metadata.json` describes the runs for archives.
 
 ## Look inside
 
     cd data && duckdb -init open.sql        # every table is a view
-    python -c "import pandas; print(pandas.read_parquet('data/tables/runs'))"
+    python -c "import pandas; print(pandas.read_parquet('data/{_example(summary)}tables/runs'))"
 
 ## Check it
 
@@ -77,7 +102,7 @@ In the folder above this one:
 
 
 def index_html(summary: Summary) -> bytes:
-    rows = "\n".join(_table_row(table) for table in summary.tables)
+    rows = "\n".join(_table_row(table, summary) for table in summary.tables)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -98,7 +123,7 @@ small {{ color: #605e5c; }}
 <body>
 <h1>{escape(summary.title)}</h1>
 <p>{escape(summary.head)}</p>
-<h2>What is here</h2>
+{_html_tree(summary)}<h2>What is here</h2>
 <table>
 <caption>Tables, as Parquet files</caption>
 <thead><tr><th scope="col">Folder</th><th scope="col">Rows</th><th scope="col">What it holds</th></tr></thead>
@@ -106,8 +131,8 @@ small {{ color: #605e5c; }}
 {rows}
 </tbody>
 </table>
-<p><a href="artifacts/">artifacts/</a> holds {summary.artifacts:,} files ({summary.artifact_bytes:,} bytes).
-<a href="rest/">rest/</a> holds the documents as the server's interfaces answer them.
+<p>{_folder("artifacts/", summary)} holds {summary.artifacts:,} files ({summary.artifact_bytes:,} bytes).
+{_folder("rest/", summary)} holds the documents as the server's interfaces answer them.
 <a href="coverage.json">coverage.json</a> accounts for every row.
 <a href="ro-crate-metadata.json">ro-crate-metadata.json</a> describes the runs.</p>
 <h2>How to look inside and check it</h2>
@@ -119,20 +144,67 @@ small {{ color: #605e5c; }}
 """.encode()
 
 
-def open_sql(tables: Sequence[TableLine]) -> bytes:
-    """A view for each table. An empty table has a file as well, so each view has its columns."""
+def open_sql(summary: Summary) -> bytes:
+    """A view for each table. An empty table has a file as well, so each view has its columns. Of a tree, the views
+    have every container's rows, and a column `container_id` that DuckDB reads in the names of the folders."""
     lines = ["-- Every table of this bag as a view. In this folder: duckdb -init open.sql"]
-    for table in tables:
-        files = f"tables/{table.name}/*.parquet"
+    options = ", hive_partitioning = true, hive_types_autocast = false" if summary.containers else ""
+    if summary.containers:
+        lines.append(
+            # allow-star: because a bag's tables hold nothing but what was decided to leave
+            "CREATE OR REPLACE VIEW \"containers\" AS SELECT * FROM read_parquet('tables/containers/*.parquet');"
+        )
+    for table in summary.tables:
+        files = f"{summary.place}tables/{table.name}/*.parquet"
         # allow-star: because a bag's tables hold nothing but what was decided to leave
-        lines.append(f"CREATE OR REPLACE VIEW \"{table.name}\" AS SELECT * FROM read_parquet('{files}');")
+        lines.append(f"CREATE OR REPLACE VIEW \"{table.name}\" AS SELECT * FROM read_parquet('{files}'{options});")
     return ("\n".join(lines) + "\n").encode()
 
 
-def _table_row(table: TableLine) -> str:
+def _tree(summary: Summary) -> str:
+    """For Markdown: the containers and where each lies."""
+    if not summary.containers:
+        return ""
+    lines = "\n".join(
+        f"| `{each.folder}/` | {_cell(each.kind.replace('_', ' '))} | {_cell(each.name)} |"
+        for each in summary.containers
+    )
+    return f"""
+It holds {len(summary.containers):,} containers, each in a folder of its own; the table `tables/containers/` tells
+which stands in which.
+
+| folder | what | name |
+|---|---|---|
+{lines}
+"""
+
+
+def _html_tree(summary: Summary) -> str:
+    if not summary.containers:
+        return ""
+    items = "\n".join(
+        f'<li><a href="{escape(each.folder)}/">{escape(each.name)}</a> '
+        f"({escape(each.kind.replace('_', ' '))}) <small>{escape(each.arm_path)}</small></li>"
+        for each in summary.containers
+    )
+    return f"<h2>Containers</h2>\n<ul>\n{items}\n</ul>\n"
+
+
+def _example(summary: Summary) -> str:
+    return f"{summary.containers[-1].folder}/" if summary.containers else ""
+
+
+def _folder(name: str, summary: Summary) -> str:
+    """A link where there is one such folder."""
+    return f"<code>{summary.place}{name}</code>" if summary.containers else f'<a href="{name}">{name}</a>'
+
+
+def _table_row(table: TableLine, summary: Summary) -> str:
     columns = ", ".join(escape(column) for column in table.columns)
+    name = escape(table.name)
+    called = name if summary.containers else f'<a href="tables/{name}/">{name}</a>'
     return (
-        f'<tr><td><a href="tables/{escape(table.name)}/">{escape(table.name)}</a></td>'
+        f"<tr><td>{called}</td>"
         f'<td class="number">{table.rows:,}</td>'
         f"<td>{escape(table.meaning)}<br><small>{columns}</small></td></tr>"
     )

@@ -5,15 +5,18 @@ last one durable (fsync, rename, fsync of the folders) and returns them; only th
 What a crash leaves under temporary names is dropped when the writer is opened again.
 """
 
+import copy
 import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from freehold.kit.digests import Sha256Meter, sha256_hex
+from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
 from freehold.lifecycle.bag.sorting import LineSorter, sorted_lines
 
@@ -80,7 +83,7 @@ class PartFile:
 
 class BagWriter:
     """Fills one bag folder. One writer at a time; any number of them one after the other. Several threads may
-    write parts; one of them settles, when the others have written theirs.
+    write parts; one of them settles, when the others have written theirs. Work beside it has a writer `beside`.
 
     Raises ValueError for a path outside the bag, OSError when the disk refuses.
     """
@@ -99,6 +102,16 @@ class BagWriter:
             for piece in pieces:
                 file.write(piece)
         return Part(path, file.meter.hexdigest, file.meter.size)
+
+    def beside(self) -> "BagWriter":
+        """Another one for the same bag, in a thread of its own: each settles what was written through it."""
+        other = copy.copy(self)
+        other._pending = []
+        return other
+
+    def below(self, folder: str) -> "BagFolder":
+        """A folder below `data/` that is filled as a whole bag is; none: the bag itself."""
+        return BagFolder(self, folder)
 
     @contextmanager
     def open_part(self, path: str) -> Iterator[PartFile]:
@@ -122,16 +135,14 @@ class BagWriter:
         Together, since a file system commits a thousand syncs one after the other in hardly more than one.
         """
         touched: set[Path] = set()
-        for place, _ in self._pending:
-            _sync(place)
+        sync_all([place for place, _ in self._pending])
         passing("bag:parts:synced")
         for place, part in self._pending:
             target = self.folder / part.path
             touched.update(_make_folders(target.parent, self.folder))
             os.replace(place, target)
             passing("bag:part:renamed")
-        for folder in touched:
-            _sync(folder)
+        sync_all(touched)
         passing("bag:parts:settled")
         settled, self._pending = [part for _, part in self._pending], []
         return settled
@@ -169,6 +180,31 @@ class BagWriter:
 
     def close(self) -> None:
         shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+class PartMaker(Protocol):
+    """What parts are written with: a whole bag, or one folder of it."""
+
+    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part: ...
+
+    def open_part(self, path: str) -> AbstractContextManager[PartFile]: ...
+
+
+class BagFolder:
+    """Writes `data/…` as `data/<folder>/…`. Whoever has the bag settles it."""
+
+    def __init__(self, writer: BagWriter, folder: str) -> None:
+        self._writer = writer
+        self._folder = f"data/{folder}/" if folder else "data/"
+
+    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part:
+        return self._writer.write(self._placed(path), pieces)
+
+    def open_part(self, path: str) -> AbstractContextManager[PartFile]:
+        return self._writer.open_part(self._placed(path))
+
+    def _placed(self, path: str) -> str:
+        return self._folder + path.removeprefix("data/")
 
 
 class _Payload:
@@ -223,11 +259,3 @@ def _make_folders(folder: Path, root: Path) -> set[Path]:
         changed.add(missing)
     folder.mkdir(parents=True, exist_ok=True)
     return changed
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

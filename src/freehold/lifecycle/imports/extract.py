@@ -14,7 +14,7 @@ from freehold.kit.digests import Sha256Meter
 from freehold.kit.faults import passing
 from freehold.lifecycle.bag.sources import Entry, entries_of
 from freehold.lifecycle.bag.verify import Limits, verify_bag
-from freehold.lifecycle.contents import COVERAGE_FORMAT
+from freehold.lifecycle.contents import COVERAGE_FORMAT, TREE_FORMAT
 from freehold.lifecycle.imports.refusal import Refused, Unwhole
 from freehold.records.rules import Scope
 
@@ -107,6 +107,12 @@ def _scope_of(entry: Entry) -> Scope:
     if OWN in document:
         message = "It is an increment: only what changed since another bag. Put both together first: freehold combine."
         raise Refused("BagIsIncrement", message)
+    if version == TREE_FORMAT:
+        message = (
+            "It is a tree of containers, and an import fills one. Export each container of the tree by itself "
+            "(freehold export workspace --alone), then import these bags one by one."
+        )
+        raise Refused("BagIsTree", message)
     if version not in READ_FORMATS:
         read = ", ".join(map(str, READ_FORMATS))
         message = f"This server reads bags of format {read}; this one has another, perhaps of a newer Freehold."

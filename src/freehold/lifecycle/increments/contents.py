@@ -74,7 +74,7 @@ def write_contents(
     )
     writer.write("data/README.md", [readme(summary)])
     writer.write("data/index.html", [index_html(summary)])
-    writer.write("data/open.sql", [open_sql(lines), _OWN_VIEWS])
+    writer.write("data/open.sql", [open_sql(summary), _OWN_VIEWS])
     writer.write("data/coverage.json", [_coverage(share, about, whole)])
     writer.write("data/ro-crate-metadata.json", crate_pieces(_crate(summary)))
 

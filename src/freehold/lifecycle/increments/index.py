@@ -21,6 +21,7 @@ from freehold.kit.problems import Invalid
 from freehold.lifecycle.increments.layout import FILES, MANIFEST, TABLES, BagFolder, is_points, pieces_in, read_rows
 from freehold.lifecycle.selection import Selection, Target
 from freehold.lifecycle.tables import export_table
+from freehold.lifecycle.tree import CONTAINERS
 from freehold.records.rules import Scope
 
 FORMAT = 1
@@ -112,6 +113,9 @@ def index_bag(folder: Path, body: IO[bytes], salt: str) -> Head:
     if bag.is_increment:
         message = "This bag is an increment. Put it together with its base first (freehold combine), then name that."
         raise Invalid("BaseIsIncrement", message)
+    if f"{TABLES}/{CONTAINERS}" in bag.parts:
+        message = "This bag is of a tree, and an increment is of one container. Name a bag of that container alone."
+        raise Invalid("BaseIsTree", message)
     scope = scope_of(folder)
     makers = _Makers(bag, scope, salt.encode())
     sequences = []

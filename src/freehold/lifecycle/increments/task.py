@@ -78,7 +78,7 @@ class _Increment:
         self._own.go_on(done)
         base = self._index_base()
         seal = self._made.run_without_files(rest)
-        self._own.facts = self._made.facts
+        self._own.root.container.facts = self._made.root.container.facts
         new = self._index_whole(base)
         self._whole = BagFolder(self._inner.bag)
         for number, name in enumerate(_names(base, new)):
@@ -86,7 +86,7 @@ class _Increment:
         share = self._share(new)
         if self._job.dry_run:
             return {"counts": share.counts()}
-        self._own.copy_objects(FILES, self._carried_files())
+        self._own.root.copy_objects(FILES, self._carried_files())
         return self._finish(base, new, seal, share)
 
     def _index_base(self) -> Index:
@@ -160,8 +160,8 @@ class _Increment:
     def _carried_files(self) -> Iterator[dict[str, Any]]:
         """Keys, sizes, digests and paths of the files that go into the increment, in order of path."""
         with LineSorter(self._spool.folder) as sorter:
-            for name in self._made.facts.objects:
-                for row in self._made.objects(name):
+            for name in self._made.root.container.facts.objects:
+                for row in self._made.root.objects(name):
                     sorter.add(f"{row['path']}\0{row['key']}\0{row['size']}\0{row['sha256']}".encode())
             for line in select(sorter.lines(), self._deltas[FILES].carried):
                 path, key, size, digest = line.decode().split("\0")
@@ -169,7 +169,7 @@ class _Increment:
 
     def _share(self, new: Index) -> Share:
         size = form.sizes(self._carried_files())
-        return Share(self._made.facts, self._deltas, [each.name for each in new.head.sequences], size)
+        return Share(self._made.root.container.facts, self._deltas, [each.name for each in new.head.sequences], size)
 
     def _finish(self, base: Index, new: Index, seal: Seal, share: Share) -> dict[str, Any]:
         about = form.About(
@@ -182,7 +182,9 @@ class _Increment:
         number = len(self._deltas)
         if (STAGE, number) not in self._own.done:
             form.write_form(self._own.writer, about, self._deltas, self._inner.bag)
-            write_contents(self._own.writer, self._own.selection, share, about, self._inner.bag, self._job.version)
+            write_contents(
+                self._own.writer, self._own.root.container.selection, share, about, self._inner.bag, self._job.version
+            )
             self._own.settle(STAGE, number)
         more = {BASE_LABEL: about.base.manifest_sha256, BASE_SNAPSHOT_LABEL: about.base.snapshot}
         statement = self._own.statement(self._own.finish(self._spool.parts(), more))

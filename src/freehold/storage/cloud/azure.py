@@ -9,8 +9,6 @@ from email.utils import formatdate
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-import httpx
-
 from freehold.storage.cloud.faults import unavailable
 from freehold.storage.cloud.opening import CONNECT_SECONDS, READ_SECONDS, endpoint
 from freehold.storage.cloud.places import CloudPlace
@@ -31,6 +29,8 @@ def read_soft_delete(unknown: list[str]) -> int | None:
     if not account or not (key or signature):
         unknown.append("soft delete is told to an account's key or signature only")
         return None
+    import httpx  # late: it takes a tenth of a second, and few servers have such a store
+
     url = f"{address}/?{_QUERY}" + ("" if key else f"&{signature}")
     try:
         headers = _signed(account, key, urlsplit(address).path) if key else {"x-ms-version": VERSION}

@@ -16,7 +16,6 @@ from urllib.parse import quote, urlencode
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-import httpx
 import obstore
 from obstore.exceptions import BaseError
 
@@ -56,7 +55,10 @@ class Bucket:
         self._place = place
         self._before = f"{place.prefix}/" if place.prefix else ""
         self._below = f"{self._before}{OBJECTS}/"
+        import httpx  # late: it takes a tenth of a second, and few servers have such a store
+
         self._client = httpx.Client(timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS))
+        self._broken = httpx.HTTPError
 
     def versioning(self) -> Literal["off", "on", "suspended"]:
         """Raises NotTold, Away; so do all others."""
@@ -146,7 +148,7 @@ class Bucket:
             answer = self._client.request(
                 method, self._signed(method, query, key), content=body, headers=headers if body else {}
             )
-        except (httpx.HTTPError, BaseError, OSError):
+        except (self._broken, BaseError, OSError):
             raise unavailable() from None
         if (answer.status_code >= 500 and answer.status_code != 501) or answer.status_code == 429:
             raise unavailable()
