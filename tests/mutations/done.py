@@ -40,7 +40,7 @@ ERASURE = [
     _erasing(
         "nothing is forgotten",
         "erase.py",
-        "            _forget(db, reach, workspace, forget_days)\n",
+        "            _forget(db, reach.root, home.public_id, ids, forget_days)\n",
         "            pass\n",
         "erased_ids_stay_gone",
     ),

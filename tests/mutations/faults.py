@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 LINKED = ("tests", "scripts", "docs", "requirements", "pyproject.toml", "CHANGELOG.md", ".tools")
 _SEEN = re.compile(r"\b[1-9]\d* (failed|error)|while loading conftest")
 """What pytest says where a test failed or a module did not import; not where pytest itself broke down."""
-PATIENCE = 240
+PATIENCE = 600
 """Seconds."""
 
 # Imported once; every house is forked off behind them. Nothing of Freehold's: that is what changes.

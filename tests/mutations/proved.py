@@ -24,7 +24,7 @@ REMOVAL = [
     _erasing(
         "counted objects go at once",
         "removal.py",
-        "*(key.not_in(sa.select(c).where(c.in_(keys))) for c in referrers)",
+        "*(key.not_in(sa.select(c).where(named(c))) for c in referrers)",
         "*(sa.true() for c in referrers)",
         "shared_object_goes_with_its_last_referrer",
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutations import added, declared, done, proved
-from tests.mutations.faults import Mutation, ask_guards, is_seen, make_copy, make_fault
+from tests.mutations.faults import PATIENCE, Mutation, ask_guards, is_seen, make_copy, make_fault
 
 TABLES = (declared, done, proved, added)
 MUTATIONS = [each for table in TABLES for each in table.MUTATIONS]
@@ -30,6 +30,7 @@ def test_a_fault_is_seen(mutation: Mutation, tmp_path: Path) -> None:
     assert is_seen(code, said), f"{mutation.guards} are green all the same: a guard is missing.\n{said}"
 
 
+@pytest.mark.timeout(PATIENCE + 60)
 @pytest.mark.parametrize(("mutations", "names"), GREEN)
 def test_guards_are_green_without_a_fault(
     mutations: tuple[Mutation, ...], names: set[str] | None, tmp_path: Path
