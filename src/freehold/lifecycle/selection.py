@@ -48,6 +48,7 @@ class Selection:
         self._records = catalogue()
         self._root = self._records[f"{chosen.scope.value}s"]
         self._conditions: dict[str, sa.ColumnElement[bool]] = {}
+        self._inside = self._reached()
 
     @property
     def root(self) -> type[Record]:
@@ -156,16 +157,30 @@ class Selection:
     def _is_below(self, record: type[Record]) -> bool:
         if self.chosen.scope is Scope.WORKSPACE:
             return record.rules.container is Container.WORKSPACE
-        owners = [target for _, target in deep_owners(record, self._records) if target is not record]
-        return any(self._is_inside(owner) for owner in owners)
+        return self._hangs_on(record, self._inside)
 
     def _is_adopted(self, record: type[Record]) -> bool:
         """A root of another scope that goes with what is inside (a model's asset)."""
-        if self.chosen.scope is Scope.WORKSPACE or HIDDEN not in record.table.c or record is self._root:
+        return self.chosen.scope is not Scope.WORKSPACE and self._lives_by(record, self._inside)
+
+    def _reached(self) -> set[type[Record]]:
+        """From the root on, until nothing is added: a dataset and its versions hang on each other."""
+        inside, before = {self._root}, 0
+        while len(inside) > before:
+            before = len(inside)
+            inside |= {each for each in self._sorted() if self._hangs_on(each, inside) or self._lives_by(each, inside)}
+        return inside
+
+    def _hangs_on(self, record: type[Record], inside: set[type[Record]]) -> bool:
+        owners = (owner for _, owner in deep_owners(record, self._records))
+        return any(owner in inside for owner in owners if owner is not record)
+
+    def _lives_by(self, record: type[Record], inside: set[type[Record]]) -> bool:
+        if HIDDEN not in record.table.c or record is self._root:
             return False
         return any(
-            target is record and column.info["link"].kind is LinkKind.REFCOUNT and self._is_inside(source)
-            for source in self._sorted()
+            target is record and column.info["link"].kind is LinkKind.REFCOUNT
+            for source in inside
             if source is not record
             for column, target in links_of(source, self._records)
         )
