@@ -300,7 +300,7 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
 
 def _remove_objects(context: OperationContext) -> list[str]:
     limit = max(FEWEST_OBJECTS, context.at_most(OBJECTS_AT_ONCE))
-    keys = context.read(lambda db: artifact_queries.ledger_keys(db, older_than=0, limit=limit))
+    keys = context.read(lambda db: artifact_queries.doomed_keys(db, limit=limit))
     objects = open_objects(context.settings)
     objects.delete(keys)
     passing("erase:objects:unlinked")

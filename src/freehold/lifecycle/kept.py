@@ -84,8 +84,12 @@ def _expired(db: Transaction) -> list[str]:
     return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(sa.not_(_is_kept(db)))).scalars())
 
 
+def _ready(db: Transaction) -> list[str]:
+    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(KeptBag.c.state == READY)).scalars())
+
+
 def remove_expired_bags(database: Database, settings: Settings) -> int:
-    """For the sweeper: bags whose time is over, and files that no row claims; how many bags.
+    """For the sweeper: bags whose time is over, files that no row claims, and what served to make a bag; how many bags.
 
     The row goes last, so that a kill loses no folder.
     """
@@ -94,6 +98,8 @@ def remove_expired_bags(database: Database, settings: Settings) -> int:
     remove_half_sent(settings, now)
     claimed = sa.select(KeptBag.c.operation_id)
     remove_unclaimed(settings, database.read_now(lambda db: set(db.execute(claimed).scalars())), now)
+    for operation_id in database.read_now(_ready):
+        Spool(settings.data_folder, operation_id).close_if_left()
     for operation_id in ids:
         remove_files(settings, [operation_id])
         database.write_now(lambda db, gone=operation_id: forget_bag(db, gone))  # type: ignore[misc]  # binds the value

@@ -131,6 +131,11 @@ class Spool:
         self.base.unlink(missing_ok=True)
         passing("export:spool:closed")
 
+    def close_if_left(self) -> None:
+        """A death between the last commit and `close` leaves it."""
+        if self.folder.exists() or self.base.exists():
+            self.close()
+
     def drop(self) -> None:
         """Removes bag and spool. Harmless when they are gone."""
         self._remove()

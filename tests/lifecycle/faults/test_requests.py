@@ -10,7 +10,8 @@ import pytest
 from freehold.kit.faults import EXIT_CODE, VARIABLE
 from freehold.lifecycle.kept import remove_expired_bags
 from freehold.operations import queries
-from tests.lifecycle.faults.work import ask_import, open_whole
+from freehold.records.rules import Scope
+from tests.lifecycle.faults.work import ask_export, ask_import, open_whole, run
 
 A_DAY = 24 * 3_600
 POINTS = ["import:request:unmoved", "import:request:moved"]
@@ -46,5 +47,23 @@ def test_bag_of_a_request_that_was_not_committed_is_swept(tmp_path: Path, point:
             os.utime(path, (time.time() - A_DAY - 60,) * 2)
         remove_expired_bags(site.database, site.settings)
         assert [path.name for path in (folder / "imports").iterdir()] == [waiting.operation_id]
+    finally:
+        site.close()
+
+
+@pytest.mark.parametrize("point", ["export:spool:closing"])
+def test_what_served_to_make_a_bag_is_swept_after_a_death(tmp_path: Path, point: str) -> None:
+    folder = tmp_path / "data"
+    site = open_whole(folder)
+    site.run(site.experiment(), points=500)
+    operation = ask_export(site, Scope.WORKSPACE, None)
+    site.close()
+    assert run(folder, point) != 0
+    site = open_whole(folder)
+    try:
+        assert (folder / "spools" / operation.operation_id).is_dir()
+        remove_expired_bags(site.database, site.settings)
+        assert list((folder / "spools").iterdir()) == []
+        assert (folder / "exports" / operation.operation_id / "certificate.jws").is_file()
     finally:
         site.close()

@@ -110,16 +110,28 @@ def doom_unfinished(db: Transaction) -> None:
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
-def ledger_keys(db: Transaction, *, older_than: int, limit: int, spare_leased: bool = False) -> list[str]:
-    """Keys that nothing owns: doomed ones, and uploads begun before `older_than` that never ended.
+def doom_stale(db: Transaction, older_than: int) -> None:
+    """Uploads begun before `older_than` that never ended: from here on none of them can end."""
+    stale = sa.and_(_g.doomed_at.is_(None), _g.created_at < older_than)
+    db.execute(ObjectLedgerEntry.table.update().where(stale).values(doomed_at=db.now()))
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def is_any_stale(db: Transaction, older_than: int) -> bool:
+    stale = sa.select(_g.row_id).where(_g.doomed_at.is_(None), _g.created_at < older_than)
+    return db.execute(stale.limit(1)).first() is not None
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def doomed_keys(db: Transaction, *, limit: int, spare_leased: bool = False) -> list[str]:
+    """Keys that nothing owns and nothing can own any more.
 
     `spare_leased`: not those that were doomed since an export began that still reads what it listed then.
     """
     lease = ExportLease.c
     leased = sa.select(lease.row_id).where(lease.expires_at > db.now(), lease.snapshot_at <= _g.doomed_at)
     doomed = sa.and_(_g.doomed_at.is_not(None), ~leased.exists()) if spare_leased else _g.doomed_at.is_not(None)
-    stale = sa.or_(doomed, _g.created_at < older_than)
-    return list(db.execute(sa.select(_g.object_key).where(stale).order_by(_g.row_id).limit(limit)).scalars())
+    return list(db.execute(sa.select(_g.object_key).where(doomed).order_by(_g.row_id).limit(limit)).scalars())
 
 
 def clear_ledger(db: Transaction, object_keys: list[str]) -> None:

@@ -57,12 +57,17 @@ async def upload(
 
 
 def reap(database: Database, objects: ObjectStore, clock: Clock) -> int:
-    """Remove the bytes of objects that no row owns: doomed ones and uploads that never ended. How many."""
+    """Remove the bytes of objects that no row owns: doomed ones and uploads that never ended. How many.
+
+    An upload that took a day is doomed first: it could end between a look at it and the removal of its bytes.
+    """
     older_than = clock.now() - UPLOAD_HOURS * 3_600 * MICROSECONDS
+    if database.read_now(lambda db: queries.is_any_stale(db, older_than)):
+        database.write_now(lambda db: queries.doom_stale(db, older_than))
     removed = 0
 
     def look(db: Transaction) -> list[str]:
-        return queries.ledger_keys(db, older_than=older_than, limit=REAPED_AT_ONCE, spare_leased=True)
+        return queries.doomed_keys(db, limit=REAPED_AT_ONCE, spare_leased=True)
 
     while keys := database.read_now(look):
         reapable = keys
