@@ -21,6 +21,8 @@ from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.access.service import allow
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import note_interaction, record
+from freehold.domain.documents.queries import is_standing
+from freehold.domain.documents.service import require_standing
 from freehold.domain.forgetting.service import forget
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
@@ -42,6 +44,7 @@ from freehold.records.operations import OperationTarget
 from freehold.records.rules import Scope
 from freehold.storage.blobs import open_objects
 from freehold.storage.keys import KeyStore
+from freehold.storage.portable import undone_alone
 from freehold.storage.transaction import Transaction
 
 KIND = "erase"
@@ -81,6 +84,8 @@ def request_erasure(
     NotFound, Forbidden, StillNeeded, UnderHold, PreconditionFailed.
     """
     allow(db, actor, Action.ERASE, workspace)
+    if scope is not Scope.WORKSPACE:
+        require_standing(db, workspace)
     plan = plan_erasure(db, workspace, scope, root_id, counts=False)
     _check(plan, plan_digest)
     operation = begin(db, operations, actor, workspace, plan, forget_days)
@@ -288,11 +293,22 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     for place in range(begin, len(going)):
         reach, each = going[place]
         also = frozenset(record.table.name for record in reach.records())
-        gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
+        try:
+            with undone_alone(db.connection):
+                gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
+        except sa.exc.IntegrityError:
+            if _is_any_left(db, going[:place]):
+                return again(None)  # something came below it since its place was passed: begin anew
+            raise
         if gone:
             passing("erase:rows:removed")
             return again(place, _add(context, gone))
     return again(None) if begin else finished(_add(context, {}))
+
+
+def _is_any_left(db: Transaction, going: Sequence[tuple[Reach, type[Record]]]) -> bool:
+    looks = (sa.select(key_of(each.table)).where(reach.rows(each)).limit(1) for reach, each in going)
+    return any(db.execute(look).first() is not None for look in looks)
 
 
 # ---- objects
@@ -331,7 +347,8 @@ def _verified(db: Transaction, context: OperationContext) -> Turn:
     passing("erase:certificate:stated")
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
     passing("erase:certificate:issued")
-    standing = sorted({t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE})
+    inside = {t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE}
+    standing = [each for each in sorted(inside) if is_standing(db, each)]
     for workspace_id in standing:
         record(db, None, workspace_id, f"{context.operation.scope} erasure {found.level}")
     tell_end(db, context.operation, State.SUCCEEDED, standing)

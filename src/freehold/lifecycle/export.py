@@ -16,6 +16,7 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record as record_in_audit
+from freehold.domain.documents.service import require_standing
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS, to_iso
 from freehold.kit.faults import passing
@@ -74,6 +75,7 @@ def request_export(
     Raises NotFound, Invalid, Forbidden: who may not export one of the containers below exports none.
     """
     allow(db, actor, Action.EXPORT, workspace)
+    require_standing(db, workspace)
     target_id = name_targets(db, [find_root(db, workspace.workspace_id, scope, public_id)])
     asked_for = _asked_for(db, workspace.workspace_id, scope, alone=alone)
     if since is not None and len(asked_for) > 1:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from freehold.domain.access.queries import find_member
+from freehold.domain.documents.queries import is_standing
 from freehold.domain.notifications.rules import OPERATION
 from freehold.domain.notifications.service import News, tell
 from freehold.lifecycle.targets import find_targets
@@ -16,14 +17,14 @@ _OUTCOMES = {State.SUCCEEDED: "succeeded", State.FAILED: "failed"}
 
 
 def tell_end(db: Transaction, operation: Operation, state: State, workspaces: Iterable[int]) -> None:
-    """`workspaces`: those that it was in and that stand on; nobody is told in what is erased itself.
+    """`workspaces`: those that it was in. Nobody is told in what is being erased itself: that would be a row too late.
 
     What a policy asked for is told to whoever set it; where they are forgotten, to nobody in particular.
     """
     person, is_by_policy = operation.requested_by, operation.scope == RETENTION
     if person is None and not is_by_policy:
         return
-    for workspace_id in sorted(set(workspaces)):
+    for workspace_id in sorted(each for each in set(workspaces) if is_standing(db, each)):
         member = find_member(db, workspace_id, person) if person is not None else None
         word = f"{RETENTION if is_by_policy else operation.kind} {_OUTCOMES[state]}"
         news = News(

@@ -82,6 +82,23 @@ def all_or_nothing(connection: sa.Connection) -> Iterator[None]:
         connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
+@contextmanager
+def undone_alone(connection: sa.Connection) -> Iterator[None]:
+    """What fails inside is undone, and the transaction around it goes on."""
+    if is_postgres(connection):
+        with connection.begin_nested():
+            yield
+        return
+    connection.exec_driver_sql("SAVEPOINT alone")
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK TO alone")
+        raise
+    finally:
+        connection.exec_driver_sql("RELEASE alone")
+
+
 def upsert(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
     """An INSERT with on_conflict_do_update / on_conflict_do_nothing, which both databases spell alike."""
     return _insert_of(connection)(table)

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor
+from freehold.domain.access.queries import find_member
 from freehold.domain.artifacts import service as artifacts
 from freehold.domain.artifacts.service import ArtifactName
 from freehold.domain.experiments.service import create_experiment, get_experiment
@@ -19,6 +20,8 @@ from freehold.domain.forgetting.service import is_forgotten
 from freehold.domain.images.service import NewImage, create_image
 from freehold.domain.metrics.service import log_metrics
 from freehold.domain.models.service import NewModel, register_model
+from freehold.domain.notifications.rules import OPERATION
+from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs.service import create_run, get_run, set_tags
 from freehold.kit.problems import NotFound, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, erase, proof
@@ -70,6 +73,26 @@ def test_every_id_below_is_on_the_list_before_any_row_goes(plain_site: Site, mon
     monkeypatch.setattr(erase, "remove_rows", seen)
     site.erase(Scope.EXPERIMENT, experiment.experiment_id)
     assert set(listed) == {5}
+
+
+def test_a_row_that_comes_below_what_has_gone_goes_too(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands in the way of a member that it is about; the erasure failed for good on that."""
+    site = plain_site
+    site.run(site.experiment(), points=500)
+    came: list[str] = []
+
+    def and_one_comes(db: Transaction, record: Any, *rest: Any, **more: Any) -> Counter[str]:
+        gone = remove_rows(db, record, *rest, **more)
+        if record.table.name == "experiments" and gone and not came:
+            came.append("late")
+            member = find_member(db, site.workspace.workspace_id, site.actor.person_row)
+            tell(db, site.workspace.workspace_id, News(OPERATION, "Succeeded", "export succeeded", member, ended_at=2))
+        return gone
+
+    monkeypatch.setattr(erase, "remove_rows", and_one_comes)
+    ended = site.erase(Scope.WORKSPACE, None)
+    assert came
+    assert ended.state is State.SUCCEEDED, ended.error_code
 
 
 def test_what_is_hidden_is_decided_without_counting_what_goes(plain_site: Site) -> None:

@@ -32,6 +32,7 @@ class Pair:
 
     folder: Path
     gone: list[str] = field(default_factory=list)
+    stands: bool = True
 
     def __post_init__(self) -> None:
         self.site = open_whole(self.folder)
@@ -61,6 +62,12 @@ class Pair:
     def erase_experiment(self) -> Operation:
         self.gone += [*self.of_inner, *self.of_run]
         return self.site.request(Scope.EXPERIMENT, self.inner.experiment_id)
+
+    def erase_workspace(self) -> Operation:
+        """Everything goes, and nothing of this workspace can be asked for any more."""
+        self.gone += [*self.kept, *self.of_inner, *self.of_run]
+        self.kept, self.stands = [], False
+        return self.site.request(Scope.WORKSPACE, None)
 
     def purge_run(self) -> Operation:
         """As MLflow's delete and `freehold purge` do it."""
@@ -108,6 +115,12 @@ class Pair:
         bags = {path.name for path in (site.folder / "exports").glob("*")}
         assert bags <= ready
         assert not list((site.folder / "spools").glob("*"))
+        if self.stands:
+            self._check_export()
+
+    def _check_export(self) -> None:
+        """The workspace leaves whole again."""
+        site = self.site
         again = site.work_off(self.export_workspace())
         assert again.state is State.SUCCEEDED
         assert verify_bag(site.folder / "exports" / again.operation_id).faults == []

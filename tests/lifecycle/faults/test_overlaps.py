@@ -27,17 +27,45 @@ PAIRS = [
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # joserfc, by RFC 9864; verifiers know this name
 
 
-def cases() -> list[Any]:
-    every = [(first, second, seed) for seed in range(TURNS) for first, second in PAIRS]
-    chosen = random.Random(SEED).sample(every, SAMPLE)
+UNDER_WAY = ["export_workspace", "export_run", "erase_run", "erase_experiment", "purge_run", "bring_in"]
+
+
+def cases(pairs: list[tuple[str, str]], sample: int) -> list[Any]:
+    every = [(first, second, seed) for seed in range(TURNS) for first, second in pairs]
+    chosen = random.Random(SEED).sample(every, sample)
     return [pytest.param(*each, marks=() if each in chosen else pytest.mark.exhaustive) for each in every]
 
 
-@pytest.mark.parametrize(("first", "second", "seed"), cases())
+@pytest.mark.parametrize(("first", "second", "seed"), cases(PAIRS, SAMPLE))
 def test_both_end_clearly_and_harm_nothing(tmp_path: Path, first: str, second: str, seed: int) -> None:
     pair = Pair(tmp_path / "data")
     try:
         pair.check(pair.take_turns(seed, getattr(pair, first), getattr(pair, second)))
+    finally:
+        pair.site.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "seed"), cases([(each, "erase_workspace") for each in UNDER_WAY], len(UNDER_WAY) // 2)
+)
+def test_what_is_under_way_in_a_workspace_that_goes_ends_clearly(
+    tmp_path: Path, first: str, second: str, seed: int
+) -> None:
+    pair = Pair(tmp_path / "data")
+    try:
+        pair.check(pair.take_turns(seed, getattr(pair, first), getattr(pair, second)))
+    finally:
+        pair.site.close()
+
+
+@pytest.mark.parametrize("late", UNDER_WAY)
+def test_nothing_begins_in_a_workspace_that_goes(tmp_path: Path, late: str) -> None:
+    pair = Pair(tmp_path / "data")
+    try:
+        whole = pair.erase_workspace()
+        with pytest.raises(NotFound):
+            getattr(pair, late)()
+        assert pair.site.work_off(whole).state is State.SUCCEEDED
     finally:
         pair.site.close()
 

@@ -20,10 +20,15 @@ class Labels(NamedTuple):
     properties: dict[str, str]
 
 
-def new_document(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> dict[str, Any]:
-    """The columns that every new document has. Raises NotFound where the workspace is being erased."""
+def require_standing(db: Transaction, workspace: WorkspaceRef) -> None:
+    """For what begins something: the workspace may have been hidden since the request found it. Raises NotFound."""
     if not queries.is_standing(db, workspace.workspace_id):
         raise NotFound("ResourceNotFound", "There is no such workspace, or you may not see it.")
+
+
+def new_document(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> dict[str, Any]:
+    """The columns that every new document has. Raises NotFound where the workspace is being erased."""
+    require_standing(db, workspace)
     now = db.now()
     return {"created_by": member_of(db, actor, workspace.workspace_id), "created_at": now, "updated_at": now}
 

@@ -16,6 +16,7 @@ from freehold.domain.access.service import allow
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.queries import is_standing
+from freehold.domain.documents.service import require_standing
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Superseded
@@ -59,6 +60,7 @@ def request_import(
     The kept bag's row is there at once: an erasure in this workspace withdraws the import, and takes its files.
     """
     allow(db, actor, Action.MANAGE, workspace)
+    require_standing(db, workspace)
     workspace_id = workspace.workspace_id
     target_id = name_targets(db, [Target(Scope.WORKSPACE, workspace_id, (workspace_id,))])
     record_in_audit(db, actor, workspace_id, "import.requested", target_id)
