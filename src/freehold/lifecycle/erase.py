@@ -17,7 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
-from freehold.domain.access.queries import find_workspace_by_key
+from freehold.domain.access.ages import changed
+from freehold.domain.access.queries import find_workspace_by_key, standing_among
 from freehold.domain.access.service import allow
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import note_interaction, record
@@ -135,6 +136,8 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
     for target in plan.targets:
         is_below = target.scope is Scope.WORKSPACE and target.workspace_id != workspace.workspace_id
         _hide(db, target, may_be_hidden=is_below)
+    if any(target.scope is Scope.WORKSPACE for target in plan.targets):
+        db.after_commit(changed)  # before the answer leaves
     for target in plan.targets:
         reach = Reach(target)
         copies.withdraw(db, reach)
@@ -331,7 +334,8 @@ def _verified(db: Transaction, context: OperationContext) -> Turn:
     passing("erase:certificate:stated")
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
     passing("erase:certificate:issued")
-    standing = sorted({t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE})
+    # An erasure of the whole workspace, asked for later, may have taken the row meanwhile that notes would refer to.
+    standing = standing_among(db, (t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE))
     for workspace_id in standing:
         record(db, None, workspace_id, f"{context.operation.scope} erasure {found.level}")
     tell_end(db, context.operation, State.SUCCEEDED, standing)
