@@ -64,6 +64,10 @@ class StillNeeded(Conflict):
 class UnderHold(Conflict):
     """A legal hold is in force on what would go."""
 
+    def __init__(self) -> None:
+        message = "A legal hold forbids to erase this. An owner lifts it: DELETE /freehold/v1/holds/{id}."
+        super().__init__("UnderLegalHold", message)
+
 
 def request_erasure(
     db: Transaction,
@@ -150,8 +154,7 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
 def refuse_unless_free(plan: ErasePlan) -> None:
     """Raises StillNeeded where something that stays refers to what goes, UnderHold where a legal hold forbids it."""
     if plan.holds:
-        message = "A legal hold forbids to erase this. An owner lifts it: DELETE /freehold/v1/holds/{id}."
-        raise UnderHold("UnderLegalHold", message)
+        raise UnderHold
     if plan.conflicts:
         names = [name for conflict in plan.conflicts for name in conflict.needed_by]
         raise StillNeeded(names)
