@@ -139,6 +139,26 @@ def test_a_tree_is_taken_down_from_its_leaves(fresh_tree: Tree):
     assert fresh_tree.arm("DELETE", fresh_tree.account).status_code == 204
 
 
+@pytest.mark.parametrize("place", ["project", "hosting"])
+def test_who_was_inside_a_moment_ago_finds_nothing_after_a_delete(fresh_tree: Tree, place: str):
+    fresh_tree.register("digits")
+    version = ACCOUNTS if place == "hosting" else EXPERIMENTATION
+    inside = f"{fresh_tree.api}/models?{ACCOUNTS}" if place == "hosting" else f"{fresh_tree.runs}/experiments"
+    fresh_tree.ok("GET", inside)
+    assert fresh_tree.arm("DELETE", getattr(fresh_tree, place), version=version).status_code == 200
+    assert fresh_tree.call("GET", inside).status_code == 404
+
+
+def test_a_document_and_then_its_account_are_both_erased_with_a_certificate(fresh_tree: Tree):
+    model = fresh_tree.register("digits")["id"]
+    assert fresh_tree.manage("DELETE", f"/models/{model}").status_code == 200
+    assert fresh_tree.arm("DELETE", fresh_tree.hosting, version=ACCOUNTS).status_code == 200
+    fresh_tree.erased()
+    last = fresh_tree.ok("GET", "/freehold/v1/operations?kind=erase&limit=2")["value"]
+    assert sorted(each["scope"] for each in last) == ["documents", "workspace"]
+    assert all(each["result"]["certificate_id"] for each in last)
+
+
 def test_a_tree_is_erased_as_one(fresh_tree: Tree):
     started = fresh_tree.call("POST", f"/freehold/v1{fresh_tree.account}/erasures", {"scope": "workspace"})
     assert started.status_code == 202, started.text

@@ -179,3 +179,20 @@ def test_jobs_of_a_person_are_those_that_concern_them(tree: Tree):
     assert tree.ok("GET", f"{place}/users/{tree.world.bob.object_id}/jobs")["value"] == []
     tree.ok("DELETE", f"{place}/jobs/{job['jobId']}")
     assert tree.call("GET", f"{place}/jobs/{job['jobId']}").status_code == 404
+
+
+def test_a_notification_of_a_job_is_marked_and_deleted(tree: Tree):
+    run = tree.name("run")
+    tree.put_run(run, status="Running")
+    tree.put_run(run, status="Failed")
+    place = f"/notification/v1.0{tree.project}/jobs"
+    job = next(each for each in tree.ok("GET", place)["value"] if each["runId"] == run)
+    told = f"{place}/{job['jobId']}/notifications/{job['notifications'][0]['notificationId']}"
+    for verb in ("PATCH", "DELETE"):
+        assert tree.client.request(verb, told, json={"read": True}).status_code == 401
+        assert as_person(tree, tree.world.charlie).call(verb, told, {"read": True}).status_code == 404
+    marked = tree.ok("PATCH", told, {"read": True})
+    assert (marked["jobId"], marked["notifications"][0]["read"]) == (job["jobId"], True)
+    tree.ok("DELETE", told)
+    assert tree.ok("GET", f"{place}/{job['jobId']}")["notifications"] == []
+    assert tree.call("DELETE", told).status_code == 204

@@ -34,6 +34,62 @@ def test_what_is_held_cannot_be_deleted_or_erased(azure: Azure, model: str):
     azure.erased()
 
 
+@pytest.mark.parametrize("scope", ["run", "experiment", "workspace"])
+@pytest.mark.parametrize(
+    ("verb", "tail", "body"),
+    [
+        ("DELETE", "{artifacts}/metadata/ExperimentRun/dcid.{run}/a.txt?hardDelete=true", None),
+        ("DELETE", "{artifacts}/batch/ExperimentRun/{run}", None),
+        ("POST", "{artifacts}/ExperimentRun/{run}/batch/metadata:delete", {"paths": [{"path": "a.txt"}]}),
+        ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/a.txt", None),
+    ],
+)
+def test_files_of_what_is_held_stay(azure: Azure, scope: str, verb: str, tail: str, body: Any):
+    run = azure.new_run()
+    azure.put_run(run)
+    azure.client.post(
+        f"{azure.artifacts}/content/ExperimentRun/{run}/a.txt", content=b"kept", headers=azure.person.headers
+    ).raise_for_status()
+    root = {"run": {"id": run}, "experiment": {"id": azure.experiment}, "workspace": {}}[scope]
+    held = hold(azure, scope=scope, **root)
+    address = tail.format(artifacts=azure.artifacts, run=run)
+    try:
+        assert azure.call(verb, address, body).status_code == 409
+    finally:
+        azure.ok("DELETE", own(azure, f"/holds/{held['id']}"))
+    assert azure.content("ExperimentRun", run, "a.txt") == b"kept"
+    assert azure.call(verb, address, body).status_code == 200
+    assert azure.content("ExperimentRun", run, "a.txt") is None
+
+
+def test_the_content_of_a_held_model_stays(azure: Azure):
+    name = azure.name("held")
+    azure.upload("LocalUpload", name, w=b"weights")
+    entry = {"prefix": f"LocalUpload/{name}"}
+    asset = azure.ok("POST", f"{azure.models}/assets", {"name": name, "artifacts": [entry]})["id"]
+    made = azure.ok("POST", f"{azure.models}/models", {"name": name, "url": f"aml://asset/{asset}", **PLAIN})["id"]
+    held = hold(azure, scope="model", id=made)
+    addresses = (f"{azure.models}/assets/{asset}", f"{azure.artifacts}/metadata/LocalUpload/{name}/w")
+    for address in addresses:
+        assert azure.call("DELETE", address).status_code == 409
+    assert azure.content("LocalUpload", name, "w") == b"weights"
+    azure.ok("DELETE", own(azure, f"/holds/{held['id']}"))
+    azure.ok("DELETE", addresses[0])
+    azure.erased()
+
+
+def test_what_a_held_dataset_was_saved_as_stays(azure: Azure):
+    root = f"/dataset/v1.0{azure.workspace}"
+    body = {"name": azure.name("held"), "datasetType": "file", "latest": {"dataflow": '{"blocks": ["held"]}'}}
+    made = azure.ok("POST", f"{root}/datasets", body)
+    held = hold(azure, scope="dataset", id=made["datasetId"])
+    saved = f"{root}/saveddatasets/{made['latest']['savedDatasetId']}"
+    assert azure.call("DELETE", saved).status_code == 409
+    azure.ok("DELETE", own(azure, f"/holds/{held['id']}"))
+    azure.ok("DELETE", f"{root}/datasets/{made['datasetId']}")
+    azure.erased()
+
+
 def test_holds_are_listed_lifted_ones_too(azure: Azure, model: str):
     held = hold(azure, scope="model", id=model)
     azure.ok("DELETE", own(azure, f"/holds/{held['id']}"))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from freehold.api.observe import observe
 from freehold.api.routing import Echo, Facade, Route, SignedIn, Within
 from freehold.api.services import Services
 from freehold.domain.access.actor import Action, Actor, WorkspaceName, WorkspaceRef
+from freehold.domain.access.ages import age
 from freehold.domain.access.kinds import Kind, parse
 from freehold.domain.access.service import enter, require
 from freehold.kit.problems import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
@@ -109,6 +110,15 @@ def decode(body: bytes, shape: type[T]) -> T:
         raise Invalid("MalformedJson", f"The body is no valid JSON: {fault}.") from None
 
 
+class Held(NamedTuple):
+    """What is known of a container and of what an actor may do there; `until` on the monotonic clock, in seconds."""
+
+    until: float
+    age: int
+    workspace: WorkspaceRef
+    actions: frozenset[Action]
+
+
 class Entrance:
     """The ASGI application: all façades behind one door."""
 
@@ -117,7 +127,7 @@ class Entrance:
         self._fixed: dict[str, dict[str, Route]] = {}
         self._patterns: dict[tuple[str, int], list[Route]] = {}
         self.routes = [route for facade in facades for route in facade.routes]
-        self._access: dict[tuple[int, WorkspaceName | None], tuple[float, WorkspaceRef, frozenset[Action]]] = {}
+        self._access: dict[tuple[int, WorkspaceName | None], Held] = {}
         for route in self.routes:
             self._add(route)
 
@@ -192,13 +202,13 @@ class Entrance:
         name = workspace_name(call.params)
         key = (call.actor.person_row, name)
         held = self._access.get(key)
-        now = time.monotonic()
-        if held is None or held[0] < now:
+        now, age_now = time.monotonic(), age()  # before the read: what is hidden meanwhile is looked up again
+        if held is None or held.until < now or held.age != age_now:
             workspace, actions = await self._services.database.read(lambda db: enter(db, call.actor, name))
             if len(self._access) >= LARGEST_CACHE:
                 self._access.clear()
-            held = self._access[key] = (now + ACCESS_SECONDS, workspace, actions)
-        _, call._workspace, call.actions = held
+            held = self._access[key] = Held(now + ACCESS_SECONDS, age_now, workspace, actions)
+        call._workspace, call.actions = held.workspace, held.actions
         require(call.actions, action)
 
 

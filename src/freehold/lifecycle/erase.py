@@ -17,11 +17,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
-from freehold.domain.access.queries import find_workspace_by_key
+from freehold.domain.access.ages import changed
+from freehold.domain.access.queries import find_workspace_by_key, standing_among
 from freehold.domain.access.service import allow
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import note_interaction, record
-from freehold.domain.documents.queries import is_standing
 from freehold.domain.documents.service import require_standing
 from freehold.domain.forgetting.service import forget
 from freehold.kit.canonical import canonical_json
@@ -65,6 +65,10 @@ class StillNeeded(Conflict):
 
 class UnderHold(Conflict):
     """A legal hold is in force on what would go."""
+
+    def __init__(self) -> None:
+        message = "A legal hold forbids to erase this. An owner lifts it: DELETE /freehold/v1/holds/{id}."
+        super().__init__("UnderLegalHold", message)
 
 
 def request_erasure(
@@ -140,6 +144,8 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
     for target in plan.targets:
         is_below = target.scope is Scope.WORKSPACE and target.workspace_id != workspace.workspace_id
         _hide(db, target, may_be_hidden=is_below)
+    if any(target.scope is Scope.WORKSPACE for target in plan.targets):
+        db.after_commit(changed)  # before the answer leaves
     for target in plan.targets:
         reach = Reach(target)
         copies.withdraw(db, reach)
@@ -152,8 +158,7 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
 def refuse_unless_free(plan: ErasePlan) -> None:
     """Raises StillNeeded where something that stays refers to what goes, UnderHold where a legal hold forbids it."""
     if plan.holds:
-        message = "A legal hold forbids to erase this. An owner lifts it: DELETE /freehold/v1/holds/{id}."
-        raise UnderHold("UnderLegalHold", message)
+        raise UnderHold
     if plan.conflicts:
         names = [name for conflict in plan.conflicts for name in conflict.needed_by]
         raise StillNeeded(names)
@@ -347,8 +352,8 @@ def _verified(db: Transaction, context: OperationContext) -> Turn:
     passing("erase:certificate:stated")
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
     passing("erase:certificate:issued")
-    inside = {t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE}
-    standing = [each for each in sorted(inside) if is_standing(db, each)]
+    # An erasure of the whole workspace, asked for later, may have taken the row meanwhile that notes would refer to.
+    standing = standing_among(db, (t.workspace_id for t in evidence.targets if t.scope is not Scope.WORKSPACE))
     for workspace_id in standing:
         record(db, None, workspace_id, f"{context.operation.scope} erasure {found.level}")
     tell_end(db, context.operation, State.SUCCEEDED, standing)

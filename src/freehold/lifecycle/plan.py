@@ -147,7 +147,7 @@ def plan_targets(
         steps.counts(),
         objects.counts(),
         _conflicts(db, reaches),
-        sorted({hold for reach in reaches for hold in _holds(db, reach)}),
+        sorted({hold for reach in reaches for hold in holds_on(db, reach)}),
         _copies(db, reaches) if counts else [],
         retained_records(reaches),
     )
@@ -268,14 +268,19 @@ def _spelt(record: type[Record], row: Any) -> str:
     return f"{called(_scope_of(record))} {spelt(record, row)}"
 
 
-def _holds(db: Transaction, reach: Reach) -> Iterator[str]:
+def holds_on(db: Transaction, reach: Reach) -> Iterator[str]:
     """Ids of holds in force on what goes; a hold on a container holds what stands below it, too."""
     above = containers_above(db, reach.target.workspace_id)
     for record, bears in reach.holds():
         in_force = record.table.c.lifted_at.is_(None)
-        links = [record.table.c[name] for name, link in record.links().items() if link.kind is LinkKind.HOLDS]
-        whole = sa.and_(record.table.c[WORKSPACE].in_(above), *(column.is_(None) for column in links))
+        whole = is_about_all_of(record, above)
         yield from db.execute(sa.select(public_id(record)).where(in_force, sa.or_(bears, whole))).scalars()
+
+
+def is_about_all_of(record: type[Record], containers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Holds whose links are all null are about everything in their container."""
+    links = [record.table.c[name] for name, link in record.links().items() if link.kind is LinkKind.HOLDS]
+    return sa.and_(record.table.c[WORKSPACE].in_(containers), *(column.is_(None) for column in links))
 
 
 def containers_above(db: Transaction, workspace_id: int) -> list[int]:

@@ -88,6 +88,8 @@ class Reach:
             columns = [record.table.c[name] for name in binding]
             whole = sa.and_(*(column.is_(None) for column in columns))
             parts = [self._covers(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
+            if kind is LinkKind.HOLDS:
+                parts += [self._needs(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
             here = record.table.c[WORKSPACE] == self.target.workspace_id
             everything = self.target.scope is Scope.WORKSPACE
             yield record, here if everything else sa.and_(here, sa.or_(whole, *parts))
@@ -139,6 +141,23 @@ class Reach:
         ]
         return sa.or_(sa.false(), *above)
 
+    def _needs(self, column: sa.Column[int], held: type[Record]) -> sa.ColumnElement[bool]:
+        """What is held, or a part of it, shares what goes: a model its asset, a dataset what it was saved as."""
+        row, shared = key_of(held.table), self._shares(held)
+        for part, name in _parts_of(held):
+            of_part = self._shares(part)
+            if of_part:
+                shared.append(row.in_(sa.select(part.table.c[name]).where(sa.or_(*of_part))))
+        return column.in_(sa.select(row).where(sa.or_(*shared))) if shared else sa.false()
+
+    def _shares(self, record: type[Record]) -> list[sa.ColumnElement[bool]]:
+        found: list[sa.ColumnElement[bool]] = []
+        for name, link in record.links().items():
+            if link.kind is LinkKind.REFCOUNT and link.to in self._reached:
+                owner = self._reached[link.to]
+                found.append(record.table.c[name].in_(sa.select(key_of(owner.table)).where(self.rows(owner))))
+        return found
+
     def _refuse_dangling(self, record: type[Record]) -> None:
         for pointer in pointers_to(record):
             lets_go = pointer.kind is LinkKind.REFCOUNT and bool(pointer.column.nullable)
@@ -152,6 +171,13 @@ class Reach:
 
 def _deep(record: type[Record]) -> Iterator[Link]:
     return (link for link in record.links().values() if link.kind in OWNED)
+
+
+def _parts_of(record: type[Record]) -> Iterator[tuple[type[Record], str]]:
+    """What goes with it directly, and the link by which it does."""
+    for pointer in pointers_to(record):
+        if pointer.kind is LinkKind.DEEP and pointer.source is not record:
+            yield pointer.source, str(pointer.column.name)
 
 
 def pointers_to(record: type[Record]) -> Sequence[Pointer]:

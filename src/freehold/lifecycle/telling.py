@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from freehold.domain.access.queries import find_member
-from freehold.domain.documents.queries import is_standing
+from freehold.domain.access.queries import find_member, standing_among
 from freehold.domain.notifications.rules import OPERATION
 from freehold.domain.notifications.service import News, tell
 from freehold.lifecycle.targets import find_targets
@@ -24,7 +23,7 @@ def tell_end(db: Transaction, operation: Operation, state: State, workspaces: It
     person, is_by_policy = operation.requested_by, operation.scope == RETENTION
     if person is None and not is_by_policy:
         return
-    for workspace_id in sorted(each for each in set(workspaces) if is_standing(db, each)):
+    for workspace_id in standing_among(db, workspaces):
         member = find_member(db, workspace_id, person) if person is not None else None
         word = f"{RETENTION if is_by_policy else operation.kind} {_OUTCOMES[state]}"
         news = News(

@@ -10,6 +10,7 @@ from freehold.api.routing import Within
 from freehold.domain.access.actor import Action
 
 _JOB = f"{NOTIFICATION}/jobs/{{task}}"
+_TOLD = f"{_JOB}/notifications/{{notification}}"
 
 
 @projects.route("GET", f"{NOTIFICATION}/users/{{object}}/jobs", Within(Action.READ))
@@ -34,3 +35,15 @@ async def read_job(call: Call) -> Response:
 async def delete_job(call: Call) -> Response:
     """Delete a job with its notifications: 200 done, 204 there was none."""
     return await task_answers.delete_task(call)
+
+
+@projects.route("PATCH", _TOLD, Within(Action.READ))
+async def mark(call: Call) -> Response:
+    """Mark a notification as read, or as not read; only the person whom it is for may."""
+    return await task_answers.mark(call, job_out)
+
+
+@projects.route("DELETE", _TOLD, Within(Action.DELETE))
+async def delete_notification(call: Call) -> Response:
+    """Delete one notification: 200 done, 204 there was none."""
+    return await task_answers.delete_notification(call)

@@ -1,5 +1,6 @@
 """Roles at their scopes, and the workspaces they reach."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,6 +60,13 @@ def find_default_workspace(db: Transaction) -> WorkspaceRef | None:
 def find_workspace_by_key(db: Transaction, workspace_id: int) -> WorkspaceRef | None:
     """Also a hidden one: for operations that are erasing it."""
     return _find(db, Workspace.c.workspace_id == workspace_id)
+
+
+def standing_among(db: Transaction, workspace_ids: Iterable[int]) -> list[int]:
+    """Those that are there and not hidden, in order: one that is being erased may take no rows any more."""
+    w = Workspace.c
+    wanted = sa.select(w.workspace_id).where(w.workspace_id.in_(sorted(set(workspace_ids))), w.hidden_at.is_(None))
+    return list(db.execute(wanted.order_by(w.workspace_id)).scalars())
 
 
 def find_ref(db: Transaction, public_id: str) -> WorkspaceRef | None:

@@ -146,6 +146,14 @@ def list_artifacts(
     return [view(row) for row in rows]
 
 
+def owners_in(db: Transaction, workspace: WorkspaceRef, origin: str, container: str) -> tuple[set[int], set[int]]:
+    """Rows of the runs and of the assets that the files of a container go with. Raises NotFound for no run's."""
+    run_row, name = _resolve(db, workspace, ArtifactName(origin, container, ""))
+    if run_row is not None:
+        return {run_row}, set()
+    return set(), queries.assets_in(db, workspace.workspace_id, name.origin, name.container)
+
+
 def delete_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> None:
     """Remove the name; its content goes with its last referrer."""
     if name.origin == ASSET_ORIGIN:
