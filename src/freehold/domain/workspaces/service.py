@@ -172,7 +172,7 @@ def put_workspace(db: Transaction, actor: Actor, name: WorkspaceName, wanted: Wa
     if row is None:
         return _make(db, actor, group, parent, name, wanted), True
     if row.hidden_at is not None:
-        message = f"A {FACTS[name.kind].called} of this name is being erased. Try again when its erasure has ended."
+        message = f"Another {FACTS[name.kind].called} of this name is being erased. Try again when that has ended."
         raise Conflict("WorkspaceIsBeingErased", message)
     if not _is_seen(db, actor, row):
         message = f"A {FACTS[name.kind].called} of this name cannot be made here. Choose another name."
