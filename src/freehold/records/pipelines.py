@@ -18,14 +18,7 @@ from freehold.records.rules import (
     alone,
 )
 
-_GRAPH = Rules(
-    Container.WORKSPACE,
-    Rows(alone(Scope.PIPELINE_OBJECT, Scope.PIPELINE_DRAFT)),
-    Removed(),
-    Writes.GROWING,
-    KEPT_UNTIL_ERASED,
-)
-_OBJECT = Rules(
+_DRAWN = Rules(
     Container.WORKSPACE,
     Rows(alone(Scope.PIPELINE_OBJECT, Scope.PIPELINE_DRAFT)),
     Removed(),
@@ -35,7 +28,7 @@ _OBJECT = Rules(
 _DRAFT = Rules(Container.WORKSPACE, Rows(alone(Scope.PIPELINE_DRAFT)), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
 
-class PipelineGraph(Record, table="pipeline_graphs", rules=_GRAPH):
+class PipelineGraph(Record, table="pipeline_graphs", rules=_DRAWN):
     """Nodes and edges, with the interface and the layout that came with them. It goes with the last that uses it."""
 
     row_id = key()
@@ -53,7 +46,7 @@ class PipelineGraph(Record, table="pipeline_graphs", rules=_GRAPH):
         yield UniqueConstraint("graph_id", "workspace_id")
 
 
-class PipelineObject(Record, table="pipeline_objects", rules=_OBJECT):
+class PipelineObject(Record, table="pipeline_objects", rules=_DRAWN):
     """`kind`: pipeline_run, pipeline, module, azureml_module (a name over versions), template, data_source, data_type,
     schedule, pipeline_endpoint or graph_draft (a draft's hold on its graph, under the graph's id).
 

@@ -17,7 +17,7 @@ from freehold.lifecycle.bag.verify import verify_bag
 from tests.commands import freehold
 from tests.lifecycle.export.test_operation import keys_of
 from tests.lifecycle.imports.bags import Files, files_of, rows_of
-from tests.lifecycle.imports.content import EXPORTS, ended, export_bag
+from tests.lifecycle.imports.content import EXPORTS, ended
 from tests.lifecycle.trees.tree_world import SAME_RUN, TreeWorld, arm, content_of, unpacked
 from tests.postgres import PostgresServer
 from tests.unit.bag.crate_oracle import faults_of
@@ -36,11 +36,6 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield TreeWorld(world, client)
     finally:
         world.stop()
-
-
-@pytest.fixture(scope="module")
-def bag(made: TreeWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_bag(made.world, tmp_path_factory.mktemp("bag") / "bag.tar", at=made.account)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from freehold.operations.faults import VARIABLE
@@ -20,21 +19,6 @@ from tests.postgres import PostgresServer
 from tests.world import Person, World, make_world
 
 VERSION = "api-version=2017-05-01-preview"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TreeWorld]:
-    world = make_world(tmp_path_factory.mktemp("tree") / "data").start()
-    try:
-        with httpx.Client(base_url=world.url, timeout=60) as client:
-            yield TreeWorld(world, client)
-    finally:
-        world.stop()
-
-
-@pytest.fixture(scope="module")
-def bag(made: TreeWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_bag(made.world, tmp_path_factory.mktemp("bag") / "bag.tar", at=made.account)
 
 
 def make_container(world: World, path: str) -> str:

@@ -1,31 +1,13 @@
 """What a bag of a tree is not for yet is refused, with the way on, and leaves nothing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.increments.index import write_index
-from tests.lifecycle.imports.content import ended, export_bag
+from tests.lifecycle.imports.content import ended
 from tests.lifecycle.trees.tree_world import TreeWorld, unpacked
-from tests.world import make_world
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TreeWorld]:
-    world = make_world(tmp_path_factory.mktemp("tree") / "data").start()
-    try:
-        with httpx.Client(base_url=world.url, timeout=60) as client:
-            yield TreeWorld(world, client)
-    finally:
-        world.stop()
-
-
-@pytest.fixture(scope="module")
-def bag(made: TreeWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_bag(made.world, tmp_path_factory.mktemp("bag") / "bag.tar", at=made.account)
 
 
 def test_an_increment_is_of_one_container(made: TreeWorld) -> None:
