@@ -101,11 +101,11 @@ PROOF = [
         "late_upload_is_removed_before_verified",
     ),
     _erasing(
-        "the database is not written anew",
-        "proof.py",
-        '        raw.execute("VACUUM")',
-        "        pass",
-        "the_database_is_written_anew_before_it_is_searched",
+        "the slack of pages is left",
+        "cleaning.py",
+        "        wipe(database.file, layout, range(1, layout.pages + 1), partial(_breathe, context))\n",
+        "",
+        "the_file_holds_no_dead_byte_when_it_is_searched",
     ),
     _erasing(
         "a certificate counts nothing",

@@ -1,6 +1,7 @@
 """The database: SQLite with one writer and several readers, or PostgreSQL with a pool. Same face for both."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -87,6 +88,8 @@ class SqliteDatabase:
         self._local = threading.local()
         self._connections: list[sa.Connection] = []
         self._gate = ReaderGate()
+        self._opening = threading.Lock()
+        self._file: int | None = None
         self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
 
     @property
@@ -137,12 +140,32 @@ class SqliteDatabase:
         with self._gate.reading():
             return call(self._connection().connection.driver_connection)
 
+    @contextmanager
+    def another(self) -> "Iterator[Any]":
+        """A raw sqlite3 connection of its own, outside a transaction, for any thread."""
+        with self.engine.connect() as connection:
+            yield connection.connection.driver_connection
+
+    @property
+    def file(self) -> int:
+        """The database's file, open for whoever looks at its bytes.
+
+        Opened once and closed last: closing any descriptor of a file drops the locks that this process has on it,
+        also those of SQLite's connections.
+        """
+        with self._opening:
+            if self._file is None:
+                self._file = os.open(self.path, os.O_RDWR)
+            return self._file
+
     def close(self) -> None:
         self._writer.close()
         self._readers.shutdown(wait=True)
         for connection in self._connections:
             connection.close()
         self.engine.dispose()
+        if self._file is not None:
+            os.close(self._file)
 
     def _gather(self, waits: "_AwaitedBy", command: Command) -> None:
         """What comes in one turn of the event loop is handed over at once, so that the writer is woken once."""

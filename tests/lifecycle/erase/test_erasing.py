@@ -24,7 +24,7 @@ from freehold.domain.notifications.rules import OPERATION
 from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs.service import create_run, get_run, set_tags
 from freehold.kit.problems import NotFound, PreconditionFailed, Problem
-from freehold.lifecycle import certificate, erase, proof
+from freehold.lifecycle import certificate, cleaning, erase, proof
 from freehold.lifecycle.erase import StillNeeded
 from freehold.lifecycle.plan import plan_erasure
 from freehold.lifecycle.removal import remove_rows
@@ -35,6 +35,7 @@ from freehold.records.rules import Scope
 from freehold.storage.metrics import Point
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site, traces
+from tests.storage.sqlite_pages import dead_bytes
 
 
 def test_hidden_before_anything_is_removed(plain_site: Site) -> None:
@@ -347,21 +348,29 @@ def test_late_upload_is_removed_before_verified(plain_site: Site) -> None:
     assert name.path == "late.txt"
 
 
-def test_the_database_is_written_anew_before_it_is_searched(plain_site: Site) -> None:
-    """Nothing of it is free space then, whatever a build of SQLite leaves in pages that it gave back."""
+def test_the_file_holds_no_dead_byte_when_it_is_searched(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither free pages nor the slack of others, whatever a build of SQLite leaves there."""
     site = plain_site
     experiment = site.experiment()
     run_id = site.run(experiment, points=20_000)
-    operation = site.request(Scope.RUN, run_id)
-    assert site.work_off(operation).state is State.SUCCEEDED
-    with closing(sqlite3.connect(site.folder / "freehold.db")) as reader:
-        assert reader.execute("PRAGMA freelist_count").fetchone()[0] <= 2, "what it writes after that is little"
+    for number in range(300):
+        tags = {f"{number * 7919 % 300:03d}-{key}": f"{run_id} " * 9 for key in "abc"}
+        site.database.write_now(lambda db, tags=tags: set_tags(db, site.actor, site.workspace, run_id, tags))
+    seen: list[int] = []
+
+    def look(point: str) -> None:
+        if point == "erase:database:cleaned":
+            seen.append(dead_bytes(site.folder / "freehold.db"))
+
+    monkeypatch.setattr(proof, "passing", look)
+    assert site.work_off(site.request(Scope.RUN, run_id)).state is State.SUCCEEDED
+    assert seen == [0]
 
 
 def test_reader_that_stays_blocks_verified(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site = plain_site
     run_id = site.run(site.experiment())
-    monkeypatch.setattr(proof, "LOG_PATIENCE", 2)
+    monkeypatch.setattr(cleaning, "LOG_PATIENCE", 2)
     with closing(sqlite3.connect(site.folder / "freehold.db", isolation_level=None)) as reader:
         reader.execute("begin")
         reader.execute("select count(*) from runs").fetchone()
