@@ -28,6 +28,8 @@ hypothesis_settings.register_profile("exhaustive", max_examples=2_000, deadline=
 hypothesis_settings.load_profile("exhaustive" if os.environ.get("FREEHOLD_TEST_EXHAUSTIVE") else "sample")
 # The tests wait for child processes and nobody else is on the machine: stepping back would only make them slow.
 os.environ.setdefault("FREEHOLD_NICENESS", "0")
+# Hundreds of servers start, most of them for a moment: a process in reserve for each would take more than it saves.
+os.environ.setdefault("FREEHOLD_SPARE_WORKER", "false")
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ from freehold.lifecycle.probes import Prober
 from freehold.lifecycle.replay import erase_returned
 from freehold.lifecycle.rewrap import rewrap_all
 from freehold.lifecycle.sweeps import Sweeper
+from freehold.operations.children import spare
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Operation
 from freehold.operations.service import get_operation
@@ -257,10 +258,11 @@ async def _serve(
     try:
         await asyncio.gather(
             *(listener.serve([sock]) for listener, sock in zip(listeners, (plain, secure), strict=True)),
-            _begin_work(listeners, engine),
+            _begin_work(listeners, engine, settings),
         )
     finally:
         services.ready |= {"database": False}
+        spare.close()
         await asyncio.to_thread(engine.stop)
         await asyncio.to_thread(sweeper.stop)
         await asyncio.to_thread(prober.stop)
@@ -268,12 +270,14 @@ async def _serve(
         log.info("stopped")
 
 
-async def _begin_work(listeners: "list[Listener]", engine: OperationEngine) -> None:
+async def _begin_work(listeners: "list[Listener]", engine: OperationEngine, settings: Settings) -> None:
     """After the listeners are up: loading the engine takes half a second of the interpreter, which they need first."""
     while not all(listener.started or listener.should_exit for listener in listeners):
         await asyncio.sleep(LISTENING_SECONDS)
     engine.start()
     freeze_what_is_loaded()
+    if settings.spare_worker:
+        spare.keep(settings.niceness)
 
 
 class Listener(uvicorn.Server):

@@ -44,6 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
     forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = 3650
     niceness: Annotated[int, Meta(ge=0, le=19, description="how far exports, imports and searches step back")] = 10
+    spare_worker: Annotated[
+        bool, Meta(description="keep one idle process, so that exports, imports and searches begin a second earlier")
+    ] = True
     probe_seconds: Annotated[int, Meta(ge=0, description="pause between probes of services; 0: none")] = 60
     sweep_seconds: Annotated[int, Meta(ge=1, description="pause between background sweeps")] = 30
 

@@ -1,9 +1,10 @@
 """The other composition root: a child process for CPU-heavy tasks. It reads the database and makes files, no more.
 
-`python -m freehold.worker TASK` reads one JSON line, {"settings": …, "job": …}, from its standard input, and answers on
-its standard output with JSON lines: {"progress": …} as often as the task likes, at the end {"result": …} or {"problem":
-{"code", "message", "sort", "is_plain"}} (operations/children.py). Its standard input stays open as long as its parent
-lives; when it ends, so does this process.
+`python -m freehold.worker TASK` reads one JSON line, {"settings": …, "task": …, "job": …}, from its standard input, and
+answers on its standard output with JSON lines: {"progress": …} as often as the task likes, at the end {"result": …} or
+{"problem": {"code", "message", "sort", "is_plain"}} (operations/children.py). Its standard input stays open as long as
+its parent lives; when it ends, so does this process. `python -m freehold.worker wait NICENESS` imports what all tasks
+need before it reads that line, and does the task that the line names.
 """
 
 import importlib
@@ -20,6 +21,7 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.problems import InsufficientStorage, Problem
 from freehold.operations.children import SORTS
+from freehold.operations.spare import WAIT
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
@@ -35,6 +37,12 @@ TASKS: dict[str, str] = {
     "import": "freehold.lifecycle.imports.task:run",
     "search": "freehold.lifecycle.search:search",
 }
+OF_EXPORT = (
+    "freehold.api.azure2018.documents",
+    "freehold.api.azure2020.documents",
+    "freehold.lifecycle.increments.task",
+    "pyarrow.compute",
+)
 
 
 class Bench:
@@ -76,13 +84,21 @@ def export(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
 def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
     """Run the one task named in `arguments`. A fault is told by its type only: its text may hold content."""
     sys.meta_path.insert(0, _NoPandas())
-    order = json.loads(sys.stdin.buffer.readline())
+    is_spare = arguments[0] == WAIT
+    if is_spare:
+        _give_way(int(arguments[1]))
+        _load(tasks)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return LOST_PARENT
+    order = json.loads(line)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     settings = msgspec.convert(order["settings"], Settings)
-    _give_way(settings.niceness)
+    if not is_spare:
+        _give_way(settings.niceness)
     bench = Bench(settings)
     try:
-        _say({"result": dict(_find(tasks, arguments[0])(bench, order["job"]))})
+        _say({"result": dict(_find(tasks, order["task"] if is_spare else arguments[0])(bench, order["job"]))})
         return 0
     except Problem as problem:
         return _refuse(problem)
@@ -114,6 +130,14 @@ class _NoPandas:
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name == "pandas":
             raise ModuleNotFoundError(name)
+
+
+def _load(tasks: Mapping[str, str]) -> None:
+    """All that tasks import when they begin, and what libraries do at their first use."""
+    for name in tasks:
+        _find(tasks, name)
+    for module in OF_EXPORT:
+        importlib.import_module(module)
 
 
 def _find(tasks: Mapping[str, str], name: str) -> Task:

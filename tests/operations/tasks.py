@@ -1,4 +1,4 @@
-"""Tasks for a real child process, and the worker that knows them: `python -m tests.operations.tasks TASK`."""
+"""Tasks for a real child process, and their worker: `python -m tests.operations.tasks TASK`, or `wait 0`."""
 
 import os
 import sys

@@ -1,6 +1,7 @@
 """Commands of leaving and forgetting: export, verify, erase, plan."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -77,8 +78,7 @@ def export(
             begin_increment(server, scope, id, since, alone=alone) if since else server.export(scope, id, alone=alone)
         )
         operation = watch(server, begun, quiet=as_json)
-        size = write_bag(server, operation, local)
-        report = verify_or_fail(local, server.certificate_keys())
+        size, report = write_bag(server, operation, local)
         place.finish()
         if not keep:
             server.drop_bag(operation.id)
@@ -215,29 +215,43 @@ def _read_keys(path: Path) -> dict[str, Any]:
         raise Failure("InvalidKeys", message, 2) from None
 
 
-def write_bag(server: Freehold, operation: Operation, to: Path) -> int:
-    """Fetch the bag as a tar or zip file; unpack it where a folder is wanted."""
+def write_bag(server: Freehold, operation: Operation, to: Path) -> tuple[int, dict[str, Any]]:
+    """Fetch the bag as a tar or zip file, or unpack it where a folder is wanted, and verify it: its bytes, the report.
+
+    Raises Failure for one that does not hold. Of a folder then nothing is left.
+    """
+    keys = server.certificate_keys()
     if to.suffix in ARCHIVES:
-        return server.fetch_bag(operation.id, to)
-    archive = to.with_name(to.name + ".part.tar")
-    try:
-        size = server.fetch_bag(operation.id, archive)
-        verify_or_fail(archive, server.certificate_keys())  # before a byte of it becomes a file of its own
-        _unpack(archive, to)
-    finally:
-        archive.unlink(missing_ok=True)
-    return size
-
-
-def _unpack(archive: Path, to: Path) -> None:
-    from freehold.lifecycle.bag.unpacking import unpack
-
+        return server.fetch_bag(operation.id, to), verify_or_fail(to, keys)
     scratch = to.with_name(to.name + ".part")
     try:
-        unpack(archive, scratch)
+        size = _unpack(server.stream_bag(operation.id), scratch)
+        report = verify_or_fail(scratch, keys)
         scratch.replace(to)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    return size, report
+
+
+def _unpack(pieces: Iterator[bytes], to: Path) -> int:
+    """How many bytes came."""
+    from freehold.lifecycle.bag.sources import BrokenArchive
+    from freehold.lifecycle.bag.unpacking import unpack
+
+    size = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for piece in pieces:
+            size += len(piece)
+            yield piece
+
+    try:
+        unpack(counted(), to)
+    except (BrokenArchive, FileExistsError):
+        message = "What the server sent is no sound archive. Look at the server's log, then export again."
+        raise Failure("BagDoesNotHold", message) from None
+    return size
 
 
 def verify_or_fail(bag: Path, keys: dict[str, Any] | None) -> dict[str, Any]:

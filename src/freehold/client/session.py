@@ -101,6 +101,10 @@ class Freehold:
             part.unlink(missing_ok=True)
         return written
 
+    def stream_bag(self, operation_id: str) -> Iterator[bytes]:
+        """The bytes of a finished bag's tar file as they come. A download that breaks off goes on where it was."""
+        return self._bag_pieces(operation_id, "tar")
+
     def drop_bag(self, operation_id: str) -> None:
         """Remove the server's copy of a bag."""
         self._send("DELETE", f"/freehold/v1/exports/{operation_id}/bag")

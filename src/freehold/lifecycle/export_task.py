@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain, groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,7 +22,7 @@ import sqlalchemy as sa
 from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
-from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal, pieces_of
+from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal
 from freehold.lifecycle.contents import write_contents
 from freehold.lifecycle.exported import ExportedContainer, containers_of, summed
 from freehold.lifecycle.points import (
@@ -46,6 +47,7 @@ from freehold.records.rules import Decoded
 from freehold.settings import Settings
 from freehold.storage.blobs import open_objects
 from freehold.storage.metrics import MetricColumns
+from freehold.storage.portable import among
 from freehold.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -283,7 +285,7 @@ class Content:
 
     def _copy(self, row: dict[str, Any]) -> None:
         try:
-            part = self.container.writer.write(f"data/{row['path']}", self._pieces(row["key"]))
+            part = self._take(f"data/{row['path']}", row["key"])
         except NotFound as fault:
             raise superseded() from fault
         passing("export:object:copied")
@@ -291,14 +293,14 @@ class Content:
             message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
             raise DamagedObject("ObjectDamaged", message)
 
-    def _pieces(self, key: str) -> Iterable[bytes | memoryview]:
-        """Of a local store the file itself: one buffer for all pieces is twice as fast as a copy of each."""
-        store, buffers = self._export.store, self._export.buffers
+    def _take(self, path: str, key: str) -> Part:
+        """Of a local store the very file, which nobody changes: it is read for its digest and not written."""
+        store, buffers, writer = self._export.store, self._export.buffers, self.container.writer
         if store.folder is None:
-            return store.read(key)
+            return writer.write(path, store.read(key))
         if not hasattr(buffers, "own"):
             buffers.own = memoryview(bytearray(CHUNK))
-        return pieces_of(store.folder / key, buffers.own)
+        return writer.link(path, store.folder / key, buffers.own)
 
     def write_points(self) -> None:
         """Parts of a fixed number of points, so that what is in which part depends on the points alone."""
@@ -323,32 +325,47 @@ class Content:
 
     def _points(self, records: dict[str, type[Record]], skip: int) -> Iterator[tuple[str, Points]]:
         """The canonical stream from point `skip` on; owners that end before it are not read."""
-        rows = _rows_of(self.container.lists / "packed.parquet")
-        for owner, group in groupby(rows, key=lambda row: row["owner"]):
-            packed = list(group)
-            size = sum(row["count"] for row in packed)
-            if skip >= size:
-                skip -= size
-                continue
-            points = sorted_points(self._columns(records, packed), self.container.lists)
+        rows, skip = _without_first_owners(_rows_of(self.container.lists / "packed.parquet"), skip)
+        read = chain.from_iterable(self._columns(records, chunk) for chunk in _readings(rows))
+        for owner, columns in groupby(read, key=itemgetter(0)):
+            points = sorted_points((each for _, each in columns), self.container.lists)
             yield from without_first(((owner, piece) for piece in points), skip)
             skip = 0
 
-    def _columns(self, records: dict[str, type[Record]], packed: list[dict[str, Any]]) -> Iterator[MetricColumns]:
-        for source, group in groupby(packed, key=lambda row: row["source"]):
-            record = records[source]
-            decode = CODECS[_decoded(record).codec]
-            for keys in _readings(group):
-                yield from map(decode, self._export.bench.read(partial(self._payloads, record, keys)))
+    def _columns(
+        self, records: dict[str, type[Record]], packed: list[dict[str, Any]]
+    ) -> Iterator[tuple[str, MetricColumns]]:
+        """Of each packed row its owner and its points. Many are read in one short transaction, whoever owns them."""
+        payloads: dict[tuple[str, int], bytes] = {}
+        for source in {row["source"] for row in packed}:
+            keys = [row["row"] for row in packed if row["source"] == source]
+            found = self._export.bench.read(partial(self._payloads, records[source], keys))
+            payloads |= {(source, key): payload for key, payload in found.items()}
+        for row in packed:
+            source = row["source"]
+            decode = CODECS[_decoded(records[source]).codec]
+            yield row["owner"], decode(payloads.pop((source, row["row"])))
 
-    def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> list[bytes]:
+    def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> dict[int, bytes]:
         table = record.table
         mine = table.c["workspace_id"] == self.container.chosen.workspace_id
-        query = sa.select(table.c["payload"]).where(mine, key_of(table).in_(keys)).order_by(key_of(table))
-        found = list(db.execute(query).scalars())
+        query = sa.select(key_of(table), table.c["payload"]).where(mine, among(db.connection, key_of(table), keys))
+        found = dict(tuple(row) for row in db.execute(query))
         if len(found) != len(keys):
             raise superseded()
         return found
+
+
+def _without_first_owners(rows: Iterator[dict[str, Any]], skip: int) -> tuple[Iterator[dict[str, Any]], int]:
+    """The rows from the owner of point `skip` on, and how many of that owner's points come before it."""
+    owners = groupby(rows, key=itemgetter("owner"))
+    for _, group in owners:
+        packed = list(group)
+        size = sum(row["count"] for row in packed)
+        if skip < size:
+            return chain(packed, chain.from_iterable(rest for _, rest in owners)), skip
+        skip -= size
+    return iter(()), skip
 
 
 def _rows_of(file: Path) -> Iterator[dict[str, Any]]:
@@ -372,18 +389,18 @@ def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield group
 
 
-def _readings(rows: Iterable[dict[str, Any]]) -> Iterator[list[int]]:
-    """Keys of packed rows to read in one short transaction."""
-    keys: list[int] = []
+def _readings(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Packed rows to read in one short transaction."""
+    chunk: list[dict[str, Any]] = []
     points = 0
     for row in rows:
-        keys.append(row["row"])
+        chunk.append(row)
         points += row["count"]
-        if points >= POINTS_AT_ONCE or len(keys) == PACKED_AT_ONCE:
-            yield keys
-            keys, points = [], 0
-    if keys:
-        yield keys
+        if points >= POINTS_AT_ONCE or len(chunk) == PACKED_AT_ONCE:
+            yield chunk
+            chunk, points = [], 0
+    if chunk:
+        yield chunk
 
 
 def _decoded(record: type[Record]) -> Decoded:

@@ -1,14 +1,14 @@
 """CPU-heavy parts run in a child process: it reads the database and makes files, and dies with its parent.
 
-The child is `python -m freehold.worker TASK`. It is given one JSON line on its standard input, which stays open: when
-that ends, the child ends. It answers with JSON lines: {"progress": …} any number of times, then {"result": …} or
-{"problem": {"code", "message", "sort", "is_plain"}}; `sort` is "away", "full" or "".
+The child is `python -m freehold.worker TASK`, or one that waits for its task (spare.py). It is given one JSON line on
+its standard input, which stays open: when that ends, the child ends. It answers with JSON lines: {"progress": …} any
+number of times, then {"result": …} or {"problem": {"code", "message", "sort", "is_plain"}}; `sort` is "away", "full"
+or "".
 """
 
 import json
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,10 +17,12 @@ from typing import IO, Any
 import msgspec
 
 from freehold.kit.problems import Away, InsufficientStorage, Problem, Unavailable
+from freehold.operations.spare import WORKER, SpareChild, end, start
 from freehold.settings import Settings
 
-WORKER = (sys.executable, "-m", "freehold.worker")
 CHECK_SECONDS = 0.5
+spare = SpareChild()
+"""The server's."""
 
 
 class TaskRefused(Problem):
@@ -47,12 +49,13 @@ def run_child(
     Raises TaskRefused, Away or InsufficientStorage with the task's own code, and Unavailable when the child died
     without an answer.
     """
-    child = subprocess.Popen([*command, task], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    child = (spare.take() if command == WORKER else None) or start((*command, task))
     try:
-        _send(child, {"settings": msgspec.to_builtins(settings), "job": job})
+        _send(child, {"settings": msgspec.to_builtins(settings), "task": task, "job": job})
         return _answer(child, on_progress or _ignore, check or _pass)
     finally:
-        _end(child)
+        end(child)
+        spare.renew()
 
 
 def _send(child: "subprocess.Popen[bytes]", message: Mapping[str, Any]) -> None:
@@ -102,14 +105,6 @@ def _next_line(lines: "queue.SimpleQueue[bytes]", check: Callable[[], None]) -> 
             return lines.get(timeout=CHECK_SECONDS)
         except queue.Empty:
             check()
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    child.kill()
-    child.wait()
-    assert child.stdin is not None
-    with suppress(BrokenPipeError):
-        child.stdin.close()
 
 
 def _ignore(progress: Mapping[str, Any]) -> None: ...

@@ -27,7 +27,7 @@ class Place:
 
 
 PLACES = (
-    Place("database", ("freehold.db", "freehold.db-wal", "freehold.db-shm"), "all tables", True, "rewritten"),
+    Place("database", ("freehold.db", "freehold.db-wal", "freehold.db-shm"), "all tables", True, "slack zeroed"),
     Place("operations", ("operations.db*",), "opaque operation ids and fences", True, "rows deleted at the end"),
     Place("objects", ("store/objects/*",), "artifact bytes under random keys", True, "with the row that owns them"),
     Place("bags", ("exports/*",), "kept exports", True, "with anything that they cover"),

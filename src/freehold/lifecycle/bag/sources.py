@@ -3,12 +3,15 @@
 Nothing is extracted. A link, a device or a path that leaves the bag is told as a fault, never followed.
 """
 
+import io
 import os
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+
+from freehold.lifecycle.bag.arriving import Arriving
 
 CHUNK = 1 << 20
 BLOCK = 512
@@ -96,8 +99,14 @@ def _tar_entries(archive: Path) -> Iterator[Entry | Oddity]:
         yield from _TarReader(raw, archive.stat().st_size).entries()
 
 
+def arriving_entries(pieces: Iterable[bytes]) -> Iterator[Entry | Oddity]:
+    """Of a tar file that is still on its way. Raises BrokenArchive, at its end where it is cut off."""
+    with Arriving(pieces) as stream:
+        yield from _TarReader(stream, sys.maxsize).entries()
+
+
 class _TarReader:
-    def __init__(self, stream: IO[bytes], length: int) -> None:
+    def __init__(self, stream: io.RawIOBase, length: int) -> None:
         self._stream = stream
         self._length = length
         self._position = 0
@@ -198,12 +207,12 @@ def _records(raw: bytes) -> dict[str, str]:
     return found
 
 
-def pieces_of_stream(stream: IO[bytes], limit: int) -> Iterator[memoryview]:
+def pieces_of_stream(stream: io.RawIOBase, limit: int) -> Iterator[memoryview]:
     """At most `limit` bytes, fewer where the stream ends. One buffer serves all pieces."""
     buffer = memoryview(bytearray(min(CHUNK, limit)))
     left = limit
     while left > 0:
-        count: int = stream.readinto(buffer[: min(CHUNK, left)])  # type: ignore[attr-defined]
+        count = stream.readinto(buffer[: min(CHUNK, left)])
         if not count:
             break
         left -= count

@@ -1,22 +1,23 @@
-"""A verified archive becomes a folder."""
+"""An archive becomes a folder, while it arrives."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from freehold.lifecycle.bag.sources import BrokenArchive, Oddity, entries_of
+from freehold.lifecycle.bag.sources import BrokenArchive, Oddity, arriving_entries
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
-def unpack(archive: Path, to: Path) -> None:
-    """Writes what the one folder inside the archive holds into `to`, which must not be there yet.
+def unpack(pieces: Iterable[bytes], to: Path) -> None:
+    """Writes what the one folder inside a tar file holds into `to`, which must not be there yet.
 
-    Raises BrokenArchive at anything but regular files with safe paths, FileExistsError where a file stands: it is for
-    archives that have been verified, and still writes nothing outside `to` for one that was not.
+    Raises BrokenArchive at anything but regular files with safe paths, FileExistsError where a file stands. Nothing is
+    written outside `to`; whether it is what it ought to be is for the verifier to say, afterwards.
     """
     to.mkdir()
     made = {to}
-    for entry in entries_of(archive):
+    for entry in arriving_entries(pieces):
         if isinstance(entry, Oddity):
             raise BrokenArchive(entry.code)
         place = to / entry.path

@@ -6,6 +6,7 @@ What a crash leaves under temporary names is dropped when the writer is opened a
 """
 
 import copy
+import errno
 import itertools
 import os
 import shutil
@@ -24,6 +25,8 @@ CHUNK = 1 << 20
 UNFINISHED = ".unfinished"
 SYNCED_ALONE = 4 << 20
 """A part of this size is synced by the thread that wrote it, while others write; small ones together by `settle`."""
+NO_LINKS = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP})
+"""Another disk, a file with too many names, a file system or a rule without second names."""
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 
@@ -103,6 +106,27 @@ class BagWriter:
                 file.write(piece)
         return Part(path, file.meter.hexdigest, file.meter.size)
 
+    def link(self, path: str, file: Path, buffer: memoryview) -> Part:
+        """One part that is a file which nobody changes: a second name for it where the disk can, else a copy.
+
+        It is read whole for its digest either way, through `buffer`.
+        """
+        check_inside(path)
+        place = self._temporary / f"{next(self._numbers):08d}"
+        try:
+            os.link(file, place)
+        except OSError as fault:
+            if fault.errno not in NO_LINKS:
+                raise
+            return self.write(path, pieces_of(file, buffer))
+        passing("bag:part:linked")
+        meter = Sha256Meter()
+        for piece in pieces_of(place, buffer):
+            meter.feed(piece)
+        part = Part(path, meter.hexdigest, meter.size)
+        self._pending.append((place, part))
+        return part
+
     def beside(self) -> "BagWriter":
         """Another one for the same bag, in a thread of its own: each settles what was written through it."""
         other = copy.copy(self)
@@ -134,15 +158,17 @@ class BagWriter:
 
         Together, since a file system commits a thousand syncs one after the other in hardly more than one.
         """
-        touched: set[Path] = set()
+        changed: set[str] = set()
+        root = str(self.folder)
         sync_all([place for place, _ in self._pending])
         passing("bag:parts:synced")
         for place, part in self._pending:
-            target = self.folder / part.path
-            touched.update(_make_folders(target.parent, self.folder))
-            os.replace(place, target)
+            folder, name = os.path.split(f"{root}/{part.path}")
+            if folder not in changed:
+                _make_folders(folder, root, changed)
+            os.replace(place, f"{folder}/{name}")
             passing("bag:part:renamed")
-        sync_all(touched)
+        sync_all([Path(folder) for folder in changed])
         passing("bag:parts:settled")
         settled, self._pending = [part for _, part in self._pending], []
         return settled
@@ -187,6 +213,8 @@ class PartMaker(Protocol):
 
     def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part: ...
 
+    def link(self, path: str, file: Path, buffer: memoryview) -> Part: ...
+
     def open_part(self, path: str) -> AbstractContextManager[PartFile]: ...
 
 
@@ -199,6 +227,9 @@ class BagFolder:
 
     def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part:
         return self._writer.write(self._placed(path), pieces)
+
+    def link(self, path: str, file: Path, buffer: memoryview) -> Part:
+        return self._writer.link(self._placed(path), file, buffer)
 
     def open_part(self, path: str) -> AbstractContextManager[PartFile]:
         return self._writer.open_part(self._placed(path))
@@ -250,12 +281,17 @@ def _info_lines(info: Mapping[str, str]) -> bytes:
     return "".join(f"{label}: {' '.join(value.split())}\n" for label, value in sorted(info.items())).encode()
 
 
-def _make_folders(folder: Path, root: Path) -> set[Path]:
-    """Makes the folder; returns every folder whose entries changed."""
-    changed = {folder}
-    missing = folder
-    while missing != root and not missing.exists():
-        missing = missing.parent
-        changed.add(missing)
-    folder.mkdir(parents=True, exist_ok=True)
-    return changed
+def _make_folders(folder: str, root: str, changed: set[str]) -> None:
+    """Makes the folder and those above it up to `root`, which is there; adds every folder whose entries change thereby
+    or soon. Raises FileNotFoundError where the whole bag was removed meanwhile."""
+    changed.add(folder)
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        if folder == root:
+            raise
+        _make_folders(os.path.dirname(folder), root, changed)
+        os.mkdir(folder)
+    changed.add(os.path.dirname(folder))

@@ -4,11 +4,11 @@ Nothing is inflated, so nothing can grow: a zip that somebody packed anew is tol
 the end must say the same as the headers before the files: tools differ in which of the two they believe.
 """
 
+import io
 import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from freehold.lifecycle.bag.sources import BrokenArchive, Entry, Oddity, pieces_of_stream, unsafe
 
@@ -26,7 +26,7 @@ def zip_entries(archive: Path) -> Iterator[Entry | Oddity]:
 
 
 class _ZipReader:
-    def __init__(self, stream: IO[bytes], length: int) -> None:
+    def __init__(self, stream: io.FileIO, length: int) -> None:
         self._stream = stream
         self._length = length
         self._top: str | None = None

@@ -1,0 +1,112 @@
+"""A child in reserve does what one that is started anew does, is there again afterwards, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from freehold.operations import children
+from freehold.operations.children import run_child
+from freehold.operations.spare import SpareChild
+from tests.conftest import House
+from tests.operations.conftest import ROOT, until
+from tests.operations.test_children import WORKER
+from tests.world import make_world
+
+
+@pytest.fixture
+def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[SpareChild]:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'src'}{os.pathsep}{ROOT}")
+    spare = SpareChild(WORKER, pause=0.05)
+    monkeypatch.setattr(children, "spare", spare)
+    monkeypatch.setattr(children, "WORKER", WORKER)
+    yield spare
+    spare.close()
+
+
+def waiting(spare: SpareChild) -> "subprocess.Popen[bytes]":
+    until(lambda: spare._child is not None)
+    assert spare._child is not None
+    return spare._child
+
+
+def run(house: House, task: str, file: Path) -> Any:
+    return run_child(task, {"file": str(file)}, house.settings, command=WORKER)
+
+
+def test_the_one_that_waits_does_the_task_and_another_follows(house: House, spare: SpareChild, tmp_path: Path) -> None:
+    spare.keep(0)
+    first = waiting(spare)
+    assert run(house, "count", tmp_path / "out")["pid"] == first.pid
+    assert first.returncode is not None
+    second = waiting(spare)
+    assert second.pid != first.pid
+    assert run(house, "count", tmp_path / "out")["pid"] == second.pid
+
+
+def test_one_that_died_is_replaced_by_one_started_for_the_task(house: House, spare: SpareChild, tmp_path: Path) -> None:
+    spare.keep(0)
+    dead = waiting(spare)
+    dead.kill()
+    dead.wait()
+    assert run(house, "count", tmp_path / "out")["pid"] != dead.pid
+
+
+def test_two_tasks_at_once_have_a_child_each(house: House, spare: SpareChild, tmp_path: Path) -> None:
+    spare.keep(0)
+    child = waiting(spare)
+    assert spare.take() is child
+    assert spare.take() is None
+    assert run(house, "count", tmp_path / "out")["pid"] != child.pid
+    child.kill()
+    child.wait()
+
+
+def test_none_is_kept_unless_asked_for_nor_after_the_end(house: House, spare: SpareChild, tmp_path: Path) -> None:
+    run(house, "count", tmp_path / "out")
+    time.sleep(0.3)
+    assert spare._child is None
+    spare.keep(0)
+    child = waiting(spare)
+    spare.close()
+    assert child.poll() is not None
+    spare.renew()
+    time.sleep(0.3)
+    assert spare._child is None
+
+
+def test_it_steps_back_from_its_first_moment_on(spare: SpareChild) -> None:
+    spare.keep(7)
+    child = waiting(spare)
+    until(lambda: os.getpriority(os.PRIO_PROCESS, child.pid) == os.nice(0) + 7)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_keeps_one_and_it_ends_with_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setenv("FREEHOLD_SPARE_WORKER", "true")
+    world = make_world(tmp_path / "data").start()
+    try:
+        server = psutil.Process(world.process.pid)
+        until(lambda: any("wait" in child.cmdline() for child in server.children()), 60)
+        child = next(child for child in server.children() if "wait" in child.cmdline())
+        os.kill(world.process.pid, number)
+        until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 30)
+    finally:
+        world.kill()
+
+
+def test_the_words_of_both_sides_agree() -> None:
+    """A child that gets no order ends by itself."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "freehold.worker", "wait", "0"], stdin=subprocess.DEVNULL, timeout=120, check=False
+    )
+    assert ended.returncode != 0
