@@ -52,11 +52,8 @@ class Joint:
         """Rows of what stays that go all the same, since they repeat links to what goes."""
         if any(reach.target.scope is Scope.WORKSPACE for reach in self._reaches):
             return  # nothing stays
-        going = self.everything()
-        for record, goes in going.items():
-            for each in repeated(record, goes):
-                anyhow = going.get(each.record, sa.false())
-                yield each._replace(rows=sa.and_(each.rows, anyhow.is_not(sa.true())))
+        for record, goes in self.everything().items():
+            yield from repeated(record, goes)
 
     def _goes(self, record: type[Record]) -> Condition:
         return sa.or_(*(reach.rows(record) for reach in self._reached(record)))

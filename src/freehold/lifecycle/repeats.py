@@ -26,7 +26,7 @@ class Repeated(NamedTuple):
 
 
 def repeated(going: type[Record], goes: Condition) -> Iterator[Repeated]:
-    """What repeats links that are cut when those rows of `going` go."""
+    """What repeats links that are cut when those rows of `going` go; not what hangs on one of these itself."""
     for record, column, repeats in _repeating(tuple(catalogue().values())).get(str(going.table.name), ()):
         yield Repeated(record, column, _rows(record, column, repeats, going, goes))
 
@@ -49,12 +49,14 @@ def _rows(
 
 
 def _cut_off(link: str, going: type[Record], goes: Condition) -> sa.CTE:
-    """(row, cut): rows that lose their link to the row `cut`, and those that hang below them."""
+    """(row, cut): rows that stay and lose their link to the row `cut`, and those that stay below them. What goes is
+    not passed: a line may be long, and all of it go."""
     first, child = going.table.alias(), going.table.alias()
     cut = sa.select(key_of(going.table)).where(goes)
-    start = sa.select(key_of(first).label("row"), first.c[link].label("cut")).where(first.c[link].in_(cut))
-    line = start.cte(recursive=True)
-    return line.union(sa.select(key_of(child), line.c.cut).join(line, child.c[link] == line.c.row))
+    start = sa.select(key_of(first).label("row"), first.c[link].label("cut"))
+    line = start.where(first.c[link].in_(cut), key_of(first).not_in(cut)).cte(recursive=True)
+    below = sa.select(key_of(child), line.c.cut).join(line, child.c[link] == line.c.row)
+    return line.union(below.where(key_of(child).not_in(cut)))
 
 
 def _names_above(link: str, going: type[Record], below: sa.CTE) -> sa.CTE:

@@ -54,6 +54,7 @@ class Record:
     rules: ClassVar[Rules]
     c: ClassVar[ReadOnlyColumnCollection[str, Column[Any]]]
     _links: ClassVar[dict[str, Link]]
+    _repeats: ClassVar[dict[str, Repeats]]
 
     def __init_subclass__(cls, *, table: str, rules: Rules) -> None:
         columns = {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
@@ -64,6 +65,7 @@ class Record:
         cls.table = _build(cls, table, rules, columns)
         cls.c = cls.table.columns
         cls._links = {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
+        cls._repeats = {c.name: c.info["repeats"] for c in cls.table.columns if "repeats" in c.info}
         cls.__doc__ = cls.__doc__ or ""
         _catalogue[table] = cls
 
@@ -80,7 +82,7 @@ class Record:
     @classmethod
     def repeats(cls) -> Mapping[str, Repeats]:
         """By the name of the column whose text may say once more what a link says."""
-        return {c.name: c.info["repeats"] for c in cls.table.columns if "repeats" in c.info}
+        return cls._repeats
 
     @classmethod
     def column_rules(cls) -> dict[str, ColumnRule]:

@@ -117,14 +117,17 @@ def test_the_plan_counts_what_the_certificate_counts(family: Family) -> None:
     assert all(counts[name] == number for name, number in planned.items() if name in counts)
 
 
-def test_nothing_is_counted_twice_that_goes_anyhow(family: Family) -> None:
+@pytest.mark.parametrize(("going", "texts"), [(("top", "middle", "low"), [0, 0]), (("top", "middle"), [2, 2])])
+def test_what_goes_anyhow_is_not_counted_twice(family: Family, going: tuple[str, ...], texts: list[int]) -> None:
+    """And below what goes by itself the line is cut at its lower end, too."""
     site = family.site
-    rows = [site.row_of("runs", "run_id", each) for each in (family.top, family.middle, family.low)]
+    rows = [site.row_of("runs", "run_id", getattr(family, each)) for each in going]
     target = Target(Scope.RUN, site.workspace.workspace_id, tuple(rows))
     (joint,) = joints([Reach(target, hidden_only=False)])
-    found = site.database.read_now(lambda db: [db.execute(_count(each)).scalar() for each in joint.repeats()])
-    assert found
-    assert set(found) == {0}
+    found = site.database.read_now(
+        lambda db: {str(each.record.table.name): db.execute(_count(each)).scalar() for each in joint.repeats()}
+    )
+    assert [found["run_tags"], found["run_properties"]] == texts
 
 
 def _count(each: Repeated) -> sa.Select[tuple[int]]:
