@@ -92,7 +92,7 @@ REPEATED = [
         "lifecycle/kept.py",
         "    unmake(db, operation_id, homes)\n",
         "",
-        ("tests/lifecycle/trees/test_making_roots.py::test_refused_nothing_of_it_stays_but_the_report",),
+        ("tests/lifecycle/trees/test_making_roots.py::test_refused_nothing_of_it_stays_but_the_report[sqlite]",),
     ),
 ]
 PROOF = [
