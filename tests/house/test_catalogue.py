@@ -23,6 +23,7 @@ from freehold.records.rules import (
     LinkKind,
     Personal,
     Removed,
+    Repeats,
     Retained,
     Rows,
     Rules,
@@ -259,7 +260,31 @@ def _text_without_rule() -> None:
     text()  # type: ignore[call-arg]  # the violation
 
 
+def _repeats_what_it_does_not_hang_on() -> None:
+    class Planted(Record, table="planted", rules=CONTENT):
+        row_id = key()
+        workspace_id = workspace()
+        name = text(plain())
+        value = text(plain(), repeats=Repeats("run_row", "parent_row", "name", frozenset({"parent"})))
+
+
+def _repeats_a_link_that_nobody_has() -> None:
+    class Planted(Record, table="planted", rules=CONTENT):
+        row_id = key()
+        workspace_id = workspace()
+        run_row = link("runs", LinkKind.DEEP)
+        name = text(plain())
+        value = text(plain(), repeats=Repeats("run_row", "experiment_row", "name", frozenset({"parent"})))
+
+
+def _repeats_under_no_name() -> None:
+    Repeats("run_row", "parent_row", "name", frozenset())
+
+
 VIOLATIONS = [
+    _repeats_what_it_does_not_hang_on,
+    _repeats_a_link_that_nobody_has,
+    _repeats_under_no_name,
     _no_rules,
     _no_table,
     _no_workspace,

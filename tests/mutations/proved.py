@@ -57,6 +57,44 @@ REMOVAL = [
         "what_is_being_erased_needs_nothing_any_more",
     ),
 ]
+REPEATS = "tests/lifecycle/erase/test_repeats.py::test_"
+REPEATED = [
+    Mutation(
+        "what repeats a link stays without it",
+        "lifecycle/removal.py",
+        "        _delete(db, each.record, said)\n",
+        "",
+        (f"{REPEATS}an_erased_top_is_named_nowhere",),
+    ),
+    Mutation(
+        "what repeats a link is not planned",
+        "lifecycle/plan.py",
+        "        for each in joint.repeats():\n            steps.add(_count(db, each.record, each.rows))\n",
+        "",
+        (f"{REPEATS}the_plan_counts_what_the_certificate_counts",),
+    ),
+    Mutation(
+        "a late writer repeats an erased parent",
+        "domain/runs/parents.py",
+        "for key, value in entries.items() if key not in lost} if lost else entries",
+        "for key, value in entries.items()}",
+        (f"{REPEATS}a_late_writer_does_not_bring_the_id_back",),
+    ),
+    Mutation(
+        "a short id is not renamed where it repeats a link",
+        "lifecycle/imports/preparing.py",
+        "            if row[key] in names:",
+        "            if False:",
+        ("tests/lifecycle/imports/test_importing.py::test_under_new_ids_all_is_there_and_equal_by_the_mapping",),
+    ),
+    Mutation(
+        "the container of a failed import stays",
+        "lifecycle/kept.py",
+        "    unmake(db, operation_id, homes)\n",
+        "",
+        ("tests/lifecycle/trees/test_making_roots.py::test_refused_nothing_of_it_stays_but_the_report[sqlite]",),
+    ),
+]
 PROOF = [
     _erasing(
         "a leftover is not refused",
@@ -203,5 +241,5 @@ EXPORT = [
         (f"{BAGS}an_experiment_leaves_with_all_its_runs[sqlite]",),
     ),
 ]
-MUTATIONS = [*REMOVAL, *PROOF, *PLAN, *EXPORT]
+MUTATIONS = [*REMOVAL, *REPEATED, *PROOF, *PLAN, *EXPORT]
 SAMPLE = {"a leftover is not refused", "secrets of a graph are not planned", "what is hidden leaves"}

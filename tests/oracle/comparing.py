@@ -12,8 +12,6 @@ COUNTERS = {"runNumber", "run_number", "next_run_number"}
 """Numbers that go on, though what had an earlier one is gone."""
 PLACES_IN_LISTS = {"continuationToken", "nextLink", "next_page_token"}
 """They hold the key of the last row of a page, which is a counter, under a signature."""
-MENTION = "mlflow.parentRunId"
-"""The tag by which MLflow's client names a parent stays on a child, though the link goes: a mention."""
 PAPERWORK_TABLES = {"audit_entries", "telemetry_records", "tasks", "notifications"}
 """Among other rows they have who asked for the erasure, and what was told of it."""
 _WHOLLY_PAPERWORK = {"audit_entries", "telemetry_records", "notifications"}
@@ -39,7 +37,7 @@ def _plain(answer: Answer) -> Any:
 
 def without_declared(part: Any) -> Any:
     if isinstance(part, dict):
-        return {key: _of_key(key, value) for key, value in part.items() if key != MENTION}
+        return {key: _of_key(key, value) for key, value in part.items()}
     if isinstance(part, list):
         return [without_declared(each) for each in part if not _is_paperwork(each)]
     return part
@@ -54,9 +52,7 @@ def _of_key(key: str, value: Any) -> Any:
 
 
 def _is_paperwork(part: Any) -> bool:
-    if not isinstance(part, dict):
-        return False
-    return part.get("key") == MENTION or any(part.get(key) == value for key, value in PAPERWORK.items())
+    return isinstance(part, dict) and any(part.get(key) == value for key, value in PAPERWORK.items())
 
 
 def differing_files(ours: Path, theirs: Path) -> dict[str, tuple[Any, Any]]:
@@ -93,8 +89,7 @@ def _content(file: Path, path: str) -> Any:
 
 
 def _coverage(coverage: dict[str, Any]) -> dict[str, Any]:
-    told = {"tables": PAPERWORK_TABLES | {"run_tags"}, "rest": PAPERWORK_TABLES}
-    # Rows of tags are compared as rows: their number has the mentions in it.
+    told = {"tables": PAPERWORK_TABLES, "rest": PAPERWORK_TABLES}
     return {
         part: {name: each for name, each in found.items() if name not in told[part]} if part in told else found
         for part, found in coverage.items()

@@ -27,6 +27,10 @@ def import_bag(
     new_ids: Annotated[bool, typer.Option("--new-ids", help="Give everything in it a new id.")] = False,
     mapping: Annotated[Path | None, typer.Option(help="With --new-ids: write old and new ids there, as JSON.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would stand in the way.")] = False,
+    make: Annotated[bool, typer.Option("--make", help="Make the container that the bag is of, in its place.")] = False,
+    below: Annotated[
+        str | None, typer.Option(help="With --make: ARM path of the resource group or container to make it in.")
+    ] = None,
     data: Data = None,
     url: Url = None,
     token: Token = None,
@@ -36,14 +40,19 @@ def import_bag(
     """Bring a bag into a workspace, whole or not at all. An unused one of the same name becomes the bag's own.
 
     A bag of a tree goes into a container of the kind of its root, which --workspace names; what stands below is made.
+    With --make nothing has to stand before: the container itself is made, too, under the name that the bag has for it,
+    where the bag has it in your resource group, or right in what --below names. If the import fails, it is not there.
     """
     if not bag.exists():
         raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
     if mapping is not None and not new_ids:
         raise Failure("WrongArguments", "--mapping goes with --new-ids.", 2)
+    if (below is not None and not make) or (make and dry_run):
+        raise Failure("WrongArguments", "--below goes with --make, and --make does not go with --dry-run.", 2)
     verify_or_fail(bag, None)
     with connect(data, url, token, workspace) as server:
-        operation = server.import_bag(_pieces(bag), new_ids=new_ids, dry_run=dry_run)
+        place = _place_of(bag, below or _only_group(server)) if make else None
+        operation = server.import_bag(_pieces(bag), new_ids=new_ids, dry_run=dry_run, make=place)
         ended = _wait(server, operation, quiet=as_json)
         report = server.import_report(ended.id)
         ids = server.import_mapping(ended.id) if new_ids else {}
@@ -54,6 +63,39 @@ def import_bag(
         print_json({"operation": msgspec.to_builtins(ended), "report": report, "mapping": ids})
     else:
         _print(bag, report, dry_run=dry_run)
+
+
+def _only_group(server: Freehold) -> str:
+    """Raises Failure where there is more than one, or none."""
+    groups = server.resource_groups()
+    if len(groups) == 1:
+        return groups[0]
+    told = "".join(f"\n  {each}" for each in groups[:TOLD])
+    message = f"You see {len(groups)} resource groups. Name the one to make it in: --below PATH{told}"
+    raise Failure("WhichResourceGroup", message, 2)
+
+
+def _place_of(bag: Path, below: str) -> str:
+    """The ARM path of the container to make. Raises Failure where it could not stand there."""
+    from freehold.domain.access.kinds import FACTS, Kind, parse
+    from freehold.lifecycle.bag.root import root_of_bag
+
+    root = root_of_bag(bag)
+    if root is None or root.kind not in set(Kind):
+        message = (
+            f"{bag} is of less than a container. Import it into one that stands (--workspace PATH), without --make."
+        )
+        raise Failure("NoContainerInBag", message, 2)
+    below = "/" + below.strip("/")
+    at = below.casefold().find("/providers/")
+    if at < 0:
+        return f"{below}/{root.arm_path}"
+    facts, above = FACTS[Kind(root.kind)], parse(below[at + 1 :])
+    if above is None or above[0] is not facts.parent:
+        needed = FACTS[facts.parent].called if facts.parent else "resource group"
+        message = f"The bag is of the {facts.called} {root.name}. With --below name the {needed} to make it in."
+        raise Failure("CannotStandThere", message, 2)
+    return f"{below}/{facts.collections[-1]}/{root.name}"
 
 
 def _wait(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:

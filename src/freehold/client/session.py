@@ -115,16 +115,31 @@ class Freehold:
         *,
         new_ids: bool = False,
         dry_run: bool = False,
+        make: str | None = None,
         key: str | None = None,
     ) -> Operation:
         """Send a bag (the bytes of a tar or zip file) and begin to import it. `key`: an Idempotency-Key of your own.
 
-        With `dry_run` it is only read: the report tells what would stand in the way.
+        With `dry_run` it is only read: the report tells what would stand in the way. `make`: the ARM path of the
+        container that is made for it; there is no dry run of that.
         """
         # allow-clock: because the client imports nothing of the house, and the key only has to be fresh
         headers = {"Idempotency-Key": key or str(uuid.uuid4()), "Content-Type": "application/x-tar"}
-        query = {"new_ids": str(new_ids).lower(), "dry_run": str(dry_run).lower()}
-        return self._read(self._upload(f"{self._prefix}/imports", pieces, query, headers), Operation)
+        query = {"new_ids": str(new_ids).lower()} | ({"dry_run": "true"} if dry_run else {})
+        path = f"{self._prefix}/imports" if make is None else f"/freehold/v1{make}/imports/new"
+        return self._read(self._upload(path, pieces, query, headers), Operation)
+
+    def resource_groups(self) -> list[str]:
+        """ARM paths of the resource groups that one may see."""
+        found: list[str] = []
+        for subscription in self._values("/subscriptions"):
+            found += [str(each["id"]) for each in self._values(f"{subscription['id']}/resourcegroups")]
+        return found
+
+    def _values(self, path: str) -> list[dict[str, Any]]:
+        """Of an ARM list that has one page."""
+        answer = self._read(self._send("GET", f"{path}?api-version=2019-11-01"), dict[str, Any])
+        return list(answer["value"])
 
     def import_report(self, operation_id: str) -> dict[str, Any]:
         """What an import found: counts, ids that are taken or were erased, or why the bag was refused."""

@@ -29,7 +29,7 @@ from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
 from freehold.kit.problems import Away, Conflict, PreconditionFailed, Problem, Superseded
 from freehold.lifecycle import certificate, copies, proof
-from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, sync_folders
+from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, collect_repeats, sync_folders
 from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
@@ -201,7 +201,8 @@ def _collect(context: OperationContext) -> None:
     ids, values = context.read(lambda db: collect_needles(db, reaches, objects))
     born_at = context.read(lambda db: min(_born_at(db, target) for target in targets))
     plan, root = context.read(lambda db: _digests(db, context, targets))
-    sealed.save(Evidence(targets, root, plan, born_at, ids, values))
+    repeats = context.read(lambda db: collect_repeats(db, reaches))
+    sealed.save(Evidence(targets, root, plan, born_at, ids, values, repeats))
     passing("erase:evidence:saved")
 
 

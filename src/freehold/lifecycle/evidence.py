@@ -45,9 +45,19 @@ class EvidenceBroken(Problem):
     """The sealed file does not open: it was changed, or belongs to another operation."""
 
 
+class RepeatingRow(msgspec.Struct, frozen=True):
+    """`text`: what its column said; another row may come to have its key."""
+
+    table: str
+    column: str
+    key: int
+    text: str
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """`targets` in the order in which they go. `ids` are the public ids of roots that go, `values` everything else to
-    search for. `born_at`: nothing that goes is older (microseconds UTC).
+    search for. `born_at`: nothing that goes is older (microseconds UTC). `repeats`: some of the rows of what stays that
+    name what goes, and go with their links to it.
     """
 
     targets: list[Target]
@@ -56,6 +66,7 @@ class Evidence(msgspec.Struct, frozen=True):
     born_at: int
     ids: list[bytes]
     values: list[bytes]
+    repeats: list[RepeatingRow] = []
 
 
 def collect_needles(db: Transaction, reaches: Sequence[Reach], objects: ObjectStore) -> tuple[list[bytes], list[bytes]]:
@@ -73,6 +84,16 @@ def collect_needles(db: Transaction, reaches: Sequence[Reach], objects: ObjectSt
             values |= dict.fromkeys(_needles_of_objects(objects, record, rows))
     worthy = [each for each in ids if bits(each) >= BITS][:NEEDLES]
     return worthy, [value for value in values if value not in ids][: NEEDLES - len(worthy)]
+
+
+def collect_repeats(db: Transaction, reaches: Sequence[Reach]) -> list[RepeatingRow]:
+    """Some of the rows that repeat links to what goes, of each kind."""
+    found: list[RepeatingRow] = []
+    for each in (each for joint in joints(reaches) for each in joint.repeats()):
+        key, name = key_of(each.record.table), str(each.record.table.name)
+        rows = db.execute(sa.select(key, each.column).where(each.rows).limit(ROOTS_SAMPLED))
+        found += [RepeatingRow(name, str(each.column.name), *row) for row in map(tuple, rows)]
+    return found
 
 
 def needles_in(value: Any) -> Iterator[bytes]:

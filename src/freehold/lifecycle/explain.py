@@ -13,6 +13,7 @@ from freehold.records.rules import (
     Link,
     LinkKind,
     Personal,
+    Repeats,
     Retained,
     Rows,
     Secret,
@@ -59,7 +60,7 @@ def _field(column: Column[Any]) -> dict[str, Any]:
     info = column.info
     link: Link | None = info.get("link")
     document: dict[str, Any] = {"field": str(column.name), "type": str(column.type), "null": bool(column.nullable)}
-    document["what"] = _what(info)
+    document["what"] = _what(info) + (_repeating(info["repeats"]) if "repeats" in info else "")
     document["personal"] = info["rule"].of if isinstance(info.get("rule"), Personal) else None
     document["link"] = link.to if link else None
     document["fate"] = FATES[link.kind] if link else None
@@ -80,6 +81,11 @@ def _what(info: Mapping[str, Any]) -> str:
     if "object_prefix" in info:
         return f"key of bytes in the object store, below {info['object_prefix']}/"
     return "link" if "link" in info else "plain"
+
+
+def _repeating(repeats: Repeats) -> str:
+    names = ", ".join(sorted(repeats.names))
+    return f"; with the {repeats.key} {names} it repeats {repeats.link} of {repeats.owner}: the row goes with that link"
 
 
 def _export(rule: Export) -> str:

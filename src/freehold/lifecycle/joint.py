@@ -1,10 +1,11 @@
 """Roots of one workspace that go together: what only they refer to goes with them, though each alone would leave it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
 from freehold.lifecycle.reach import OWNED, Reach, pointers_to, stands
+from freehold.lifecycle.repeats import Repeated, repeated
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind, Scope
@@ -46,6 +47,13 @@ class Joint:
             if HIDDEN not in record.table.c:
                 _add(going, record, goes)
         return going
+
+    def repeats(self) -> Iterator[Repeated]:
+        """Rows of what stays that go all the same, since they repeat links to what goes."""
+        if any(reach.target.scope is Scope.WORKSPACE for reach in self._reaches):
+            return  # nothing stays
+        for record, goes in self.everything().items():
+            yield from repeated(record, goes)
 
     def _goes(self, record: type[Record]) -> Condition:
         return sa.or_(*(reach.rows(record) for reach in self._reached(record)))

@@ -12,6 +12,7 @@ from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_half_sent, remove_unclaimed
+from freehold.lifecycle.imports.making import unmake
 from freehold.lifecycle.spool import Spool
 from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
@@ -76,8 +77,10 @@ async def drop_bag(database: Database, settings: Settings, operation_id: str) ->
 
 
 def forget_bag(db: Transaction, operation_id: str) -> None:
+    homes = list(db.execute(sa.select(KeptBag.c.workspace_id).where(KeptBag.c.operation_id == operation_id)).scalars())
     for record in (KeptBag, ExportLease):
         db.execute(record.table.delete().where(record.c.operation_id == operation_id))
+    unmake(db, operation_id, homes)
 
 
 def _expired(db: Transaction) -> list[str]:

@@ -140,6 +140,8 @@ def plan_targets(
             steps.add(_count(db, record, goes))
             if object_column(record) is not None:
                 objects.add(_objects(db, record, goes))
+        for each in joint.repeats():
+            steps.add(_count(db, each.record, each.rows))
     return ErasePlan(
         scope,
         everything,

@@ -96,11 +96,16 @@ def _job(waiting: list[Evidence]) -> dict[str, Any]:
 
 
 def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
-    """The plan is made again and must be empty."""
+    """The plan is made again and must be empty; what named the roots beside a link is gone with that link."""
     for reach in map(Reach, evidence.targets):
         for record in reach.records():
             if db.execute(sa.select(key_of(record.table)).where(reach.rows(record)).limit(1)).first() is not None:
                 raise NotErased("RowsLeft", f"Rows of {record.table.name} are left. The erasure goes on with them.")
+    for said in evidence.repeats:
+        table = catalogue()[said.table].table
+        standing = sa.select(table.c[said.column]).where(key_of(table) == said.key)
+        if db.execute(standing).scalar() == said.text:
+            raise NotErased("RepeatsLeft", f"Rows of {said.table} still name what was erased.")
 
 
 def _remove_strays(context: OperationContext) -> None:

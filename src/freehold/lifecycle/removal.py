@@ -1,7 +1,7 @@
 """Deleting rows by what the catalogue's links say; names no table. Used by erasure and by retention.
 
-With a row go: links to it that are shallow (set to null), and what it referred to by counting, if nobody else
-does. Objects that lose their row are doomed in the same transaction; their bytes follow.
+With a row go: links to it that are shallow (set to null), rows whose text repeats those, and what it referred to by
+counting, if nobody else does. Objects that lose their row are doomed in the same transaction; their bytes follow.
 """
 
 from collections import Counter
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.kit.faults import passing
 from freehold.lifecycle.reach import OWNED, pointers_to
+from freehold.lifecycle.repeats import repeated
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Link, LinkKind
@@ -82,9 +83,13 @@ def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> C
 
 
 def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> Counter[str]:
-    """What refers to the rows lets go of them. What refused to lose them is hidden by now and about to go itself:
-    how many such rows went."""
+    """What refers to the rows lets go of them, and what repeats such a link goes with it. What refused to lose them is
+    hidden by now and about to go itself: how many such rows went."""
     gone: Counter[str] = Counter()
+    for each in repeated(going, among(db.connection, key_of(going.table), keys)):
+        said = list(db.execute(sa.select(key_of(each.record.table)).where(each.rows)).scalars())
+        _delete(db, each.record, said)
+        gone[str(each.record.table.name)] += len(said)
     for pointer in pointers_to(going):
         here = among(db.connection, pointer.column, keys)
         if pointer.kind in _LETTING_GO and pointer.column.nullable:

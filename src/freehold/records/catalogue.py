@@ -23,6 +23,7 @@ from freehold.records.rules import (
     Link,
     LinkKind,
     Personal,
+    Repeats,
     Retained,
     Rules,
     Secret,
@@ -53,16 +54,18 @@ class Record:
     rules: ClassVar[Rules]
     c: ClassVar[ReadOnlyColumnCollection[str, Column[Any]]]
     _links: ClassVar[dict[str, Link]]
+    _repeats: ClassVar[dict[str, Repeats]]
 
     def __init_subclass__(cls, *, table: str, rules: Rules) -> None:
         columns = {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
         _check_rules(table, rules, columns)
         for name, column in columns.items():
-            _check_column(table, name, column)
+            _check_column(table, name, column, columns)
         cls.rules = rules
         cls.table = _build(cls, table, rules, columns)
         cls.c = cls.table.columns
         cls._links = {c.name: c.info["link"] for c in cls.table.columns if "link" in c.info}
+        cls._repeats = {c.name: c.info["repeats"] for c in cls.table.columns if "repeats" in c.info}
         cls.__doc__ = cls.__doc__ or ""
         _catalogue[table] = cls
 
@@ -75,6 +78,11 @@ class Record:
     def links(cls) -> Mapping[str, Link]:
         """By the column's name. Kept: to plan one erasure asks for them some thousand times."""
         return cls._links
+
+    @classmethod
+    def repeats(cls) -> Mapping[str, Repeats]:
+        """By the name of the column whose text may say once more what a link says."""
+        return cls._repeats
 
     @classmethod
     def column_rules(cls) -> dict[str, ColumnRule]:
@@ -125,7 +133,9 @@ def _check_leaving(table: str, rules: Rules, columns: dict[str, Column[Any]]) ->
         raise CatalogueError(f"{table}: a record of a workspace goes with it: Removed(). What stays is the server's.")
 
 
-def _check_column(table: str, name: str, column: Column[Any]) -> None:
+def _check_column(table: str, name: str, column: Column[Any], columns: dict[str, Column[Any]]) -> None:
+    if "repeats" in column.info:
+        _check_repeats(f"{table}.{name}", column.info["repeats"], columns)
     if "key" in column.info or "rule" in column.info:
         return
     if column.foreign_keys:
@@ -143,3 +153,14 @@ def _check_link(table: str, name: str, column: Column[Any]) -> None:
         raise CatalogueError(f"{table}.{name}: a foreign key is made with link(to, kind): say what erasing does.")
     if link.kind is LinkKind.SHALLOW and not column.nullable:
         raise CatalogueError(f"{table}.{name}: a shallow link is set to null when its target goes: null=True.")
+
+
+def _check_repeats(place: str, repeats: Repeats, columns: dict[str, Column[Any]]) -> None:
+    owner = columns[repeats.owner].info.get("link") if repeats.owner in columns else None
+    if repeats.key not in columns or owner is None or owner.kind is not LinkKind.DEEP or owner.to not in _catalogue:
+        raise CatalogueError(
+            f"{place}: Repeats names a column of this record, and its deep link to one declared before."
+        )
+    link = _catalogue[owner.to].links().get(repeats.link)
+    if link is None or link.kind is not LinkKind.SHALLOW or link.to != owner.to:
+        raise CatalogueError(f"{place}: Repeats names a shallow link among rows of {owner.to}, and goes with that.")

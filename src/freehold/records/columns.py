@@ -22,7 +22,7 @@ from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
 from freehold.kit.problems import Invalid
-from freehold.records.rules import ColumnRule, Link, LinkKind, Personal, Plain, Secret
+from freehold.records.rules import ColumnRule, Link, LinkKind, Personal, Plain, Repeats, Secret
 
 _BIG = BigInteger().with_variant(Integer(), "sqlite")
 _BINARY_TEXT = String().with_variant(SqlText(collation="C"), "postgresql")
@@ -131,8 +131,10 @@ def standing_unique(*columns: str) -> Index:
     return Index(None, *columns, unique=True, sqlite_where=standing, postgresql_where=standing)
 
 
-def text(rule: ColumnRule, *, null: bool = False) -> Column[str]:
-    return Column(Text(), nullable=null, info={"rule": rule})
+def text(rule: ColumnRule, *, null: bool = False, repeats: Repeats | None = None) -> Column[str]:
+    """`repeats`: the link that such a text may say once more."""
+    more = {"repeats": repeats} if repeats is not None else {}
+    return Column(Text(), nullable=null, info={"rule": rule} | more)
 
 
 def json(rule: ColumnRule, *, null: bool = False) -> Column[Any]:

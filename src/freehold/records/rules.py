@@ -182,6 +182,25 @@ class Link:
             _require(self.basis, "a retained link")
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """Text that says once more what a link says, as clients write it: the id of a row that the link leads to.
+
+    `owner` is the link of this record to what it hangs on, `link` the shallow link that its owner has to rows of its
+    own kind; the whole line is meant: a parent, that one's parent, and so on. It is said where the column `key` has one
+    of `names`. The row goes with the link; a text that names nothing in that line stays.
+    """
+
+    owner: str
+    link: str
+    key: str
+    names: frozenset[str]
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise CatalogueError("Repeats needs names: those under which a client says it.")
+
+
 def _require(text: str, what: str) -> None:
     if not text.strip():
         raise CatalogueError(f"{what} needs a reason: say why in because=… (and basis=… where it is kept).")

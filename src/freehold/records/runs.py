@@ -22,11 +22,18 @@ from freehold.records.rules import (
     Container,
     LinkKind,
     Removed,
+    Repeats,
     Rows,
     Rules,
     Writes,
 )
 
+_PARENT_TAGS = Repeats("run_row", "parent_row", "key", frozenset({"mlflow.parentRunId", "mlflow.rootRunId"}))
+"""As MLflow's clients name a parent, and Azure's and Databricks' servers the top of its line (`mlflow.rootRunId`)."""
+_PARENT_PROPERTIES = Repeats(
+    "run_row", "parent_row", "key", frozenset({"azureml.pipelinerunid", "azureml.rootpipelinerunid"})
+)
+"""As Azure's pipeline service wrote into a step's properties which pipeline run it belongs to."""
 _CONTENT = Rules(Container.WORKSPACE, Rows(HISTORY), Removed(), Writes.GROWING, KEPT_UNTIL_ERASED)
 
 
@@ -88,7 +95,7 @@ class RunTag(Record, table="run_tags", rules=_CONTENT):
     workspace_id = workspace()
     run_row = link("runs", LinkKind.DEEP)
     key = text(plain())
-    value = text(plain())
+    value = text(plain(), repeats=_PARENT_TAGS)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
@@ -102,7 +109,7 @@ class RunProperty(Record, table="run_properties", rules=_CONTENT):
     workspace_id = workspace()
     run_row = link("runs", LinkKind.DEEP)
     key = text(plain())
-    value = text(plain())
+    value = text(plain(), repeats=_PARENT_PROPERTIES)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:

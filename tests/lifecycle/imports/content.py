@@ -22,7 +22,11 @@ class Everything(World2020):
 
     def also(self) -> None:
         azure, world = self.azure, self.azure.world
-        azure.put_run("second", parentRunId="first", status="Completed", properties={"of": "nothing"})
+        said = {
+            "tags": {"mlflow.parentRunId": "first"},
+            "properties": {"of": "nothing", "azureml.pipelinerunid": "first"},
+        }
+        azure.put_run("second", parentRunId="first", status="Completed", **said)
         azure.ok("PATCH", f"{azure.history}/experiments/digits/runs/first", {"description": "é'\"<\u2028> 😀"})
         asset = {"name": "plot", "artifacts": [{"prefix": "ExperimentRun/dcid.first/plots"}], "runId": "first"}
         made = azure.ok("POST", f"{azure.models}/assets", asset)

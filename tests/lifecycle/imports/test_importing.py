@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from freehold.domain.runs.parents import PARENT_TAG
 from tests.commands import freehold
 from tests.lifecycle.imports.bags import Files, files_of, rows_of, table_of
 from tests.lifecycle.imports.content import (
@@ -52,6 +53,10 @@ def test_under_new_ids_all_is_there_and_equal_by_the_mapping(source: World, bag:
     assert {mapping[row["run_id"]] for row in rows_of(before, "runs")} == {
         row["run_id"] for row in rows_of(after, "runs")
     }
+    (child,) = [row for row in rows_of(after, "runs") if row["parent_id"]]
+    repeated = [rows_of(after, name) for name in ("run_tags", "run_properties")]
+    said = [row["value"] for rows in repeated for row in rows if row["key"] in (PARENT_TAG, "azureml.pipelinerunid")]
+    assert said == [child["parent_id"]] * 2 == [mapping["first"]] * 2
     assert all(old not in json.dumps(rows_as_text(after, "artifacts")) for old in mapping if len(old) > 20)
 
 

@@ -6,17 +6,19 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from freehold.api.entry import Call
+from freehold.api.entry import Call, workspace_name
 from freehold.api.freehold.facade import V1, container_route, freehold
 from freehold.api.freehold.flags import flag
 from freehold.api.freehold.once import once
 from freehold.api.freehold.operations import begun
 from freehold.api.freehold.shapes import ImportReportOut, OperationOut
 from freehold.api.replies import empty, reply
-from freehold.api.routing import SignedIn
+from freehold.api.routing import CONTAINER, SignedIn
 from freehold.domain.access.actor import Action
+from freehold.domain.workspaces import service as workspaces
 from freehold.kit.problems import NotFound
 from freehold.lifecycle import kept
+from freehold.lifecycle.imports.making import make_home
 from freehold.lifecycle.imports.operation import request_import
 from freehold.lifecycle.imports.receiving import received
 from freehold.lifecycle.imports.spool import ImportSpool
@@ -41,6 +43,27 @@ async def start(call: Call) -> Response:
             )
 
         operation = await once(call, f"{sent.sha256} {new_ids} {dry_run}".encode(), make)
+    return begun(operation)
+
+
+@freehold.route("POST", f"{V1}{CONTAINER}/imports/new", SignedIn(), answer=OperationOut, status=202)
+async def start_in_new(call: Call) -> Response:
+    """Make the container at this path, as a PUT of it would, and import the bag that is the body into it, in one.
+
+    An unused one that stands there already serves as well. A bag of a tree brings what stands below. Where the import
+    fails, the container goes again with its report (`DELETE /freehold/v1/imports/{operation}/report`).
+    """
+    name, new_ids, services = workspace_name(call.params), flag(call, "new_ids"), call.services
+    assert name is not None, "the address names one"
+    await services.database.read(lambda db: workspaces.check_making(db, call.actor, name))
+    async with received(services.settings, services.ids.new_id(), call.request.headers, call.stream()) as sent:
+
+        def make(db: Transaction) -> Operation:
+            home, made = make_home(db, call.actor, name)
+            folder = services.settings.data_folder
+            return request_import(db, services.engine, call.actor, home, sent.path, folder, new_ids=new_ids, made=made)
+
+        operation = await once(call, f"{sent.sha256} {new_ids}".encode(), make)
     return begun(operation)
 
 

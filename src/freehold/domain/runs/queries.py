@@ -226,6 +226,14 @@ def ids_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[
     return {row.row_id: (row.run_id, row.name) for row in standing}
 
 
+def line_of(db: Transaction, workspace_id: int, run_row: int) -> set[int]:
+    """The run's row and those of all runs above it."""
+    here = (_r.workspace_id == workspace_id, _r.row_id == run_row)
+    line = sa.select(_r.row_id, _r.parent_row.label("above")).where(*here).cte("line", recursive=True)
+    above = sa.select(_r.row_id, _r.parent_row).where(_r.workspace_id == workspace_id, _r.row_id == line.c.above)
+    return set(db.execute(sa.select(line.union(above).c.row_id)).scalars())
+
+
 def roots_of(db: Transaction, workspace_id: int, run_rows: Sequence[int]) -> dict[int, str]:
     """The run id at the top of each run's line of parents; of a run without parent, its own."""
     line = (

@@ -10,6 +10,7 @@ from freehold.domain.forgetting.service import erased, refuse_forgotten
 from freehold.domain.notifications.rules import RUN
 from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs import queries, rules
+from freehold.domain.runs.parents import PARENT_TAG, new_parent, row_of_parent, without_erased
 from freehold.domain.runs.views import USER_TAG, RunView, views
 from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.records.runs import RunParameter, RunProperty, RunTag
@@ -49,7 +50,7 @@ def create_run(
     member = member_of(db, actor, workspace.workspace_id)
     written = tags.pop(USER_TAG, None) or user
     alias = alias_of(db, workspace.workspace_id, member, written) if written else None
-    parent = _row_of_parent(db, workspace, parent_run_id or tags.get("mlflow.parentRunId"))
+    parent = row_of_parent(db, workspace, parent_run_id or tags.get(PARENT_TAG))
     values = {
         "experiment_row": experiment.row_id,
         "parent_row": parent,
@@ -67,7 +68,7 @@ def create_run(
     row_id = queries.add(db, workspace.workspace_id, values | (fields or {}))
     if status in rules.ENDS:
         _tell_end(db, workspace, row_id, status)
-    queries.put_entries(db, workspace.workspace_id, RunTag, row_id, tags)
+    queries.put_entries(db, workspace.workspace_id, RunTag, row_id, without_erased(db, workspace, RunTag, tags))
     return run_id
 
 
@@ -123,6 +124,7 @@ def _tell_end(db: Transaction, workspace: WorkspaceRef, row_id: int, status: str
 
 
 def set_tags(db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str, tags: dict[str, str]) -> None:
+    """Also `mlflow.user`, which becomes the run's author, and the tag that names a parent, whose child it becomes."""
     rules.check_map("tag", tags, rules.LONGEST_TAG)
     row_id = open_run(db, workspace, run_id)
     others = {key: value for key, value in tags.items() if key != USER_TAG}
@@ -130,7 +132,10 @@ def set_tags(db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str
         member = member_of(db, actor, workspace.workspace_id)
         alias = alias_of(db, workspace.workspace_id, member, tags[USER_TAG])
         queries.change(db, workspace.workspace_id, row_id, {"author_alias": alias})
-    queries.put_entries(db, workspace.workspace_id, RunTag, row_id, others)
+    parent = new_parent(db, workspace, row_id, tags.get(PARENT_TAG))
+    if parent is not None:
+        queries.change(db, workspace.workspace_id, row_id, {"parent_row": parent})
+    queries.put_entries(db, workspace.workspace_id, RunTag, row_id, without_erased(db, workspace, RunTag, others))
 
 
 def remove_tags(db: Transaction, workspace: WorkspaceRef, run_id: str, keys: list[str]) -> int:
@@ -146,7 +151,8 @@ def remove_tags(db: Transaction, workspace: WorkspaceRef, run_id: str, keys: lis
 def set_properties(db: Transaction, workspace: WorkspaceRef, run_id: str, properties: dict[str, str]) -> None:
     rules.check_map("property", properties, rules.LONGEST_TAG)
     row_id = open_run(db, workspace, run_id)
-    queries.put_entries(db, workspace.workspace_id, RunProperty, row_id, properties)
+    said = without_erased(db, workspace, RunProperty, properties)
+    queries.put_entries(db, workspace.workspace_id, RunProperty, row_id, said)
 
 
 def log_parameters(db: Transaction, workspace: WorkspaceRef, run_id: str, parameters: list[tuple[str, str]]) -> None:
@@ -189,9 +195,3 @@ def _new_or_checked_id(db: Transaction, workspace: WorkspaceRef, run_id: str | N
             raise erased("run")  # hidden: its row stands until the erasure has come to it
         raise Conflict("RunExists", "A run with this id stands already.")
     return run_id
-
-
-def _row_of_parent(db: Transaction, workspace: WorkspaceRef, run_id: str | None) -> int | None:
-    """A parent that is not (or no more) here is no fault: its child stands by itself."""
-    found = queries.find_writable(db, workspace.workspace_id, run_id) if run_id else None
-    return found[0] if found else None

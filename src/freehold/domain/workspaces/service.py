@@ -171,13 +171,19 @@ def put_workspace(db: Transaction, actor: Actor, name: WorkspaceName, wanted: Wa
     row = queries.find_in_group(db, group.row_id, name.arm_path)
     if row is None:
         return _make(db, actor, group, parent, name, wanted), True
-    if row.hidden_at is not None:
-        message = f"Another {FACTS[name.kind].called} of this name is being erased. Try again when that has ended."
-        raise Conflict("WorkspaceIsBeingErased", message)
-    if not _is_seen(db, actor, row):
-        message = f"A {FACTS[name.kind].called} of this name cannot be made here. Choose another name."
-        raise Conflict("NameNotAvailable", message)
+    _check_standing(db, actor, name, row)
     return change_workspace(db, actor, _view(row).ref, wanted), False
+
+
+def check_making(db: Transaction, actor: Actor, name: WorkspaceName) -> None:
+    """Whether a PUT of it would make it, or find it standing. Raises as `put_workspace` does, and changes nothing."""
+    group = get_group(db, actor, name.subscription_id, name.resource_group)
+    parent = _get_parent(db, actor, name)
+    row = queries.find_in_group(db, group.row_id, name.arm_path)
+    if row is None:
+        _check_new(db, actor, group, parent, name)
+    else:
+        _check_standing(db, actor, name, row)
 
 
 def change_workspace(db: Transaction, actor: Actor, workspace: WorkspaceRef, wanted: Wanted) -> WorkspaceView:
@@ -248,11 +254,7 @@ def _make(
     name: WorkspaceName,
     wanted: Wanted,
 ) -> WorkspaceView:
-    roles = access.roles_in_group(db, actor.person_row, group.row_id)
-    if parent is not None:
-        roles = access.roles_in(db, actor.person_row, parent.workspace_id)
-    rules.may_make(roles)
-    rules.check_name(name.kind, name.name)
+    roles = _check_new(db, actor, group, parent, name)
     now = db.now()
     arm_path = name.arm_path if parent is None else _below(parent, name)
     defaults: dict[str, Any] = {
@@ -279,6 +281,29 @@ def _make(
     assert ref is not None, "what was just written is there"
     queries.change(db, workspace_id, {"properties": _part_secrets(db, ref, dict(wanted.properties or {}))})
     return get_workspace(db, ref)
+
+
+def _check_new(
+    db: Transaction, actor: Actor, group: GroupView, parent: WorkspaceRef | None, name: WorkspaceName
+) -> list[str]:
+    """The roles of who may make it. Raises Forbidden, Invalid."""
+    if parent is not None:
+        roles = access.roles_in(db, actor.person_row, parent.workspace_id)
+    else:
+        roles = access.roles_in_group(db, actor.person_row, group.row_id)
+    rules.may_make(roles)
+    rules.check_name(name.kind, name.name)
+    return roles
+
+
+def _check_standing(db: Transaction, actor: Actor, name: WorkspaceName, row: sa.Row[Any]) -> None:
+    """Raises Conflict where it is on its way out, or another's."""
+    if row.hidden_at is not None:
+        message = f"Another {FACTS[name.kind].called} of this name is being erased. Try again when that has ended."
+        raise Conflict("WorkspaceIsBeingErased", message)
+    if not _is_seen(db, actor, row):
+        message = f"A {FACTS[name.kind].called} of this name cannot be made here. Choose another name."
+        raise Conflict("NameNotAvailable", message)
 
 
 def _part_secrets(db: Transaction, workspace: WorkspaceRef, properties: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Superseded
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
+from freehold.lifecycle.imports.making import MADE
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
 from freehold.lifecycle.kept import KEPT_TIME, forget_bag
@@ -54,8 +55,11 @@ def request_import(
     *,
     new_ids: bool = False,
     dry_run: bool = False,
+    made: bool = False,
 ) -> Operation:
     """Begin to import the archive `sent`, which is moved to the import's own folder. Raises NotFound, Forbidden.
+
+    `made`: the workspace was made for it, and goes again where nothing comes into it.
 
     The kept bag's row is there at once: an erasure in this workspace withdraws the import, and takes its files.
     """
@@ -70,7 +74,7 @@ def request_import(
         kind=KIND,
         target_id=target_id,
         scope=Scope.WORKSPACE.value,
-        options={NEW_IDS: new_ids, DRY_RUN: dry_run},
+        options={NEW_IDS: new_ids, DRY_RUN: dry_run, MADE: made},
         requested_by=actor.person_row,
     )
     now, size = db.now(), sent.stat().st_size

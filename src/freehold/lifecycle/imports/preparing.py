@@ -54,6 +54,10 @@ class TablePreparer:
         self._place = {name: number for number, name in enumerate(self._reader.names)}
         self._plain = [f.name for f in table.fields if not any(f.name in link.names for link in table.links.values())]
         self._links = dict(table.links)
+        self._repeating = [
+            (self._plain.index(name), self._place[name], self._place[repeats.key], repeats.names)
+            for name, repeats in table.record.repeats().items()
+        ]
         self._spellings = [(self._place[name], self._spelling(name)) for name in self._plain]
         self._holder = object_column(table.record)
         links = enumerate(self._links.values())
@@ -101,7 +105,11 @@ class TablePreparer:
         return values + linked
 
     def _values(self, row: Row) -> Row:
-        return [spell(row[place]) if row[place] is not None else None for place, spell in self._spellings]
+        values = [spell(row[place]) if row[place] is not None else None for place, spell in self._spellings]
+        for number, place, key, names in self._repeating:
+            if row[key] in names:  # it names what the link leads to, though the id be as short as a word
+                values[number] = self._renamer.string(row[place])
+        return values
 
     def _spelling(self, name: str) -> Any:
         column = self._record.table.c[name]

@@ -87,12 +87,13 @@ class Renamer:
 
     def _part(self, part: Any) -> Any:
         if isinstance(part, dict):
-            return {self._string(key): self._part(value) for key, value in part.items()}
+            return {self.string(key): self._part(value) for key, value in part.items()}
         if isinstance(part, list):
             return [self._part(each) for each in part]
-        return self._string(part) if isinstance(part, str) else part
+        return self.string(part) if isinstance(part, str) else part
 
-    def _string(self, value: str) -> str:
+    def string(self, value: str) -> str:
+        """A value that may be an id, however short."""
         return self.mapping[value] if value in self.mapping else self.text(value)
 
     def _token(self, found: re.Match[str]) -> str:

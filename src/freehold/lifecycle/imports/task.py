@@ -98,7 +98,8 @@ class _Reading:
             into, needed = FACTS[Kind(self._job.kind)].called, FACTS[Kind(root.kind)].called
             message = (
                 f"Its root is a container of the kind {needed}, with others below, and it was sent to one of the kind "
-                f"{into}. Make a {needed}, and import into that (freehold import --workspace PATH)."
+                f"{into}. Import it into one of its kind that stands (freehold import --workspace PATH), or have one "
+                "made for it (freehold import --make; over HTTP: POST /freehold/v1{its ARM path}/imports/new)."
             )
             raise Refused("BagOfAnotherKind", message)
 
