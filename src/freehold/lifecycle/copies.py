@@ -40,7 +40,7 @@ def withdraw(db: Transaction, reach: Reach) -> None:
         except (Conflict, NotFound):
             pass  # it has ended: then its bag is withdrawn here
     for record, whole in _whole_copies(reach):
-        db.execute(sa.update(record.table).where(whole).values(expires_at=db.now(), state=WITHDRAWN))
+        db.execute(sa.update(record.table).where(whole).values(state=WITHDRAWN))
 
 
 def forget_copies(db: Transaction, reach: Reach) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
+from freehold.domain.clock import service as clock
 from freehold.kit.faults import passing
 from freehold.kit.problems import Problem
 from freehold.lifecycle.copies import remove_files
@@ -77,11 +78,12 @@ def prove(context: OperationContext, evidence: Evidence) -> Proof:
 
 def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     """Clean, then search, once for all erasures that wait."""
+    clock.look(context.database)
     _remove_strays(context)
     passing("erase:strays:removed")
     stores = [_clean_database(context, waiting)]
     passing("erase:database:cleaned")
-    job = _job(waiting)
+    job = context.read(lambda db: _job(db, waiting))
     found = context.run_child("search", job)
     passing("erase:search:answered")
     if _remove_unowned(context, found["residue_in"]):
@@ -96,7 +98,7 @@ def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     return [Checked(stores, common | counts) for counts in found["erasures"]]
 
 
-def _job(waiting: list[Evidence]) -> dict[str, Any]:
+def _job(db: Transaction, waiting: list[Evidence]) -> dict[str, Any]:
     return {
         "erasures": [
             {
@@ -105,7 +107,7 @@ def _job(waiting: list[Evidence]) -> dict[str, Any]:
             }
             for evidence in waiting
         ],
-        "born_at": min(evidence.born_at for evidence in waiting),
+        "born_at": clock.surely_before(db, min(evidence.born_at for evidence in waiting)),
     }
 
 

@@ -52,7 +52,8 @@ class Seen:
 def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     """The task of `freehold.worker`: one search for several erasures. Answers with counts and places, no content.
 
-    job: {"erasures": [{"ids": [base64], "values": [base64]}], "born_at": microseconds UTC of the oldest thing}.
+    job: {"erasures": [{"ids": [base64], "values": [base64]}], "born_at": microseconds UTC}; what was
+    made before `born_at` was made before all that was erased.
     """
     settings: Settings = bench.settings
     needles, ids = _needles(job["erasures"])
@@ -145,7 +146,7 @@ def _every(bench: Any) -> Any:
 
 
 def _split(settings: Settings, seen: Seen, born_at: int) -> tuple[list[Path], list[Path]]:
-    """(files of other owners, all other files). An object older than all that was erased cannot hold it."""
+    """(files of other owners, all other files). An object that was made before all that was erased cannot hold it."""
     objects = object_folder(settings)
     others: list[Path] = []
     ours: list[Path] = []

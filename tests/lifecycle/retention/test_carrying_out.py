@@ -238,6 +238,21 @@ def test_a_clock_gone_back_neither_stops_retention_for_ever_nor_erases_early(pla
     assert place.standing() == []
 
 
+def test_what_was_set_aside_while_the_clock_was_behind_has_its_window(place: Place) -> None:
+    aside = place.run(place.experiment())
+    place.set_policy(WINDOW)
+    place.pass_days(1)
+    place.house.clock.at -= 400 * DAY
+    place.look()
+    place.delete(aside)
+    place.house.clock.at += 400 * DAY
+    place.look()
+    place.pass_days(29)
+    assert place.standing() == [aside]
+    place.pass_days(3)
+    assert place.standing() == []
+
+
 def test_a_server_that_was_off_for_a_night_goes_on_at_once(place: Place) -> None:
     aside = place.run(place.experiment())
     place.delete(aside)
