@@ -5,7 +5,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from freehold.domain.clock import service as clock
 from freehold.domain.clock.rules import LOOK_EVERY
 from freehold.domain.experiments.service import ExperimentView, change_experiment, create_experiment
 from freehold.domain.models.service import NewModel, register_model
@@ -109,7 +108,6 @@ class Place:
         return sorted(each.root_id for each in self.preview(policy).page)
 
     def look(self) -> Operation | None:
-        clock.look(self.house.database)
         return carry_out(self.house.database, self.engine, self.house.workspace.workspace_id, 3_650)
 
     def look_later(self) -> Operation | None:
