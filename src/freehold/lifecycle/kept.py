@@ -11,8 +11,9 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
-from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_half_sent, remove_unclaimed
+from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_unclaimed
 from freehold.lifecycle.spool import Spool
+from freehold.lifecycle.uploads import remove_abandoned
 from freehold.operations.queries import living_ids
 from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
@@ -106,14 +107,14 @@ def remove_expired_bags(database: Database, settings: Settings) -> int:
     """For the sweeper: bags whose time is over, and files that no row claims; how many bags. By age, so only where the
     clock is believed."""
     now = database.read_now(lambda db: db.now())
-    remove_half_sent(settings, now)
     claimed = sa.select(KeptBag.c.operation_id)
     remove_unclaimed(settings, database.read_now(lambda db: set(db.execute(claimed).scalars())), now)
     return _remove(database, settings, database.read_now(_expired))
 
 
 def remove_withdrawn_bags(database: Database, settings: Settings) -> int:
-    """For the sweeper: bags that nobody may have any more, and what served to make a bag; how many bags."""
+    """For the sweeper: bags that nobody may have any more, and what served to send or make one; how many bags."""
+    remove_abandoned(settings.data_folder)
     for operation_id in database.read_now(_ready):
         Spool(settings.data_folder, operation_id).close_if_left()
     return _remove(database, settings, database.read_now(_withdrawn))

@@ -23,6 +23,7 @@ from freehold.lifecycle.levels import LOGICALLY, VERIFIED, level_of_objects, low
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.shared import SharedWork
+from freehold.lifecycle.uploads import is_upload, remove_abandoned
 from freehold.operations.steps import OperationContext
 from freehold.records.catalogue import catalogue
 from freehold.records.places import COPIES
@@ -120,13 +121,16 @@ def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
 
 
 def _remove_strays(context: OperationContext) -> None:
-    """Exports whose row is gone but whose writer came too late to notice."""
-    claimed = context.read(_claimed)
-    for folder in COPIES:
-        for path in (context.settings.data_folder / folder).glob("*"):
-            operation_id = path.name.split(".")[0]
-            if operation_id not in claimed:
-                remove_files(context.settings, [operation_id])
+    """Exports whose row is gone but whose writer came too late to notice, and uploads that nobody receives any more.
+
+    Who has a row is asked after the folders, behind all that the writer has in hand: who made one in a transaction has
+    committed it by then. An upload under way is left to its sender: what it holds is not this server's yet.
+    """
+    data_folder = context.settings.data_folder
+    remove_abandoned(data_folder)
+    names = {path.name for folder in COPIES for path in (data_folder / folder).glob("*") if not is_upload(path.name)}
+    claimed = context.database.write_now(_claimed)
+    remove_files(context.settings, {name.split(".")[0] for name in names} - claimed)
 
 
 def _claimed(db: Transaction) -> set[str]:

@@ -18,6 +18,7 @@ import msgspec
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
+from freehold.lifecycle.uploads import is_upload
 from freehold.records.catalogue import catalogue
 from freehold.records.places import COPIES, place_of
 from freehold.records.rules import Container, LinkKind, Retained
@@ -167,11 +168,14 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_kept_copy(settings: Settings, path: Path, seen: Seen) -> bool:
-    """Of an export or import that covers nothing of what was erased, else it would be gone: somebody else's."""
+    """Of an export or import that covers nothing of what was erased, else it would be gone, or on its way in: somebody
+    else's."""
     if not path.is_relative_to(settings.data_folder):
         return False
     parts = path.relative_to(settings.data_folder).parts
-    return len(parts) > 1 and parts[0] in COPIES and parts[1].split(".")[0] in seen.copies
+    if len(parts) < 2 or parts[0] not in COPIES:
+        return False
+    return parts[1].split(".")[0] in seen.copies or is_upload(parts[1])
 
 
 def _is_searched(settings: Settings, path: Path) -> bool:
