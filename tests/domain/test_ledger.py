@@ -4,19 +4,15 @@ import pytest
 
 from freehold.domain.artifacts import queries
 from freehold.domain.artifacts.transfer import reap
-from freehold.records.lifecycle import ExportLease
+from freehold.operations import queries as operation_queries
+from freehold.operations.model import State
 from freehold.storage.blobs import open_objects
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
+from tests.domain.leases import add_operation, end_export, take_lease
 
-
-def lease(house: House, *, seconds: int) -> None:
-    def take(db: Transaction) -> None:
-        now = db.now()
-        values = {"operation_id": "o", "marks": {}, "snapshot_at": now, "expires_at": now + seconds * 1_000_000}
-        db.execute(ExportLease.table.insert().values(workspace_id=house.workspace.workspace_id, **values))
-
-    house.database.write_now(take)
+SECOND = 1_000_000
+DAY = 24 * 3_600 * SECOND
 
 
 def reapable(house: House) -> list[str]:
@@ -28,17 +24,41 @@ def test_a_doomed_object_is_reaped(house: House) -> None:
     assert reapable(house) == ["objects/aa/1"]
 
 
-def test_an_object_doomed_while_an_export_reads_is_spared_until_it_ends(house: House) -> None:
-    house.database.write_now(lambda db: queries.doom(db, ["objects/aa/before"]))
-    lease(house, seconds=60)
+@pytest.mark.parametrize("jump", [-400 * DAY, -3_600 * SECOND, 3_600 * SECOND, 400 * DAY])
+def test_what_was_doomed_is_spared_while_an_export_reads_whatever_the_clock_does(house: House, jump: int) -> None:
+    house.clock.at += 800 * DAY
+    take_lease(house)
+    house.clock.at += jump
     house.database.write_now(lambda db: queries.doom(db, ["objects/aa/since"]))
-    assert reapable(house) == ["objects/aa/before"]
-    house.clock.at += 61_000_000
-    assert set(reapable(house)) == {"objects/aa/before", "objects/aa/since"}
+    assert reapable(house) == []
+    house.clock.at += jump
+    assert reapable(house) == []
+    end_export(house)
+    assert reapable(house) == ["objects/aa/since"]
+
+
+@pytest.mark.parametrize("jump", [-400 * DAY, 400 * DAY])
+def test_what_an_import_reserved_is_not_doomed_before_it_ends(house: House, jump: int) -> None:
+    """Neither by a start after the jump nor by age."""
+    house.clock.at += 800 * DAY
+
+    def reserve(db: Transaction) -> None:
+        add_operation(db, "an import", "import")
+        queries.reserve_in_ledger(db, ["objects/aa/coming"], "an import")
+
+    house.database.write_now(reserve)
+    house.clock.at += jump
+    house.database.write_now(queries.doom_unfinished)
+    house.database.write_now(lambda db: queries.doom_stale(db, db.now()))
+    assert not house.database.read_now(lambda db: queries.is_any_stale(db, db.now()))
+    assert reapable(house) == []
+    house.database.write_now(lambda db: operation_queries.change(db, "an import", {"state": State.FAILED}))
+    house.database.write_now(queries.doom_unfinished)
+    assert reapable(house) == ["objects/aa/coming"]
 
 
 def test_an_erasure_does_not_wait_for_an_export(house: House) -> None:
-    lease(house, seconds=60)
+    take_lease(house)
     house.database.write_now(lambda db: queries.doom(db, ["objects/aa/erased"]))
     found = house.database.read_now(lambda db: queries.doomed_keys(db, limit=10))
     assert found == ["objects/aa/erased"]

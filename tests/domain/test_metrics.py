@@ -10,10 +10,11 @@ from freehold.domain.metrics import compaction, queries
 from freehold.domain.metrics.service import METRICS, latest_of, log_metrics, prepare, read_history
 from freehold.domain.runs import service as runs
 from freehold.kit.problems import Conflict, Invalid, NotFound
-from freehold.records.lifecycle import ExportLease
+from freehold.lifecycle.sweeps import remove_released
 from freehold.storage.metrics import Point
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
+from tests.domain.leases import end_export, take_lease
 
 
 @pytest.fixture
@@ -134,14 +135,15 @@ def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, r
     for number in range(compaction.CROWDED):
         log(house, run[0], [Point("x", number, number, 1.0)])
 
-    def lease(db: Transaction) -> None:
-        values = {"operation_id": "o", "marks": {}, "snapshot_at": db.now(), "expires_at": db.now() + 10**12}
-        db.execute(ExportLease.table.insert().values(workspace_id=house.workspace.workspace_id, **values))
-
-    house.database.write_now(lease)
+    take_lease(house)
     house.database.write_now(lambda db: compaction.compact_run(db, house.workspace.workspace_id, run[1]))
+    house.clock.at += 400 * 24 * 3_600 * 1_000_000
+    house.database.write_now(remove_released)
     dead = house.database.read_now(queries.workspaces_with_dead)
-    assert dead == [house.workspace.workspace_id]
+    assert dead == [house.workspace.workspace_id], "no clock ends what an export may read"
+    end_export(house)
+    house.database.write_now(remove_released)
+    assert house.database.read_now(queries.workspaces_with_dead) == []
 
 
 def test_an_unknown_run_a_deleted_run_and_a_long_key_are_refused(house: House, run: tuple[str, int]) -> None:

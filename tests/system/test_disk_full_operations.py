@@ -1,4 +1,4 @@
-"""A disk without room for an export or an erasure: it ends with a reason and leaves nothing, or waits and goes on."""
+"""A disk without room: an export or an import ends with a reason and leaves nothing, an erasure waits and goes on."""
 
 import os
 import time
@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.lifecycle.erase.site import traces
+from tests.lifecycle.imports.content import export_bag, other_workspace
 from tests.system.load import STORE
 from tests.system.surfaces import make_run
 from tests.system.test_disk_full import SmallDisk, small_tmpfs
-from tests.system.test_kill import check_database
+from tests.system.test_kill import check_database, ledger, sweep, unowned
 from tests.world import World
 
 pytestmark = [
@@ -117,3 +118,71 @@ def until_waiting(world: World, operation_id: str) -> None:
             return
         time.sleep(0.2)
     raise AssertionError(f"it never waited: {found}, {world.log()}")
+
+
+BAG = 4 * MEBIBYTE
+
+
+def bag_of(world: World, folder: Path) -> bytes:
+    """A bag of a workspace with a file that takes a good part of the disk."""
+    fill(world, size=BAG)
+    return export_bag(world, folder / "bag.tar").read_bytes()
+
+
+def test_bag_that_there_is_no_room_for_is_refused_while_it_is_sent(disk: SmallDisk, tmp_path: Path) -> None:
+    world = disk.world
+    content, into = bag_of(world, tmp_path), other_workspace(world, "other")
+    files_before = files(world)
+    leave(disk, BAG // 2)
+    answer = send(world, into, content)
+    assert (answer.status_code, answer.json()["code"]) == (507, "InsufficientStorage")
+    assert files(world) == files_before
+    disk.free()
+    came_in(world, into, content)
+
+
+@pytest.mark.parametrize("times", [1.1, pytest.param(1.6, marks=pytest.mark.exhaustive)])
+def test_import_without_room_fails_leaves_nothing_and_succeeds_later(
+    disk: SmallDisk, tmp_path: Path, times: float
+) -> None:
+    """The bag fits, but not so what is taken out of it."""
+    world = disk.world
+    content, into = bag_of(world, tmp_path), other_workspace(world, "other")
+    files_before, objects_before = files(world), objects(world)
+    leave(disk, round(BAG * times))
+    answer = send(world, into, content)
+    assert answer.status_code == 202, answer.text
+    failed = until_ended(world, answer.json()["id"])
+    assert (failed["state"], failed["error"]["code"]) == ("Failed", "InsufficientStorage")
+    assert "free some space" in failed["error"]["message"].lower()
+    assert {path for path in files(world) if not path.endswith("report.json")} == files_before
+    disk.free()
+    assert runs_in(world, into) == []
+    came_in(world, into, content)
+    world.stop()
+    check_database(world.folder)
+    sweep(world)
+    assert (ledger(world.folder), unowned(world.folder)) == (set(), set())
+    assert len(objects(world)) == 2 * len(objects_before)
+
+
+def send(world: World, into: str, content: bytes) -> Any:
+    return world.request("POST", f"/freehold/v1{into}/imports?new_ids=true", world.alice, content=content)
+
+
+def came_in(world: World, into: str, content: bytes) -> None:
+    answer = send(world, into, content)
+    assert answer.status_code == 202, answer.text
+    assert until_ended(world, answer.json()["id"])["state"] == "Succeeded"
+    assert len(runs_in(world, into)) == 1
+
+
+def runs_in(world: World, workspace: str) -> list[Any]:
+    answer = world.get(f"/history/v1.0{workspace}/runs", world.alice)
+    assert answer.status_code == 200, answer.text
+    found: list[Any] = answer.json()["value"]
+    return found
+
+
+def objects(world: World) -> set[str]:
+    return {path.name for path in (world.folder / "store").rglob("*") if path.is_file()}

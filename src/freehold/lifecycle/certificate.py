@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from freehold.domain.clock.service import is_even_since
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
@@ -26,6 +27,7 @@ from freehold.storage.transaction import Transaction
 
 FORMAT = 1
 ERASURE = "erasure"
+JUMPED = "it jumped between request and proof: these times tell neither their order nor how long it took"
 FIELDS = (
     "format", "kind", "certificate_id", "target_id", "scope", "plan_digest", "root_digest", "requested_at",
     "verified_at", "level", "stores", "counts", "retained", "not_covered", "search",
@@ -44,6 +46,7 @@ def statement_of_erasure(db: Transaction, operation: Operation, evidence: Eviden
         "root_digest": evidence.root_digest,
         "requested_at": to_iso(operation.created_at),
         "verified_at": to_iso(proof.verified_at),
+        "clock": "even" if is_even_since(db, operation.created_at) else JUMPED,
         "level": proof.level,
         "stores": proof.stores,
         "counts": dict(operation.progress.counts),

@@ -18,7 +18,7 @@ from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
-HALF_SENT_SECONDS = 24 * 3_600
+UNCLAIMED_SECONDS = 24 * 3_600
 WITHDRAWN = "withdrawn"
 """The state of a kept copy that nobody may have any more, whatever the clock says."""
 
@@ -40,7 +40,7 @@ def withdraw(db: Transaction, reach: Reach) -> None:
         except (Conflict, NotFound):
             pass  # it has ended: then its bag is withdrawn here
     for record, whole in _whole_copies(reach):
-        db.execute(sa.update(record.table).where(whole).values(expires_at=db.now(), state=WITHDRAWN))
+        db.execute(sa.update(record.table).where(whole).values(state=WITHDRAWN))
 
 
 def forget_copies(db: Transaction, reach: Reach) -> int:
@@ -55,13 +55,6 @@ def _whole_copies(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement
         yield record, operation_id.in_(sa.select(operation_id).where(covers).correlate(None))
 
 
-def remove_half_sent(settings: Settings, now: int) -> None:
-    """Bags whose sender went away together with the server: nothing was written to them for a day before `now`."""
-    for path in (settings.data_folder / "imports").glob("*.sent"):
-        if _is_still(path, now):
-            _remove(path)
-
-
 def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> None:
     """Files that no row tells of: their request was not committed, or its server died. Nothing was written to them
     for a day before `now`; `claimed` are the operations that have a row."""
@@ -74,7 +67,7 @@ def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> N
 def _is_still(path: Path, now: int) -> bool:
     within = path.iterdir() if path.is_dir() else ()
     newest = max((each.lstat().st_mtime for each in (path, *within)), default=0)
-    return newest < now / MICROSECONDS - HALF_SENT_SECONDS
+    return newest < now / MICROSECONDS - UNCLAIMED_SECONDS
 
 
 def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:

@@ -22,6 +22,7 @@ from freehold.domain.access.queries import find_workspace_by_key, standing_among
 from freehold.domain.access.service import allow
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import note_interaction, record
+from freehold.domain.clock import service as clock
 from freehold.domain.documents.service import require_standing
 from freehold.domain.forgetting.service import forget
 from freehold.kit.canonical import canonical_json
@@ -182,7 +183,7 @@ def _hide(db: Transaction, target: Target, *, may_be_hidden: bool) -> None:
 
 def _forget(db: Transaction, record: type[Record], home: str, ids: Sequence[str], days: int) -> None:
     """`home`: the public id of the container that they lie in."""
-    forget(db, record.table.name.removesuffix("s"), home, ids, expires_at=db.now() + days * DAY)
+    forget(db, record.table.name.removesuffix("s"), home, ids, expires_at=clock.latest(db) + days * DAY)
 
 
 # ---- collect

@@ -4,6 +4,7 @@ These are the server's steps; what the child does is in `export_task.py`, which 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.service import require_standing
 from freehold.kit.canonical import canonical_json
-from freehold.kit.clock import MICROSECONDS, to_iso
+from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
 from freehold.kit.problems import Forbidden, Invalid
 from freehold.lifecycle.bag.writer import BagWriter
@@ -40,8 +41,6 @@ KIND = "export"
 TASK = "export"
 ALONE = "alone"
 CERTIFICATE_FORMAT = 1
-LEASE_TIME = 15 * 60 * MICROSECONDS
-RENEWAL_TIME = 60 * MICROSECONDS
 SINCE, DRY_RUN = "since", "dry_run"
 NOT_COVERED = ("contents of outside datastores that are only referred to", "what the server withholds, see coverage")
 
@@ -142,17 +141,16 @@ def _target(db: Transaction, ctx: OperationContext) -> Target:
 
 
 def _take_lease(db: Transaction, ctx: OperationContext) -> Turn:
-    """From here on nothing that the snapshot will list is removed, unless by an erasure.
+    """From here on until the export ends nothing that its snapshot lists is removed, unless by an erasure.
 
     Every container has a lease and a kept bag of its own: whatever goes in one of them withdraws the bag.
     """
     target, now = _target(db, ctx), db.now()
     covers = {} if target.scope is Scope.WORKSPACE else {f"{target.scope.value}_row": target.root_row}
-    lease = {"marks": {}, "snapshot_at": now, "expires_at": now + LEASE_TIME}
     facts = {"state": WRITING, "parts": [], "size": 0, "snapshot_at": now, "expires_at": now + KEPT_TIME}
     for workspace_id in _asked_for(db, target.workspace_id, target.scope, alone=_is_alone(ctx)):
         ids = {"workspace_id": workspace_id, "operation_id": ctx.operation.operation_id}
-        db.execute(ExportLease.table.insert().values(ids | lease))
+        db.execute(ExportLease.table.insert().values(ids))
         db.execute(KeptBag.table.insert().values(ids | covers | facts))
     return finished()
 
@@ -186,7 +184,7 @@ def _write(ctx: OperationContext) -> dict[str, Any]:
         since=ctx.options.get(SINCE, ""),
         dry_run=bool(ctx.options.get(DRY_RUN)),
     )
-    statement = dict(ctx.run_child(TASK, msgspec.to_builtins(job), _Watch(ctx)))
+    statement = dict(ctx.run_child(TASK, msgspec.to_builtins(job), partial(_show, ctx)))
     passing("export:child:answered")
     if job.dry_run:
         return statement
@@ -225,7 +223,8 @@ def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
     operation_id, statement = ctx.operation.operation_id, ctx.found
     if ctx.options.get(DRY_RUN):
         return _end_dry_run(db, ctx)
-    ready = {"state": READY, "size": statement["bytes"], "snapshot_at": statement["snapshot_at"]}
+    until = db.now() + KEPT_TIME
+    ready = {"state": READY, "size": statement["bytes"], "snapshot_at": statement["snapshot_at"], "expires_at": until}
     kept = KeptBag.table.update().where(KeptBag.c.operation_id == operation_id).values(ready)
     kept_in = list(db.execute(kept.returning(KeptBag.c.workspace_id)).scalars())
     if len(kept_in) != statement.get("containers", 1):
@@ -255,26 +254,9 @@ def _end_dry_run(db: Transaction, ctx: OperationContext) -> Turn:
     return finished(Progress(total, total, counts), result={"counts": counts, "dry_run": True})
 
 
-class _Watch:
-    """Shows the child's progress, and renews the lease while there is some."""
-
-    def __init__(self, ctx: OperationContext) -> None:
-        self._ctx = ctx
-        self._renewed = 0
-
-    def __call__(self, counts: Mapping[str, Any]) -> None:
-        done, total = counts["points"] + counts["files"], counts["points_total"] + counts["files_total"]
-        self._ctx.report(Progress(done, total, {"points": counts["points"], "files": counts["files"]}))
-        self._renewed = self._ctx.database.write_now(self._renew)
-
-    def _renew(self, db: Transaction) -> int:
-        now = db.now()
-        if now < self._renewed + RENEWAL_TIME:
-            return self._renewed
-        mine = ExportLease.c.operation_id == self._ctx.operation.operation_id
-        db.execute(ExportLease.table.update().where(mine).values(expires_at=now + LEASE_TIME))
-        passing("export:lease:renewed")
-        return now
+def _show(ctx: OperationContext, counts: Mapping[str, Any]) -> None:
+    done, total = counts["points"] + counts["files"], counts["points_total"] + counts["files_total"]
+    ctx.report(Progress(done, total, {"points": counts["points"], "files": counts["files"]}))
 
 
 def _clean_up(ctx: OperationContext) -> None:

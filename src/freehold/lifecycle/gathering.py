@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.clock.service import surely_until
 from freehold.domain.retention.due.queries import EXPERIMENTS_ASIDE, Found, Terms
 from freehold.domain.retention.queries import is_held_whole
 from freehold.domain.retention.rules import DAY, Policy
@@ -17,7 +18,7 @@ MOST_ROOTS = 200
 
 
 def terms_of_policy(db: Transaction, workspace_id: int, policy: Policy, now: int) -> Terms:
-    until = None if policy.restore_days is None else now - policy.restore_days * DAY
+    until = None if policy.restore_days is None else surely_until(db, now - policy.restore_days * DAY)
     return Terms(policy, now, until, _is_held(db, workspace_id))
 
 

@@ -11,9 +11,11 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
-from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_half_sent, remove_unclaimed
+from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_unclaimed
 from freehold.lifecycle.imports.making import unmake
 from freehold.lifecycle.spool import Spool
+from freehold.lifecycle.uploads import remove_abandoned
+from freehold.operations.queries import living_ids
 from freehold.records.lifecycle import ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.settings import Settings
@@ -35,7 +37,7 @@ class ReadyBag(NamedTuple):
 def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: str) -> ReadyBag:
     """A finished bag. Raises NotFound, or Conflict while it is being written."""
     bag = KeptBag.c
-    query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, _is_kept(db))
+    query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, _is_kept())
     every = list(db.execute(query.order_by(bag.row_id)).mappings())  # one for each container that it covers
     if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
         message = (
@@ -59,15 +61,22 @@ def _may_export(db: Transaction, actor: Actor, workspace_id: int) -> bool:
 def require_kept(db: Transaction, actor: Actor, operation_id: str, action: Action) -> None:
     """Raises NotFound unless files of the import are here, and the actor may do this in every container of it."""
     bag = KeptBag.c
-    query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, _is_kept(db))
+    query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, _is_kept())
     found = list(db.execute(query).scalars())
     if not found or not all(action in actions_of(roles_in(db, actor.person_row, each)) for each in found):
         message = "There is nothing of this import here: it was dropped, has expired, or you may not see it."
         raise NotFound("ImportNotFound", message)
 
 
-def _is_kept(db: Transaction) -> sa.ColumnElement[bool]:
-    return sa.and_(KeptBag.c.expires_at > db.now(), KeptBag.c.state != WITHDRAWN)
+def _is_kept() -> sa.ColumnElement[bool]:
+    """What is over by the clock is the sweeper's to remove, which asks whether that clock may be believed."""
+    return KeptBag.c.state != WITHDRAWN
+
+
+def keep_from_now(db: Transaction, operation_id: str) -> None:
+    """The time for which it is kept begins: its operation ends."""
+    mine = KeptBag.c.operation_id == operation_id
+    db.execute(KeptBag.table.update().where(mine).values(expires_at=db.now() + KEPT_TIME))
 
 
 async def drop_bag(database: Database, settings: Settings, operation_id: str) -> None:
@@ -83,8 +92,14 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
     unmake(db, operation_id, homes)
 
 
+def _withdrawn(db: Transaction) -> list[str]:
+    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(sa.not_(_is_kept()))).scalars())
+
+
 def _expired(db: Transaction) -> list[str]:
-    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(sa.not_(_is_kept(db)))).scalars())
+    """None of an operation that is under way, however long it takes."""
+    is_over = sa.and_(KeptBag.c.expires_at <= db.now(), KeptBag.c.operation_id.not_in(living_ids()))
+    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(is_over)).scalars())
 
 
 def _ready(db: Transaction) -> list[str]:
@@ -92,17 +107,24 @@ def _ready(db: Transaction) -> list[str]:
 
 
 def remove_expired_bags(database: Database, settings: Settings) -> int:
-    """For the sweeper: bags whose time is over, files that no row claims, and what served to make a bag; how many bags.
-
-    The row goes last, so that a kill loses no folder.
-    """
+    """For the sweeper: bags whose time is over, and files that no row claims; how many bags. By age, so only where the
+    clock is believed."""
     now = database.read_now(lambda db: db.now())
-    ids = database.read_now(_expired)
-    remove_half_sent(settings, now)
     claimed = sa.select(KeptBag.c.operation_id)
     remove_unclaimed(settings, database.read_now(lambda db: set(db.execute(claimed).scalars())), now)
+    return _remove(database, settings, database.read_now(_expired))
+
+
+def remove_withdrawn_bags(database: Database, settings: Settings) -> int:
+    """For the sweeper: bags that nobody may have any more, and what served to send or make one; how many bags."""
+    remove_abandoned(settings.data_folder)
     for operation_id in database.read_now(_ready):
         Spool(settings.data_folder, operation_id).close_if_left()
+    return _remove(database, settings, database.read_now(_withdrawn))
+
+
+def _remove(database: Database, settings: Settings, ids: list[str]) -> int:
+    """The row goes last, so that a kill loses no folder."""
     for operation_id in ids:
         remove_files(settings, [operation_id])
         database.write_now(lambda db, gone=operation_id: forget_bag(db, gone))  # type: ignore[misc]  # binds the value

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.queries import find_workspace_by_key, person_of
 from freehold.domain.access.service import allow
+from freehold.domain.clock.rules import LOOK_EVERY, has_gone_back, is_believed, look
 from freehold.domain.retention import queries, rules
 from freehold.domain.retention.due.queries import (
     EXPERIMENTS_ASIDE,
@@ -132,7 +133,7 @@ def _look_ahead(db: Transaction, workspace_id: int) -> tuple[bool, list[Found]]:
     now = db.now()
     if standing is None or not _is_time(standing, now):
         return False, []
-    if not rules.is_believed(rules.look(now, standing.looks)) or _is_busy(db, standing):
+    if not is_believed(look(now, standing.looks)) or _is_busy(db, standing):
         return True, []
     terms = terms_of_policy(db, workspace_id, standing.policy, now)
     return True, due_roots(db, workspace_id, terms, MOST_ROOTS)
@@ -145,12 +146,12 @@ def _look(
     now = db.now()
     if standing is None or not _is_time(standing, now):
         return None  # it was cleared, or another server has looked in this moment
-    looks = rules.look(now, standing.looks)
+    looks = look(now, standing.looks)
     is_busy = _is_busy(db, standing)
-    may_erase = bool(found) and rules.is_believed(looks) and not is_busy
+    may_erase = bool(found) and is_believed(looks) and not is_busy
     operation = _erase(db, operations, workspace_id, standing, found, forget_days, now) if may_erase else None
     is_soon = is_busy or operation is not None  # there may be more than one operation takes
-    values: dict[str, Any] = looks._asdict() | {"next_at": now if is_soon else now + rules.LOOK_EVERY}
+    values: dict[str, Any] = looks._asdict() | {"next_at": now if is_soon else now + LOOK_EVERY}
     if operation is not None:
         values["operation_id"] = operation.operation_id
     queries.change_policy(db, workspace_id, standing.row_id, values)
@@ -191,7 +192,7 @@ def _erase(
 
 def _is_time(standing: PolicyView, now: int) -> bool:
     """Also when the clock has gone back, which must be noticed before it has caught up."""
-    return now >= standing.next_at or now < standing.looks.looked_at - rules.LONGEST_BACK
+    return now >= standing.next_at or has_gone_back(now, standing.looks)
 
 
 def _is_busy(db: Transaction, standing: PolicyView) -> bool:

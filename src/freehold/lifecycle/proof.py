@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
+from freehold.domain.clock import service as clock
 from freehold.kit.faults import passing
 from freehold.lifecycle.cleaning import NotErased, clean_database
 from freehold.lifecycle.copies import remove_files
@@ -21,6 +22,7 @@ from freehold.lifecycle.levels import VERIFIED, level_of_objects, lowest_of
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.shared import SharedWork
+from freehold.lifecycle.uploads import is_upload, remove_abandoned
 from freehold.operations.steps import OperationContext
 from freehold.records.catalogue import catalogue
 from freehold.records.places import COPIES
@@ -63,11 +65,12 @@ def prove(context: OperationContext, evidence: Evidence) -> Proof:
 
 def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     """Clean, then search, once for all erasures that wait."""
+    clock.look(context.database)
     _remove_strays(context)
     passing("erase:strays:removed")
     stores = [clean_database(context, waiting)]
     passing("erase:database:cleaned")
-    job = _job(waiting)
+    job = context.read(lambda db: _job(db, waiting))
     found = context.run_child("search", job)
     passing("erase:search:answered")
     if _remove_unowned(context, found["residue_in"]):
@@ -82,7 +85,7 @@ def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     return [Checked(stores, common | counts) for counts in found["erasures"]]
 
 
-def _job(waiting: list[Evidence]) -> dict[str, Any]:
+def _job(db: Transaction, waiting: list[Evidence]) -> dict[str, Any]:
     return {
         "erasures": [
             {
@@ -91,7 +94,7 @@ def _job(waiting: list[Evidence]) -> dict[str, Any]:
             }
             for evidence in waiting
         ],
-        "born_at": min(evidence.born_at for evidence in waiting),
+        "born_at": clock.surely_before(db, min(evidence.born_at for evidence in waiting)),
     }
 
 
@@ -109,13 +112,16 @@ def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
 
 
 def _remove_strays(context: OperationContext) -> None:
-    """Exports whose row is gone but whose writer came too late to notice."""
-    claimed = context.read(_claimed)
-    for folder in COPIES:
-        for path in (context.settings.data_folder / folder).glob("*"):
-            operation_id = path.name.split(".")[0]
-            if operation_id not in claimed:
-                remove_files(context.settings, [operation_id])
+    """Exports whose row is gone but whose writer came too late to notice, and uploads that nobody receives any more.
+
+    Who has a row is asked after the folders, behind all that the writer has in hand: who made one in a transaction has
+    committed it by then. An upload under way is left to its sender: what it holds is not this server's yet.
+    """
+    data_folder = context.settings.data_folder
+    remove_abandoned(data_folder)
+    names = {path.name for folder in COPIES for path in (data_folder / folder).glob("*") if not is_upload(path.name)}
+    claimed = context.database.write_now(_claimed)
+    remove_files(context.settings, {name.split(".")[0] for name in names} - claimed)
 
 
 def _claimed(db: Transaction) -> set[str]:

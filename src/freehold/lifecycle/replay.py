@@ -6,7 +6,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from freehold.domain.access.queries import find_workspace_by_key
-from freehold.domain.forgetting.queries import list_living
+from freehold.domain.forgetting.queries import list_all
 from freehold.lifecycle.erase import request_again
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, deep_owners, key_of
 from freehold.lifecycle.targets import public_id, root_of
@@ -28,7 +28,7 @@ class Returned(NamedTuple):
 
 def erase_returned(db: Transaction, operations: Operations) -> list[Operation]:
     """In one transaction, before anybody is served: hide whatever came back, and have it erased again."""
-    forgotten = {digest for digest, _ in list_living(db)}
+    forgotten = {digest for digest, _ in list_all(db)}
     begun: list[Operation] = []
     for scope in Scope:  # the widest first: what hangs below a returned root is hidden with it, and not found again
         for found in list(_returned(db, scope, forgotten)):

@@ -18,6 +18,7 @@ import msgspec
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
+from freehold.lifecycle.uploads import is_upload
 from freehold.records.catalogue import catalogue
 from freehold.records.places import COPIES, place_of
 from freehold.records.rules import Container, LinkKind, Retained
@@ -52,7 +53,8 @@ class Seen:
 def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     """The task of `freehold.worker`: one search for several erasures. Answers with counts and places, no content.
 
-    job: {"erasures": [{"ids": [base64], "values": [base64]}], "born_at": microseconds UTC of the oldest thing}.
+    job: {"erasures": [{"ids": [base64], "values": [base64]}], "born_at": microseconds UTC}; what was
+    made before `born_at` was made before all that was erased.
     """
     settings: Settings = bench.settings
     needles, ids = _needles(job["erasures"])
@@ -145,7 +147,7 @@ def _every(bench: Any) -> Any:
 
 
 def _split(settings: Settings, seen: Seen, born_at: int) -> tuple[list[Path], list[Path]]:
-    """(files of other owners, all other files). An object older than all that was erased cannot hold it."""
+    """(files of other owners, all other files). An object that was made before all that was erased cannot hold it."""
     objects = object_folder(settings)
     others: list[Path] = []
     ours: list[Path] = []
@@ -166,11 +168,14 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_kept_copy(settings: Settings, path: Path, seen: Seen) -> bool:
-    """Of an export or import that covers nothing of what was erased, else it would be gone: somebody else's."""
+    """Of an export or import that covers nothing of what was erased, else it would be gone, or on its way in: somebody
+    else's."""
     if not path.is_relative_to(settings.data_folder):
         return False
     parts = path.relative_to(settings.data_folder).parts
-    return len(parts) > 1 and parts[0] in COPIES and parts[1].split(".")[0] in seen.copies
+    if len(parts) < 2 or parts[0] not in COPIES:
+        return False
+    return parts[1].split(".")[0] in seen.copies or is_upload(parts[1])
 
 
 def _is_searched(settings: Settings, path: Path) -> bool:

@@ -10,14 +10,16 @@ import sqlalchemy as sa
 
 from freehold.domain.artifacts.queries import doom_unfinished
 from freehold.domain.artifacts.transfer import reap
+from freehold.domain.clock.service import look
 from freehold.domain.metrics import compaction, queries
 from freehold.domain.retention.queries import workspaces_with_policy
 from freehold.kit.clock import Clock
 from freehold.kit.memory import trim
-from freehold.lifecycle.kept import remove_expired_bags
+from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags
 from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.policies import carry_out
 from freehold.lifecycle.retention import remove_aged
+from freehold.operations.queries import living_ids
 from freehold.operations.service import Operations
 from freehold.records.catalogue import Record
 from freehold.records.lifecycle import ExportLease, ForgottenId
@@ -29,7 +31,7 @@ from freehold.storage.transaction import Transaction
 
 log = logging.getLogger("freehold.sweeps")
 RUNS_AT_ONCE = 100
-EXPIRING: tuple[type[Record], ...] = (ExportLease, ForgottenId, IdempotencyKey)
+EXPIRING: tuple[type[Record], ...] = (ForgottenId, IdempotencyKey)
 
 
 class Sweeper:
@@ -54,10 +56,15 @@ class Sweeper:
         self._thread = threading.Thread(target=self._run, name="freehold-sweeper", daemon=True)
 
     def start(self) -> None:
-        """Call before the first request: uploads that a killed server left are given up here, not tomorrow."""
+        """Call before the first request."""
+        self.prepare()
+        self._thread.start()
+
+    def prepare(self) -> None:
+        """Uploads that a killed server left are given up here, not tomorrow."""
+        look(self._database)
         if self._settings.is_embedded:
             self._database.write_now(doom_unfinished)
-        self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -66,15 +73,23 @@ class Sweeper:
 
     def sweep(self) -> None:
         """All sweeps once, in the caller's thread."""
+        self._try(lambda: look(self._database))
         self._try(lambda: compact(self._database))
-        self._try(lambda: self._database.write_now(remove_expired))
-        self._try(lambda: remove_all_aged(self._database))
         self._try(lambda: self._database.write_now(remove_released))
         self._try(self._carry_out_policies)
-        self._try(lambda: remove_expired_bags(self._database, self._settings))
-        self._try(lambda: reap(self._database, self._objects, self._clock))
+        self._try(lambda: remove_withdrawn_bags(self._database, self._settings))
+        self._try(self._remove_by_age)
+        self._try(lambda: reap(self._database, self._objects, self._clock, by_age=look(self._database)))
         self._try(self._certificates.follow_now)  # so that what was certified is signed soon, and its loss seen
         self._try(trim)
+
+    def _remove_by_age(self) -> None:
+        """Not where the clock may have jumped: what is gone too early does not come back when the clock does."""
+        if not look(self._database):
+            return
+        self._try(lambda: self._database.write_now(remove_expired))
+        self._try(lambda: remove_all_aged(self._database))
+        self._try(lambda: remove_expired_bags(self._database, self._settings))
 
     def _carry_out_policies(self) -> None:
         """Each by itself: what stops one workspace's must not stop the others'."""
@@ -117,7 +132,8 @@ def remove_all_aged(database: Database) -> None:
 
 
 def remove_released(db: Transaction) -> None:
-    """Segments that a chunk replaced while an export read them, once no lease stands."""
+    """Leases whose export has ended without giving them back, and segments that a chunk replaced while one stood."""
+    db.execute(ExportLease.table.delete().where(ExportLease.c.operation_id.not_in(living_ids())))
     for workspace_id in queries.workspaces_with_dead(db):
         if not queries.is_leased(db, workspace_id):
             queries.remove_dead(db, workspace_id)

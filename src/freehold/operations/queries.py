@@ -45,11 +45,18 @@ def select_operations(
 
 
 def unfinished_ids(db: Transaction, *, still_since: int | None = None) -> list[str]:
-    """Ids in order of creation. `still_since`: only those whose row has not changed since that time."""
+    """Ids in order of creation. `still_since`: only those whose row has not changed since that time; nor has one that
+    changed when the clock was far ahead of what it is now."""
     query = sa.select(_TABLE.c.operation_id).where(_TABLE.c.state.in_(UNFINISHED)).order_by(_TABLE.c.operation_id)
     if still_since is not None:
-        query = query.where(_TABLE.c.updated_at <= still_since)
+        ahead = 2 * db.now() - still_since
+        query = query.where(sa.or_(_TABLE.c.updated_at <= still_since, _TABLE.c.updated_at > ahead))
     return list(db.execute(query).scalars())
+
+
+def living_ids() -> sa.Select[tuple[str]]:
+    """The ids of operations that have not ended, to compare others' with."""
+    return sa.select(_TABLE.c.operation_id).where(_TABLE.c.state.in_(UNFINISHED))
 
 
 def change(db: Transaction, operation_id: str, values: Mapping[str, Any], *, fence: int | None = None) -> bool:

@@ -108,10 +108,14 @@ class ObjectLedgerEntry(
         Retention("until the object is owned by a record or removed"),
     ),
 ):
-    """A key in the object store that no row owns: bytes on their way in, or on their way out (`doomed_at`)."""
+    """A key in the object store that no row owns: bytes on their way in, or on their way out (`doomed_at`).
+
+    `operation_id`: they are reserved for an import, and stay as long as that has not ended.
+    """
 
     row_id = key()
     object_key = object_key(plain(), prefix=OBJECTS)
+    operation_id = text(plain(), null=True)
     created_at = moment()
     doomed_at = moment(null=True)
 

@@ -31,13 +31,23 @@ class Server(
     table="servers",
     rules=Rules(Container.SERVER, _DIRECTORY, _SERVER_FRAME, Writes.GROWING, KEPT_UNTIL_ERASED),
 ):
-    """One row: what this server is. `format_version` is the newest stored form it writes."""
+    """One row: what this server is. `format_version` is the newest stored form it writes.
+
+    Of its clock: `looked_at` is the last look, `even_since` the moment from which on no jump was seen, `latest_at` the
+    latest time ever shown, `gone_back_to` the earliest to which it has gone back, `put_right_at` when it had last
+    caught up with `latest_at` after that.
+    """
 
     row_id = key()
     server_id = text(plain())
     tenant_id = text(plain())
     format_version = integer()
     created_at = moment()
+    looked_at = moment(null=True)
+    even_since = moment(null=True)
+    latest_at = moment(null=True)
+    gone_back_to = moment(null=True)
+    put_right_at = moment(null=True)
 
 
 class Subscription(

@@ -37,17 +37,16 @@ class ExportLease(
         Withheld(because="it only holds back the removal of rows that an export still reads"),
         Removed(),
         Writes.GROWING,
-        Retention("until the export ends or the lease expires"),
+        Retention("until the export ends"),
     ),
 ):
-    """While it stands, compaction marks its inputs dead instead of removing them. `marks`: table → last row."""
+    """While its operation has not ended, compaction marks its inputs dead instead of removing them, and no bytes that
+    lost their owner are removed but by an erasure. No clock ends it: an export may take, or wait, as long as it likes.
+    """
 
     row_id = key()
     workspace_id = workspace()
     operation_id = text(plain())
-    marks = json(plain())
-    snapshot_at = moment()
-    expires_at = moment()
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
@@ -62,7 +61,7 @@ class KeptBag(
         Withheld(because="a bag does not hold the bags made before it"),
         Removed(),
         Writes.GROWING,
-        Retention("until it is downloaded and dropped, or seven days"),
+        Retention("until it is dropped, or seven days after the operation that made it has ended"),
     ),
 ):
     """An export that lies on this server, in `exports/<operation_id>`: a copy of what it covers.

@@ -28,7 +28,7 @@ from freehold.domain.artifacts.transfer import upload
 from freehold.domain.experiments.service import ExperimentView, create_experiment
 from freehold.domain.metrics.service import log_metrics
 from freehold.domain.runs import service as runs
-from freehold.kit.clock import SystemClock
+from freehold.kit.clock import Clock, SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.erase import ERASE, request_erasure
 from freehold.lifecycle.reach import Reach
@@ -220,10 +220,10 @@ class Site:
         self.database.close()
 
 
-def open_site(folder: Path, *, url: str = "", driver: str = "sqlite3") -> Site:
+def open_site(folder: Path, *, url: str = "", driver: str = "sqlite3", clock: Clock | None = None) -> Site:
     settings = Settings(data=str(folder), database=url, sqlite_driver=driver)
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, UuidSource(clock), keys)
     migrate(database.engine)

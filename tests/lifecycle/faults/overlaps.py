@@ -10,15 +10,21 @@ from unittest.mock import patch
 
 import sqlalchemy as sa
 
+from freehold.domain.experiments.service import change_experiment
+from freehold.domain.retention.rules import DAY, Policy
+from freehold.domain.retention.service import set_policy
 from freehold.domain.runs import service as runs
 from freehold.lifecycle.bag.verify import verify_bag
+from freehold.lifecycle.policies import carry_out
 from freehold.lifecycle.purge import request_purge
 from freehold.operations.model import Operation, State
 from freehold.operations.runner import Runner, StepFault
 from freehold.operations.workflows import ATTEMPTS
 from freehold.records.catalogue import metadata
+from freehold.records.experiments import Experiment
 from freehold.records.lifecycle import Certificate
 from freehold.records.rules import Scope
+from freehold.records.runs import Run
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import traces
 from tests.lifecycle.faults.work import ask_export, ask_import, open_whole
@@ -79,6 +85,53 @@ class Pair:
 
         self.gone += self.of_run
         return site.database.write_now(purge)
+
+    def purge_experiment(self) -> Operation:
+        site = self.site
+
+        def purge(db: Any) -> Operation:
+            self._set_aside_experiment(db)
+            return request_purge(db, site.engine, site.actor, site.workspace)
+
+        self.gone += [*self.of_inner, *self.of_run]
+        return site.database.write_now(purge)
+
+    def retain_run(self) -> Operation:
+        """As the server's sweeper does it: what was set aside before the workspace's restore window."""
+        self.set_aside_long_ago()
+        self.gone += self.of_run
+        return self._begun()
+
+    def retain_experiment(self) -> Operation:
+        self.site.database.write_now(lambda db: self._age(db, self._set_aside_experiment(db)))
+        self.gone += [*self.of_inner, *self.of_run]
+        return self._begun()
+
+    def set_aside_long_ago(self) -> None:
+        """The run, and a policy whose restore window is over for it."""
+
+        def set_aside(db: Any) -> None:
+            runs.delete_run(db, self.site.workspace, self.run_id)
+            self._age(db, sa.update(Run.table).where(Run.c.run_id == self.run_id))
+
+        self.site.database.write_now(set_aside)
+
+    def _set_aside_experiment(self, db: Any) -> sa.Update:
+        change_experiment(db, self.site.workspace, self.inner, deleted=True)
+        return sa.update(Experiment.table).where(Experiment.c.experiment_id == self.inner.experiment_id)
+
+    def _age(self, db: Any, set_aside: sa.Update) -> None:
+        set_policy(db, self.site.actor, self.site.workspace, Policy(restore_days=30))
+        db.execute(set_aside.values(deleted_at=db.now() - 31 * DAY))
+
+    def _begun(self) -> Operation:
+        begun = self.look()
+        assert begun is not None, "nothing was due"
+        return begun
+
+    def look(self, database: Any = None) -> Operation | None:
+        site = self.site
+        return carry_out(database or site.database, site.engine, site.workspace.workspace_id, 3_650)
 
     def take_turns(self, seed: int, first: Callable[[], Operation], second: Callable[[], Operation]) -> list[Operation]:
         """Ask for `first`, take some of its steps, ask for `second`, then the steps of both as the seed has it."""

@@ -1,13 +1,14 @@
 """Two operations on scopes that overlap: each ends clearly, what is certified is true, and nothing else is harmed."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from freehold.kit.problems import Conflict, NotFound
-from freehold.operations.model import State
+from freehold.operations.model import Operation, State
 from tests.lifecycle.faults.overlaps import Pair
 
 SEED, SAMPLE, TURNS = 5, 6, 6
@@ -27,7 +28,18 @@ PAIRS = [
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # joserfc, by RFC 9864; verifiers know this name
 
 
-UNDER_WAY = ["export_workspace", "export_run", "erase_run", "erase_experiment", "purge_run", "bring_in"]
+BY_THEMSELVES = [
+    ("retain_run", "erase_experiment"),
+    ("erase_run", "retain_experiment"),
+    ("purge_run", "retain_experiment"),
+    ("retain_run", "purge_experiment"),
+    ("erase_run", "purge_experiment"),
+    ("export_workspace", "retain_run"),
+    ("retain_experiment", "export_workspace"),
+    ("bring_in", "retain_run"),
+]
+"""Retention, which nobody waits for, and purges beside what others ask for."""
+UNDER_WAY = ["export_workspace", "export_run", "erase_run", "erase_experiment", "purge_run", "retain_run", "bring_in"]
 
 
 def cases(pairs: list[tuple[str, str]], sample: int) -> list[Any]:
@@ -36,7 +48,7 @@ def cases(pairs: list[tuple[str, str]], sample: int) -> list[Any]:
     return [pytest.param(*each, marks=() if each in chosen else pytest.mark.exhaustive) for each in every]
 
 
-@pytest.mark.parametrize(("first", "second", "seed"), cases(PAIRS, SAMPLE))
+@pytest.mark.parametrize(("first", "second", "seed"), [*cases(PAIRS, SAMPLE), *cases(BY_THEMSELVES, SAMPLE // 2)])
 def test_both_end_clearly_and_harm_nothing(tmp_path: Path, first: str, second: str, seed: int) -> None:
     pair = Pair(tmp_path / "data")
     try:
@@ -94,5 +106,33 @@ def test_same_erasure_is_refused_a_second_time(tmp_path: Path) -> None:
         assert pair.site.work_off(first).state is State.SUCCEEDED
         with pytest.raises(NotFound):
             pair.erase_run()
+    finally:
+        pair.site.close()
+
+
+class Meanwhile:
+    """A database that somebody else is quicker to write to."""
+
+    def __init__(self, pair: Pair, act: Callable[[], object]) -> None:
+        self._database, self._act = pair.site.database, act
+
+    def read_now(self, query: Any) -> Any:
+        return self._database.read_now(query)
+
+    def write_now(self, command: Any) -> Any:
+        self._act()
+        return self._database.write_now(command)
+
+
+@pytest.mark.parametrize("quicker", ["erase_run", "erase_experiment", "purge_run", "purge_experiment"])
+def test_what_another_hides_between_a_look_and_its_writing_is_not_erased_twice(tmp_path: Path, quicker: str) -> None:
+    pair, asked = Pair(tmp_path / "data"), list[Operation]()
+    try:
+        pair.set_aside_long_ago()
+        begun = pair.look(Meanwhile(pair, lambda: asked.append(getattr(pair, quicker)())))
+        assert begun is None
+        assert pair.site.work_off(asked[0]).state is State.SUCCEEDED
+        assert pair.look() is None
+        pair.check([pair.site.operation(asked[0].operation_id)])
     finally:
         pair.site.close()

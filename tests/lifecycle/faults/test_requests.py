@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from freehold.kit.faults import EXIT_CODE, VARIABLE
-from freehold.lifecycle.kept import remove_expired_bags
+from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags
+from freehold.lifecycle.uploads import is_upload
 from freehold.operations import queries
 from freehold.records.rules import Scope
 from tests.lifecycle.faults.work import ask_export, ask_import, open_whole, run
@@ -42,7 +43,9 @@ def test_bag_of_a_request_that_was_not_committed_is_swept(tmp_path: Path, point:
         left = [path for path in (folder / "imports").iterdir() if path.name != waiting.operation_id]
         assert left
         remove_expired_bags(site.database, site.settings)
-        assert all(path.exists() for path in left), "it may be on its way in"
+        assert all(path.exists() for path in left), "its request may be under way"
+        remove_withdrawn_bags(site.database, site.settings)
+        assert not any(path.exists() for path in left if is_upload(path.name)), "whoever received it is dead"
         for path in (folder / "imports").rglob("*"):
             os.utime(path, (time.time() - A_DAY - 60,) * 2)
         remove_expired_bags(site.database, site.settings)
@@ -62,7 +65,7 @@ def test_what_served_to_make_a_bag_is_swept_after_a_death(tmp_path: Path, point:
     site = open_whole(folder)
     try:
         assert (folder / "spools" / operation.operation_id).is_dir()
-        remove_expired_bags(site.database, site.settings)
+        remove_withdrawn_bags(site.database, site.settings)
         assert list((folder / "spools").iterdir()) == []
         assert (folder / "exports" / operation.operation_id / "certificate.jws").is_file()
     finally:

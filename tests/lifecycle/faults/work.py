@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from uuid import uuid4
 
+from freehold.kit.clock import Clock
 from freehold.kit.faults import GROUP, TRACE, VARIABLE
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind, request_export
@@ -39,9 +40,9 @@ class Base:
     kept: list[str]
 
 
-def open_whole(folder: Path) -> Site:
+def open_whole(folder: Path, clock: Clock | None = None) -> Site:
     """A site whose engine knows all three kinds."""
-    site = open_site(folder)
+    site = open_site(folder, clock=clock)
     site.engine.kinds.pop(ERASE.name)
     for kind in (export_kind(), import_kind(), ERASE):
         site.engine.register(kind.name, kind.steps, clean_up=kind.clean_up, on_failure=kind.on_failure)

@@ -5,9 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from freehold.domain.clock.rules import LOOK_EVERY
 from freehold.domain.experiments.service import ExperimentView, change_experiment, create_experiment
 from freehold.domain.models.service import NewModel, register_model
-from freehold.domain.retention.rules import DAY, LOOK_EVERY, ExemptTag, Policy, Rule, Verdict
+from freehold.domain.retention.rules import DAY, ExemptTag, Policy, Rule, Verdict
 from freehold.domain.retention.service import PolicyView, set_policy
 from freehold.domain.runs import service as runs
 from freehold.lifecycle.erase import ERASE

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.domain.access.queries import find_workspace_by_key
+from freehold.domain.clock import service as clock
 from freehold.domain.notifications import rules as news
 from freehold.domain.retention.due import queries as due_queries
 from freehold.domain.retention.queries import workspaces_with_policy
@@ -236,6 +237,27 @@ def test_a_clock_gone_back_neither_stops_retention_for_ever_nor_erases_early(pla
     assert place.standing() == [run]
     place.pass_days(20)
     assert place.standing() == []
+
+
+def test_what_was_set_aside_while_the_clock_was_behind_has_its_window(place: Place) -> None:
+    aside = place.run(place.experiment())
+    place.set_policy(WINDOW)
+    look_at_clock(place)
+    place.house.clock.at -= 400 * DAY
+    look_at_clock(place)
+    place.delete(aside)
+    place.house.clock.at += 400 * DAY
+    look_at_clock(place)
+    place.pass_days(29)
+    assert place.standing() == [aside]
+    place.pass_days(3)
+    assert place.standing() == []
+
+
+def look_at_clock(place: Place) -> None:
+    """As the server's sweeper does before anything else."""
+    clock.look(place.house.database)
+    place.look()
 
 
 def test_a_server_that_was_off_for_a_night_goes_on_at_once(place: Place) -> None:

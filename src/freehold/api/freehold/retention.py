@@ -12,8 +12,9 @@ from freehold.api.freehold.shapes import PlanOut
 from freehold.api.paging import give_token, take_token
 from freehold.api.replies import empty, reply
 from freehold.domain.access.actor import Action
+from freehold.domain.clock.rules import is_believed
 from freehold.domain.retention import service
-from freehold.domain.retention.rules import Policy, Verdict, is_believed
+from freehold.domain.retention.rules import Policy, Verdict
 from freehold.domain.retention.service import PolicyView
 from freehold.kit.clock import to_iso
 from freehold.kit.problems import Invalid

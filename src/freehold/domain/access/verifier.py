@@ -36,7 +36,7 @@ class TokenVerifier:
     def known(self, authorization: str) -> Actor | None:
         """The actor of a header that was verified a moment ago: one look-up, no database."""
         found = self._known.get(_digest(authorization))
-        return found[1] if found and self._clock.now() < found[0] else None
+        return found[1] if found and 0 < found[0] - self._clock.now() <= REMEMBERED else None
 
     async def authenticate(self, authorization: str) -> Actor:
         """Verify a header. Raises Unauthenticated with a message that says what is wrong with the token."""

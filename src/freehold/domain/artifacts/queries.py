@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from freehold.operations.queries import living_ids
 from freehold.records.artifacts import Artifact, ArtifactBlock, ObjectLedgerEntry, StoredObject
 from freehold.records.assets import AssetFile
 from freehold.records.lifecycle import ExportLease
@@ -65,19 +66,16 @@ def add_to_ledger(db: Transaction, object_key: str) -> None:
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
-def reserve_in_ledger(db: Transaction, object_keys: list[str], until: int) -> None:
-    """For objects of an import, which goes on after a restart: dated ahead, they outlive `doom_unfinished`.
-
-    `until` also names the import: it is its own moment, so `reserved_until` finds what is to be given up.
-    """
-    rows = [{"object_key": key, "created_at": until} for key in object_keys]
+def reserve_in_ledger(db: Transaction, object_keys: list[str], operation_id: str) -> None:
+    """For objects of an import, which goes on after a restart: as long as it has not ended, nobody dooms them."""
+    rows = [{"object_key": key, "created_at": db.now(), "operation_id": operation_id} for key in object_keys]
     if rows:
         db.execute(ObjectLedgerEntry.table.insert(), rows)
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
-def reserved_until(db: Transaction, until: int, limit: int) -> list[str]:
-    found = sa.select(_g.object_key).where(_g.created_at == until, _g.doomed_at.is_(None)).order_by(_g.row_id)
+def reserved_for(db: Transaction, operation_id: str, limit: int) -> list[str]:
+    found = sa.select(_g.object_key).where(_g.operation_id == operation_id).order_by(_g.row_id)
     return list(db.execute(found.limit(limit)).scalars())
 
 
@@ -111,31 +109,36 @@ def doom(db: Transaction, object_keys: list[str]) -> None:
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def doom_unfinished(db: Transaction) -> None:
     """For a server that starts alone on its database: whoever began these uploads is dead. Not what is reserved."""
-    begun = sa.and_(_g.doomed_at.is_(None), _g.created_at <= db.now())
-    db.execute(ObjectLedgerEntry.table.update().where(begun).values(doomed_at=db.now()))
+    db.execute(ObjectLedgerEntry.table.update().where(_unowned()).values(doomed_at=db.now()))
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def doom_stale(db: Transaction, older_than: int) -> None:
     """Uploads begun before `older_than` that never ended: from here on none of them can end."""
-    stale = sa.and_(_g.doomed_at.is_(None), _g.created_at < older_than)
+    stale = sa.and_(_unowned(), _g.created_at < older_than)
     db.execute(ObjectLedgerEntry.table.update().where(stale).values(doomed_at=db.now()))
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def is_any_stale(db: Transaction, older_than: int) -> bool:
-    stale = sa.select(_g.row_id).where(_g.doomed_at.is_(None), _g.created_at < older_than)
+    stale = sa.select(_g.row_id).where(_unowned(), _g.created_at < older_than)
     return db.execute(stale.limit(1)).first() is not None
+
+
+def _unowned() -> sa.ColumnElement[bool]:
+    """Not on its way out, and not reserved for an import that has not ended."""
+    reserved = sa.and_(_g.operation_id.is_not(None), _g.operation_id.in_(living_ids()))
+    return sa.and_(_g.doomed_at.is_(None), ~reserved)
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def doomed_keys(db: Transaction, *, limit: int, spare_leased: bool = False) -> list[str]:
     """Keys that nothing owns and nothing can own any more.
 
-    `spare_leased`: not those that were doomed since an export began that still reads what it listed then.
+    `spare_leased`: none while an export reads what it listed at its beginning. Which were doomed before that is not
+    asked: only a clock could tell, and clocks jump.
     """
-    lease = ExportLease.c
-    leased = sa.select(lease.row_id).where(lease.expires_at > db.now(), lease.snapshot_at <= _g.doomed_at)
+    leased = sa.select(ExportLease.c.row_id).where(ExportLease.c.operation_id.in_(living_ids()))
     doomed = sa.and_(_g.doomed_at.is_not(None), ~leased.exists()) if spare_leased else _g.doomed_at.is_not(None)
     return list(db.execute(sa.select(_g.object_key).where(doomed).order_by(_g.row_id).limit(limit)).scalars())
 

@@ -56,13 +56,13 @@ async def upload(
     return await database.write(finish)
 
 
-def reap(database: Database, objects: ObjectStore, clock: Clock) -> int:
-    """Remove the bytes of objects that no row owns: doomed ones and uploads that never ended. How many.
+def reap(database: Database, objects: ObjectStore, clock: Clock, *, by_age: bool = True) -> int:
+    """Remove the bytes of objects that no row owns: doomed ones and, `by_age`, uploads that never ended. How many.
 
     An upload that took a day is doomed first: it could end between a look at it and the removal of its bytes.
     """
     older_than = clock.now() - UPLOAD_HOURS * 3_600 * MICROSECONDS
-    if database.read_now(lambda db: queries.is_any_stale(db, older_than)):
+    if by_age and database.read_now(lambda db: queries.is_any_stale(db, older_than)):
         database.write_now(lambda db: queries.doom_stale(db, older_than))
     removed = 0
 

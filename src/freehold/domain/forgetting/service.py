@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from freehold.domain.clock import service as clock
 from freehold.domain.forgetting import queries
 from freehold.kit.problems import NotFound
 from freehold.storage import forget_journal
@@ -22,9 +23,10 @@ def reconcile(db: Transaction) -> int:
 
     It brings some after a restore, and lacks some when the server died between a commit and the journal.
     """
-    standing = dict(queries.list_living(db))
-    now = db.now()
-    brought = [(d, e) for d, e in forget_journal.read(db.keys.path) if d not in standing and e > now]
+    standing = dict(queries.list_all(db))
+    now, is_believed = db.now(), clock.is_believed(db)
+    journal = forget_journal.read(db.keys.path)
+    brought = [(d, e) for d, e in journal if d not in standing and (e > now or not is_believed)]
     for digest, expires_at in brought:
         queries.add(db, [digest], key_id=db.keys.forgotten.key_id, expires_at=expires_at)
     folder, entries = db.keys.path, list(standing.items())

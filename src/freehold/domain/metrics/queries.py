@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from freehold.operations.queries import living_ids
 from freehold.records.lifecycle import ExportLease
 from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, StructuredMetric
 from freehold.storage.portable import PreparedRows, checked, numbered
@@ -135,7 +136,7 @@ def remove_dead(db: Transaction, workspace_id: int) -> int:
 def is_leased(db: Transaction, workspace_id: int) -> bool:
     """An export reads this workspace, so nothing that its snapshot lists may be removed."""
     lease = ExportLease.c
-    found = sa.select(lease.row_id).where(lease.workspace_id == workspace_id, lease.expires_at > db.now())
+    found = sa.select(lease.row_id).where(lease.workspace_id == workspace_id, lease.operation_id.in_(living_ids()))
     return db.execute(found).first() is not None
 
 

@@ -1,7 +1,7 @@
-"""What a retention policy may say, and when the clock may be believed. Pure decisions."""
+"""What a retention policy may say. Pure decisions."""
 
 from enum import IntEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -11,12 +11,6 @@ from freehold.kit.problems import Invalid
 
 FORMAT = 1
 DAY = 24 * 3_600 * MICROSECONDS
-LONGEST_FORWARD = DAY
-"""Between two looks. A server may be off for a night; a clock that has gone further may have jumped."""
-LONGEST_BACK = 60 * MICROSECONDS
-PROBATION = DAY
-"""So long a clock that may have jumped must go on evenly before anything is erased by it."""
-LOOK_EVERY = 600 * MICROSECONDS
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
@@ -69,13 +63,6 @@ EXEMPT = {
 }
 
 
-class Looks(NamedTuple):
-    """`looked_at`: the last look at the clock. `even_since`: from then on no jump was seen."""
-
-    looked_at: int
-    even_since: int
-
-
 def check(policy: Policy) -> None:
     """Raises Invalid where it says nothing, or a rule does."""
     if policy.restore_days is None and not policy.rules:
@@ -90,18 +77,3 @@ def describe(rule: Rule) -> str:
     age = f"older than {rule.older_than_days} days" if rule.older_than_days else ""
     count = f"not among the last {rule.keep_last} of its experiment" if rule.keep_last else ""
     return " and ".join(filter(None, (age, count)))
-
-
-def first_look(now: int) -> Looks:
-    """Whoever sets a policy has seen what is due by the clock as it stands, so it is believed."""
-    return Looks(now, now - PROBATION)
-
-
-def look(now: int, seen: Looks) -> Looks:
-    """Where time has not gone on as it should since the last look, belief begins anew."""
-    is_even = -LONGEST_BACK <= now - seen.looked_at <= LONGEST_FORWARD
-    return Looks(now, seen.even_since if is_even else now)
-
-
-def is_believed(seen: Looks) -> bool:
-    return seen.looked_at - seen.even_since >= PROBATION

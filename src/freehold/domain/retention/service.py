@@ -9,8 +9,9 @@ from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.members import member_of
 from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record
+from freehold.domain.clock.rules import Looks, first_look, look
 from freehold.domain.retention import queries, rules
-from freehold.domain.retention.rules import Looks, Policy
+from freehold.domain.retention.rules import Policy
 from freehold.kit.problems import NotFound, PreconditionFailed
 from freehold.storage.transaction import Transaction
 
@@ -55,7 +56,7 @@ def set_policy(
     rules.check(policy)
     standing = _end_standing(db, workspace, version)
     now = db.now()
-    looks = rules.look(now, standing.looks) if standing else rules.first_look(now)
+    looks = look(now, standing.looks) if standing else first_look(now)
     values: dict[str, Any] = {
         "document": {"format": rules.FORMAT, **msgspec.to_builtins(policy)},
         "changed_by": member_of(db, actor, workspace.workspace_id),

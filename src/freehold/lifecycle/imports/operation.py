@@ -17,14 +17,13 @@ from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.queries import is_standing
 from freehold.domain.documents.service import require_standing
-from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Superseded
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.making import MADE
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
-from freehold.lifecycle.kept import KEPT_TIME, forget_bag
+from freehold.lifecycle.kept import KEPT_TIME, forget_bag, keep_from_now
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.targets import find_target, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
@@ -41,7 +40,6 @@ TASK = "import"
 CHECK, CONFLICTS, OBJECTS, ROWS, CLOSE = "check", "conflicts", "objects", "rows", "close"
 IMPORTING = "importing"
 NEW_IDS, DRY_RUN = "new_ids", "dry_run"
-RESERVED_TIME = 24 * 3_600 * MICROSECONDS
 KEYS_AT_ONCE = 500
 
 
@@ -143,7 +141,7 @@ def _reserve(db: Transaction, ctx: OperationContext) -> Turn:
     for keys in _keys(_spool(ctx)):
         if artifact_queries.in_ledger(db, keys):
             raise Conflict("ImportConflicts", "Another import of this bag is under way.")
-        artifact_queries.reserve_in_ledger(db, keys, _reserved_until(ctx.operation))
+        artifact_queries.reserve_in_ledger(db, keys, ctx.operation.operation_id)
         passing("import:keys:reserved")
     return finished()
 
@@ -212,15 +210,16 @@ def _strip(ctx: OperationContext) -> None:
 
 def _close(db: Transaction, ctx: OperationContext) -> Turn:
     counts = dict(ctx.operation.progress.counts)
+    keep_from_now(db, ctx.operation.operation_id)
     tell_end(db, ctx.operation, State.SUCCEEDED, [_workspace(db, ctx).workspace_id])
     return finished(ctx.operation.progress, result={"counts": counts, "dry_run": bool(ctx.options[DRY_RUN])})
 
 
 def _clean_up(ctx: OperationContext) -> None:
     """After a failure or a cancellation nothing stays but the report of what was wrong."""
-    spool, operation, until = _spool(ctx), ctx.operation, _reserved_until(ctx.operation)
+    spool, operation = _spool(ctx), ctx.operation
     objects = open_objects(ctx.settings)
-    while keys := ctx.read(lambda db: artifact_queries.reserved_until(db, until, KEYS_AT_ONCE)):
+    while keys := ctx.read(lambda db: artifact_queries.reserved_for(db, operation.operation_id, KEYS_AT_ONCE)):
         given_up = keys
         objects.delete(given_up)
         ctx.database.write_now(lambda db, gone=given_up: artifact_queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value
@@ -229,11 +228,6 @@ def _clean_up(ctx: OperationContext) -> None:
     if operation.state is State.CANCELED or not spool.report.exists():
         spool.drop()
         ctx.database.write_now(lambda db: forget_bag(db, operation.operation_id))
-
-
-def _reserved_until(operation: Operation) -> int:
-    """The same at every try: the ledger knows by it whose the keys are, even where the files of the import are gone."""
-    return operation.created_at + RESERVED_TIME
 
 
 def _spool(ctx: OperationContext) -> ImportSpool:

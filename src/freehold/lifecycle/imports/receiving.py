@@ -1,7 +1,6 @@
 """A bag on its way in: streamed into a file, with a limit, and digested as it comes."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import NamedTuple
 
 from freehold.kit.digests import Sha256Meter
 from freehold.kit.problems import InsufficientStorage, Invalid, TooLarge
-from freehold.lifecycle.imports.spool import FOLDER
+from freehold.lifecycle.uploads import claimed
 from freehold.settings import Settings
 from freehold.storage.portable import is_disk_full
 
@@ -30,12 +29,8 @@ async def received(
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    folder = settings.data_folder / FOLDER / f"{upload_id}.sent"
-    await asyncio.to_thread(folder.mkdir, parents=True, mode=0o700)
-    try:
+    with claimed(settings.data_folder, upload_id) as folder:
         yield SentBag(folder / "bag", await _write(folder / "bag", pieces, limit))
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:

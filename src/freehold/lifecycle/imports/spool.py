@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from freehold.kit.faults import passing
+from freehold.lifecycle.uploads import FOLDER
 
-FOLDER = "imports"
 ROWS_IN_BATCH = 2_000
 BYTES_IN_BATCH = 2 << 20
 _LENGTH = struct.Struct("<I")

@@ -1,0 +1,1 @@
+"""Whether the server's clock may be believed."""
