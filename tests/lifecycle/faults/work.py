@@ -21,9 +21,10 @@ from freehold.operations.runner import Runner
 from freehold.records.rules import Scope
 from tests.lifecycle.erase.site import Site, open_site
 from tests.lifecycle.imports.bags import frozen
+from tests.patience import patient
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 90
+PATIENCE = patient(90)
 VARIANTS = ("export", "import", "import-new-ids", "erase")
 _forks = get_context("forkserver")
 _forks.set_forkserver_preload([__name__])
@@ -103,7 +104,7 @@ def run(folder: Path, fault: str = "", trace: str = "") -> int:
     code = process.exitcode
     if code is None:
         process.kill()
-        raise AssertionError(f"it did not end in {PATIENCE} s")
+        raise AssertionError(f"it did not end in {PATIENCE:.0f} s")
     return code
 
 
