@@ -15,6 +15,7 @@ from freehold.kit.faults import GROUP, TRACE, VARIABLE
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind, request_export
 from freehold.lifecycle.imports.operation import import_kind, request_import
+from freehold.lifecycle.kept import remove_expired_bags
 from freehold.operations import queries
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
@@ -94,6 +95,15 @@ def ask_import(site: Site, new_ids: bool = False) -> Operation:
     finally:
         sent.unlink(missing_ok=True)
         sent.parent.rmdir()
+
+
+def sweep(folder: Path) -> None:
+    """What a server does every half a minute about bags and what served to make them."""
+    site = open_whole(folder)
+    try:
+        remove_expired_bags(site.database, site.settings)
+    finally:
+        site.close()
 
 
 def run(folder: Path, fault: str = "", trace: str = "") -> int:
