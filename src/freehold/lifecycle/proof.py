@@ -114,7 +114,7 @@ def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
     for reach in map(Reach, evidence.targets):
         for record in reach.records():
             if db.execute(sa.select(key_of(record.table)).where(reach.rows(record)).limit(1)).first() is not None:
-                raise NotErased("RowsLeft", f"Rows of {record.table.name} are left. The erasure goes on with them.")
+                raise NotErased("RowsLeft", f"Rows of {record.table.name} are left. A retry removes them.")
 
 
 def _remove_strays(context: OperationContext) -> None:
