@@ -36,8 +36,9 @@ from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
 from freehold.storage.transaction import Transaction
+from tests.patience import patient
 
-START_SECONDS = 20
+START_SECONDS = patient(20)
 ELSEWHERE = "elsewhere"
 
 
@@ -102,7 +103,7 @@ class World:
             except (OSError, ValueError, httpx.TransportError):
                 pass
             time.sleep(0.05)
-        raise AssertionError(f"the server was not ready in {START_SECONDS} s: {self.log()}")
+        raise AssertionError(f"the server was not ready in {START_SECONDS:.0f} s: {self.log()}")
 
     def stop(self) -> None:
         """Ask it to stop and wait."""
@@ -125,7 +126,7 @@ class World:
     def request(self, method: str, path: str, person: Person | None = None, **more: Any) -> httpx.Response:
         headers = (person.headers if person else {}) | more.pop("headers", {})
         # verify=False: plain HTTP needs no CA bundle, and reading one takes 26 ms a request
-        return httpx.request(method, self.url + path, headers=headers, timeout=60, verify=False, **more)
+        return httpx.request(method, self.url + path, headers=headers, timeout=patient(60), verify=False, **more)
 
     def get(self, path: str, person: Person | None = None, **more: Any) -> httpx.Response:
         return self.request("GET", path, person, **more)

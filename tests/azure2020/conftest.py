@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import patient
 from tests.world import Person, World
 
 _NUMBERS = itertools.count(1)
@@ -104,7 +105,7 @@ class Azure:
 @pytest.fixture(scope="session")
 def client(shared_world: World) -> Iterator[httpx.Client]:
     """One connection for all calls: a new one for each costs more than the call."""
-    with httpx.Client(base_url=shared_world.url, timeout=60) as made:
+    with httpx.Client(base_url=shared_world.url, timeout=patient(60)) as made:
         yield made
 
 

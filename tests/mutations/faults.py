@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.patience import patient
+
 ROOT = Path(__file__).parents[2]
 LINKED = ("tests", "scripts", "docs", "requirements", "pyproject.toml", "CHANGELOG.md", ".tools")
 _SEEN = re.compile(r"\b[1-9]\d* (failed|error)|while loading conftest")
 """What pytest says where a test failed or a module did not import; not where pytest itself broke down."""
-PATIENCE = 600
+PATIENCE = patient(600)
 """Seconds."""
 
 # Imported once; every house is forked off behind them. Nothing of Freehold's: that is what changes.
@@ -61,7 +63,7 @@ def ask_guards(folder: Path, guards: tuple[str, ...]) -> tuple[int, str]:
     if process.exitcode is None:
         process.kill()
         process.join()
-        return -1, f"not done in {PATIENCE} s"
+        return -1, f"not done in {PATIENCE:.0f} s"
     return process.exitcode, (folder / "said.txt").read_text()[-3_000:]
 
 

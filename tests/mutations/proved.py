@@ -3,6 +3,7 @@
 from tests.mutations.faults import Mutation
 
 ERASING = "tests/lifecycle/erase/test_erasing.py::test_"
+VERIFYING = "tests/lifecycle/erase/test_verifying.py::test_"
 BAGS = "tests/lifecycle/export/test_bags.py::test_"
 DRAFTS = "tests/azure2020/test_pipelines_drafts.py::test_"
 DATASETS = ("tests/azure2020/test_datasets_secrets.py::test_it_is_erased_with_its_dataset",)
@@ -102,6 +103,41 @@ PROOF = [
         "    _refuse_residue(checked.scan)\n",
         "",
         "residue_anywhere_blocks_verified",
+    ),
+    Mutation(
+        "the plan is not made again",
+        "lifecycle/proof.py",
+        "    context.read(lambda db: _refuse_leftovers(db, evidence))\n",
+        "",
+        (f"{VERIFYING}rows_that_are_left_block_verified_until_a_retry_removes_them",),
+    ),
+    Mutation(
+        "a retry only looks again",
+        "lifecycle/erase.py",
+        ', retried_at="rows"',
+        "",
+        (f"{VERIFYING}rows_that_are_left_block_verified_until_a_retry_removes_them",),
+    ),
+    Mutation(
+        "links that lead nowhere are not looked for",
+        "lifecycle/proof.py",
+        "        database.beside(_refuse_dangling)\n",
+        "",
+        (f"{VERIFYING}a_link_that_leads_nowhere_blocks_verified",),
+    ),
+    Mutation(
+        "bags without a row stay",
+        "lifecycle/proof.py",
+        "    _remove_strays(context)\n",
+        "",
+        (f"{VERIFYING}a_bag_whose_row_went_before_its_writer_noticed_is_removed",),
+    ),
+    Mutation(
+        "a hold forbids nothing",
+        "lifecycle/erase.py",
+        "    if plan.holds:",
+        "    if False:",
+        ("tests/azure2020/test_holds_and_reports.py::test_what_is_held_cannot_be_deleted_or_erased",),
     ),
     _erasing(
         "the search looks for nothing",

@@ -20,10 +20,11 @@ from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
+from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("server.py")
-PATIENCE = 90
+PATIENCE = patient(90)
 
 
 @dataclass

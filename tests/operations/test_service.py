@@ -13,6 +13,7 @@ from freehold.operations.service import (
     get_operation,
     list_operations,
     request_operation,
+    retry_operation,
 )
 from freehold.operations.steps import OperationContext, Overtaken, Step, Turn, again, finished
 from freehold.storage.transaction import Transaction
@@ -184,6 +185,29 @@ def test_a_kind_needs_steps_with_names_of_their_own(house: House) -> None:
             engine.register("other", steps)
     with pytest.raises(ValueError, match="already"):
         engine.register("erase", [step])
+
+
+@pytest.mark.parametrize("later", ["seal", "rows", "nowhere"])
+def test_a_step_is_retried_at_an_earlier_one_only(house: House, later: str) -> None:
+    steps = [Step("rows", one_round, retried_at=later), Step("seal", one_round)]
+    with pytest.raises(ValueError, match="retried"):
+        engine_of(house).register("other", steps)
+
+
+@pytest.mark.parametrize(("failed_at", "begins_at"), [("rows", "rows"), ("seal", "rows"), ("renamed", "renamed")])
+def test_a_retry_begins_where_the_failed_step_says(house: House, failed_at: str, begins_at: str) -> None:
+    engine = engine_of(house)
+    steps = [Step("rows", one_round), Step("seal", one_round, retried_at="rows")]
+    engine.register("proof", steps)
+    operation = house.database.write_now(
+        lambda db: request_operation(db, engine, kind="proof", target_id=TARGET, scope="run", can_cancel=False)
+    )
+    reached = {"step": failed_at, "progress": queries.stored_progress(Progress(7), 5)}
+    house.database.write_now(lambda db: queries.change(db, operation.operation_id, reached))
+    house.database.write_now(lambda db: fail_operation(db, operation.operation_id, "Broken", "It broke."))
+    again = house.database.write_now(lambda db: retry_operation(db, engine, operation.operation_id))
+    assert (again.state, again.step, again.progress.done) == (State.NOT_STARTED, begins_at, 7)
+    assert again.cursor == (5 if begins_at == failed_at else None), "a cursor says something to its own step only"
 
 
 def test_a_step_that_this_release_does_not_know_fails_the_operation(house: House) -> None:

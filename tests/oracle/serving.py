@@ -31,10 +31,11 @@ from freehold.operations import queries as operations
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
+from tests.patience import patient
 from tests.world import Person, World
 
 T = TypeVar("T")
-START_SECONDS = 20
+START_SECONDS = patient(20)
 
 
 class Answer(NamedTuple):
@@ -156,7 +157,7 @@ class Served:
         deadline = time.monotonic() + START_SECONDS
         while not self._server.started and time.monotonic() < deadline:
             time.sleep(0.005)
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patient(60))
         return self
 
     def stop(self) -> None:

@@ -23,6 +23,10 @@ class Template(NamedTuple):
     world: World
     people: dict[str, Person]
 
+    def __repr__(self) -> str:
+        """Short: a failure shows it beside the script that matters."""
+        return "Template()"
+
 
 def make_template(folder: Path) -> Template:
     """Alice owns, Bob contributes to the first workspace, Dora to everything of Alice's, Charlie is elsewhere."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tests.patience import patient
 from tests.system.surfaces import make_run
 from tests.world import World
 
@@ -53,7 +54,7 @@ class Load:
 
     def _write(self, mine: Acknowledged) -> None:
         number = self._first
-        with httpx.Client(base_url=self._world.url, headers=self._world.alice.headers, timeout=30) as client:
+        with httpx.Client(base_url=self._world.url, headers=self._world.alice.headers, timeout=patient(30)) as client:
             try:
                 while True:
                     self._write_once(client, mine, number)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.lifecycle.erase.site import traces
 from tests.lifecycle.imports.content import export_bag, other_workspace
+from tests.patience import patient
 from tests.system.load import STORE
 from tests.system.surfaces import make_run
 from tests.system.test_disk_full import SmallDisk, small_tmpfs
@@ -21,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root"),
 ]
 MEBIBYTE = 1 << 20
-PATIENCE = 60
+PATIENCE = patient(60)
 LARGE = 3 * MEBIBYTE
 
 
@@ -58,7 +59,7 @@ def until_ended(world: World, operation_id: str) -> dict[str, Any]:
         if (found := look(world, operation_id))["ended_at"]:
             return found
         time.sleep(0.2)
-    raise AssertionError(f"it did not end in {PATIENCE} s: {found}, {world.log()}")
+    raise AssertionError(f"it did not end in {PATIENCE:.0f} s: {found}, {world.log()}")
 
 
 def leave(disk: SmallDisk, room: int) -> None:

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from freehold.api.openapi import template
 from freehold.api.routing import Facade
 from freehold.app import facades
+from tests.patience import patient
 from tests.world import World
 
 EXHAUSTIVE = bool(os.environ.get("FREEHOLD_TEST_EXHAUSTIVE"))
@@ -64,7 +65,7 @@ def ask(world: World, cases: Any) -> None:
     def send(case: schemathesis.Case, goes_in: bool) -> None:
         if goes_in:
             enter(world, case)
-        answer = case.call(headers=world.alice.headers, timeout=30)
+        answer = case.call(headers=world.alice.headers, timeout=patient(30))
         assert answer.status_code < 500 or answer.status_code in REFUSALS, f"{case.method} {case.path}: {answer.text}"
         case.validate_response(answer, checks=CHECKS)
 

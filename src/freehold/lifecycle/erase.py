@@ -406,7 +406,7 @@ ERASE = Kind(
         Step("copies", _copies_removed, _remove_copies),
         Step("rows", _rows_removed, _reaches),
         Step("objects", _objects_removed, _remove_objects),
-        Step("verify", _verified, _verify),
+        Step("verify", _verified, _verify, retried_at="rows"),
         Step("close", _closed, _close),
     ),
     on_failure=tell_failure,

@@ -103,12 +103,12 @@ def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
     for reach in map(Reach, evidence.targets):
         for record in reach.records():
             if db.execute(sa.select(key_of(record.table)).where(reach.rows(record)).limit(1)).first() is not None:
-                raise NotErased("RowsLeft", f"Rows of {record.table.name} are left. The erasure goes on with them.")
+                raise NotErased("RowsLeft", f"Rows of {record.table.name} are left. A retry removes them.")
     for said in evidence.repeats:
         table = catalogue()[said.table].table
         standing = sa.select(table.c[said.column]).where(key_of(table) == said.key)
         if db.execute(standing).scalar() == said.text:
-            raise NotErased("RepeatsLeft", f"Rows of {said.table} still name what was erased.")
+            raise NotErased("RepeatsLeft", f"Rows of {said.table} still name what was erased. A retry removes it.")
 
 
 def _remove_strays(context: OperationContext) -> None:

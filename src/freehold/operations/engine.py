@@ -79,6 +79,11 @@ class OperationEngine:
     def knows(self, kind: str) -> bool:
         return kind in self.kinds
 
+    def step_of_retry(self, kind: str, step: str) -> str:
+        """The step that a retry begins with after a failure at `step`."""
+        found = self.kinds[kind].step(step) if self.knows(kind) else None
+        return (found.retried_at if found is not None else "") or step
+
     def start(self) -> None:
         self._thread.start()
 

@@ -67,11 +67,12 @@ def change(db: Transaction, operation_id: str, values: Mapping[str, Any], *, fen
     return db.execute(query.values(updated_at=db.now(), **values)).rowcount == 1
 
 
-def reopen(db: Transaction, operation_id: str) -> bool:
-    """A failed operation is unfinished again, at the step where it failed. False: it has not failed."""
+def reopen(db: Transaction, operation_id: str, step: str, progress: Mapping[str, Any]) -> bool:
+    """A failed operation is unfinished again, at this step. `progress`: as stored. False: it has not failed."""
     query = sa.update(_TABLE).where(_TABLE.c.operation_id == operation_id, _TABLE.c.state == State.FAILED)
-    anew = {"state": State.NOT_STARTED, "ended_at": None, "error_code": None, "error_message": None}
-    return db.execute(query.values(updated_at=db.now(), **anew)).rowcount == 1
+    begun = {"step": step, "progress": progress, "state": State.NOT_STARTED}
+    anew = {"ended_at": None, "error_code": None, "error_message": None}
+    return db.execute(query.values(updated_at=db.now(), **begun, **anew)).rowcount == 1
 
 
 def touch(db: Transaction, operation_ids: Sequence[str]) -> None:

@@ -21,6 +21,8 @@ class Operations(Protocol):
 
     def start_soon(self, operation_id: str, after_seconds: float = 0.0) -> None: ...
 
+    def step_of_retry(self, kind: str, step: str) -> str: ...
+
 
 def request_operation(
     db: Transaction,
@@ -127,7 +129,7 @@ def cancel_operation(db: Transaction, operation_id: str, because: Superseded | N
 
 
 def retry_operation(db: Transaction, operations: Operations, operation_id: str) -> Operation:
-    """Go on with a failed operation at the step where it failed. Raises NotFound, Conflict.
+    """Go on with a failed operation where it failed, or before, as its step says. Raises NotFound, Conflict.
 
     Only for kinds that keep what they had when they fail: those that cannot be cancelled, such as an erasure.
     """
@@ -135,7 +137,9 @@ def retry_operation(db: Transaction, operations: Operations, operation_id: str) 
     if can_be_cancelled(operation):
         message = "What this operation had made was cleaned up when it failed. Ask for it anew."
         raise Conflict("OperationCannotBeRetried", message)
-    if not queries.reopen(db, operation_id):
+    step = operations.step_of_retry(operation.kind, operation.step)
+    cursor = operation.cursor if step == operation.step else None
+    if not queries.reopen(db, operation_id, step, queries.stored_progress(operation.progress, cursor)):
         raise Conflict("OperationNotFailed", "Only a failed operation can be tried again; this one has not failed.")
     db.after_commit(lambda: operations.start_soon(operation_id))
     return get_operation(db, operation_id)

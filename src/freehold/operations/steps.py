@@ -101,11 +101,14 @@ class Step:
     """`work` (if any) runs outside every transaction and may be repeated: files, objects, child processes.
 
     `effect` then runs in one transaction, with the progress and the fence: it is committed once or not at all.
+    `retried_at`: the earlier step that a retry begins with once this one has failed, where it finds what is left by
+    looking; else a retry begins with this one. What it failed with may be what only the earlier one can mend.
     """
 
     name: str
     effect: Callable[[Transaction, OperationContext], Turn]
     work: Callable[[OperationContext], Any] | None = None
+    retried_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ class Kind:
         index = {step.name: number for number, step in enumerate(self.steps)}
         if not self.steps or len(index) != len(self.steps):
             raise ValueError(f"The operation kind {self.name!r} needs steps, each with a name of its own.")
+        if any(step.retried_at and index.get(step.retried_at, len(index)) >= index[step.name] for step in self.steps):
+            raise ValueError(f"A step of {self.name!r} is retried at a step that is not before it.")
         object.__setattr__(self, "_index", index)
 
     def step(self, name: str) -> Step | None:

@@ -47,8 +47,9 @@ from freehold.storage.keys import KeyStore
 from freehold.storage.metrics import Point
 from freehold.storage.migrations import migrate
 from freehold.storage.transaction import Transaction
+from tests.patience import patient
 
-PATIENCE = 60.0
+PATIENCE = patient(60)
 BELOW_RUNS = {record.table.name for record in Reach(Target(Scope.RUN, 1, (1,))).records()}
 SKIPPED = {"object_ledger", "operations", "certificates", "forgotten_ids", "log_leaves", "idempotency_keys"}
 

@@ -16,12 +16,13 @@ import pytest
 from freehold.kit.clock import SystemClock
 from freehold.storage.backup import back_up, check_backup
 from tests.lifecycle.erase.site import traces
+from tests.patience import patient
 from tests.stores import Store, azure_environment, run_azurite, run_moto, s3_client, s3_environment
 from tests.world import World, make_world
 
 # moto's server leaves the socket of a request that is cut off to the garbage collector, which says so as a warning
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-PATIENCE = 90
+PATIENCE = patient(90)
 ENDED = ("Succeeded", "Failed", "Canceled")
 
 

@@ -14,6 +14,7 @@ from freehold.operations.model import State
 from freehold.records.lifecycle import Certificate
 from freehold.records.rules import Scope
 from tests.lifecycle.erase.site import open_site, traces
+from tests.patience import patient
 
 ROOT = Path(__file__).parents[3]
 WORKER = Path(__file__).with_name("site.py")
@@ -29,7 +30,7 @@ SEEDED = [
 
 def _run(folder: Path, fault: str = "") -> int:
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "FREEHOLD_FAULT": fault}
-    return subprocess.run([sys.executable, str(WORKER), str(folder)], env=environment, timeout=120).returncode
+    return subprocess.run([sys.executable, str(WORKER), str(folder)], env=environment, timeout=patient(120)).returncode
 
 
 @pytest.mark.parametrize("fault", SEEDED)

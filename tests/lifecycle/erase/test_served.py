@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.lifecycle.erase.site import traces
+from tests.patience import patient
 from tests.world import World, make_world
 
 ERASURES = "/freehold/v1/erasures"
-PATIENCE = 60
+PATIENCE = patient(60)
 
 
 @pytest.fixture(params=["sqlite3", "pysqlite3"])

@@ -13,6 +13,7 @@ from freehold.lifecycle.uploads import is_upload
 from freehold.operations import queries
 from freehold.records.rules import Scope
 from tests.lifecycle.faults.work import ask_export, ask_import, open_whole, run
+from tests.patience import patient
 
 A_DAY = 24 * 3_600
 POINTS = ["import:request:unmoved", "import:request:moved"]
@@ -27,7 +28,7 @@ def _ask(folder: Path, fault: str) -> None:
 def _die(folder: Path, fault: str) -> None:
     process = get_context("forkserver").Process(target=_ask, args=(folder, fault))
     process.start()
-    process.join(60)
+    process.join(patient(60))
     assert process.exitcode == EXIT_CODE
 
 

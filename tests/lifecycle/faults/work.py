@@ -16,15 +16,17 @@ from freehold.kit.faults import GROUP, TRACE, VARIABLE
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind, request_export
 from freehold.lifecycle.imports.operation import import_kind, request_import
+from freehold.lifecycle.kept import remove_expired_bags
 from freehold.operations import queries
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
 from freehold.records.rules import Scope
 from tests.lifecycle.erase.site import Site, open_site
 from tests.lifecycle.imports.bags import frozen
+from tests.patience import patient
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 90
+PATIENCE = patient(90)
 VARIANTS = ("export", "import", "import-new-ids", "erase")
 _forks = get_context("forkserver")
 _forks.set_forkserver_preload([__name__])
@@ -96,6 +98,15 @@ def ask_import(site: Site, new_ids: bool = False) -> Operation:
         sent.parent.rmdir()
 
 
+def sweep(folder: Path) -> None:
+    """What a server does every half a minute about bags and what served to make them."""
+    site = open_whole(folder)
+    try:
+        remove_expired_bags(site.database, site.settings)
+    finally:
+        site.close()
+
+
 def run(folder: Path, fault: str = "", trace: str = "") -> int:
     """Work off what the folder asks for in a process of its own; its exit code, that of a signal negative."""
     process = _forks.Process(target=_work, args=(folder, fault, trace))
@@ -104,7 +115,7 @@ def run(folder: Path, fault: str = "", trace: str = "") -> int:
     code = process.exitcode
     if code is None:
         process.kill()
-        raise AssertionError(f"it did not end in {PATIENCE} s")
+        raise AssertionError(f"it did not end in {PATIENCE:.0f} s")
     return code
 
 

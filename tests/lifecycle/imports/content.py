@@ -8,10 +8,11 @@ import httpx
 
 from tests.azure2020.conftest import Azure
 from tests.conformance.world2020 import World2020
+from tests.patience import patient
 from tests.world import Person, World
 
 IMPORTS, EXPORTS, OPERATIONS = "/freehold/v1/imports", "/freehold/v1/exports", "/freehold/v1/operations"
-PATIENCE = 90
+PATIENCE = patient(90)
 
 
 class Everything(World2020):

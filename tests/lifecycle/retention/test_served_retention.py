@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from tests.commands import freehold
+from tests.patience import patient
 from tests.world import World, make_world
 
 POLICY = "/freehold/v1/retention"
 PREVIEW = "/freehold/v1/retention/preview"
 PURGES = "/freehold/v1/purges"
 KEEP_ONE: dict[str, Any] = {"rules": [{"keep_last": 1}]}
-PATIENCE = 60
+PATIENCE = patient(60)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ async def cancel(call: Call) -> Response:
 
 @freehold.route("POST", f"{V1}/operations/{{operation}}/retry", SignedIn(), answer=OperationOut)
 async def retry(call: Call) -> Response:
-    """Go on with a failed erasure at the step where it failed, once what stood in its way is mended."""
+    """Go on with a failed erasure, with what is left of it, once what stood in its way is mended."""
     operation_id, engine = call.params["operation"], call.services.engine
 
     def steer(db: Transaction) -> Operation:

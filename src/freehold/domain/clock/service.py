@@ -1,4 +1,4 @@
-"""Looks at the clock, which may jump: what removes by age, or compares times, asks here (docs/decisions/0020)."""
+"""Looks at the clock, which may jump: what removes by age, or compares times, asks here (docs/decisions/0023)."""
 
 from freehold.domain.clock import queries, rules
 from freehold.domain.clock.rules import Extremes, Looks
