@@ -62,7 +62,7 @@ COLUMNS = [
 PLACES = [
     _lint("spools elsewhere", "lifecycle/spool.py", 'data_folder / "spools"', 'data_folder / "scratch"'),
     _lint("bags elsewhere", "lifecycle/spool.py", 'data_folder / "exports"', 'data_folder / "bags"'),
-    _lint("imports elsewhere", "lifecycle/imports/spool.py", 'FOLDER = "imports"', 'FOLDER = "incoming"'),
+    _lint("imports elsewhere", "lifecycle/uploads.py", 'FOLDER = "imports"', 'FOLDER = "incoming"'),
     _lint("objects elsewhere", "storage/cloud/places.py", 'OBJECT_FOLDER = "store"', 'OBJECT_FOLDER = "blobs"'),
     _lint("a lock elsewhere", "app.py", 'LOCK_FILE = "server.lock"', 'LOCK_FILE = "server.pid"'),
     Mutation(

@@ -11,23 +11,29 @@ from multiprocessing import get_context
 from pathlib import Path
 from uuid import uuid4
 
+from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.access.bootstrap import RESOURCE_GROUP
+from freehold.domain.access.kinds import Kind
+from freehold.domain.runs.service import log_parameters
+from freehold.domain.workspaces.service import Wanted, WorkspaceName, list_subscriptions, put_workspace
 from freehold.kit.clock import Clock
 from freehold.kit.faults import GROUP, TRACE, VARIABLE
 from freehold.lifecycle.erase import ERASE
-from freehold.lifecycle.export import export_kind, request_export
+from freehold.lifecycle.export import Since, export_kind, request_export
 from freehold.lifecycle.imports.operation import import_kind, request_import
 from freehold.lifecycle.kept import remove_expired_bags
 from freehold.operations import queries
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
 from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site, open_site
-from tests.lifecycle.imports.bags import frozen
+from tests.lifecycle.imports.bags import files_of, frozen, rows_of
 from tests.patience import patient
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = patient(90)
-VARIANTS = ("export", "import", "import-new-ids", "erase")
+VARIANTS = ("export", "increment", "import", "import-new-ids", "import-tree", "erase")
 _forks = get_context("forkserver")
 _forks.set_forkserver_preload([__name__])
 
@@ -54,7 +60,9 @@ def open_whole(folder: Path, clock: Clock | None = None) -> Site:
 def prepare(folder: Path, variant: str) -> Base:
     site = open_whole(folder)
     try:
-        return _importing(site, variant == "import-new-ids") if variant.startswith("import") else _filled(site, variant)
+        if variant == "increment":
+            return _growing(site)
+        return _importing(site, variant) if variant.startswith("import") else _filled(site, variant)
     finally:
         site.close()
 
@@ -74,24 +82,55 @@ def _filled(site: Site, variant: str) -> Base:
     return Base(site.folder, operation.operation_id, [going.experiment_id, run_id, *site.canaries], kept)
 
 
-def ask_export(site: Site, scope: Scope, root_id: str | None) -> Operation:
-    return site.database.write_now(
-        lambda db: request_export(db, site.engine, site.actor, site.workspace, scope, root_id)
-    )
+def _growing(site: Site) -> Base:
+    """A bag that is kept, and what came and went since, of which an increment on it is asked for."""
+    experiment = site.experiment()
+    going = site.run(experiment, points=500)
+    site.run(experiment, points=500)
+    base = site.work_off(ask_export(site, Scope.EXPERIMENT, experiment.experiment_id))
+    site.canaries.clear()
+    site.database.write_now(lambda db: log_parameters(db, site.workspace, going, [("late", site.canary("late"))]))
+    site.run(experiment, points=500)
+    operation = ask_export(site, Scope.EXPERIMENT, experiment.experiment_id, Since(base.operation_id))
+    return Base(site.folder, operation.operation_id, [], site.canaries)
 
 
-def _importing(site: Site, new_ids: bool) -> Base:
-    operation = ask_import(site, new_ids)
+def ask_export(site: Site, scope: Scope, root_id: str | None, since: Since | None = None) -> Operation:
+    def ask(db: Transaction) -> Operation:
+        folder = site.folder if since is not None else None
+        return request_export(
+            db, site.engine, site.actor, site.workspace, scope, root_id, since=since, data_folder=folder
+        )
+
+    return site.database.write_now(ask)
+
+
+def _importing(site: Site, variant: str) -> Base:
+    tree = variant == "import-tree"
+    into = site.database.write_now(lambda db: _make_account(site, db)) if tree else None
+    operation = ask_import(site, variant == "import-new-ids", into, frozen(2 if tree else 1))
     return Base(site.folder, operation.operation_id, [], [])
 
 
-def ask_import(site: Site, new_ids: bool = False) -> Operation:
+def _make_account(site: Site, db: Transaction) -> WorkspaceRef:
+    """Where the frozen bag's tree has its root."""
+    subscription = list_subscriptions(db, site.actor)[0].subscription_id
+    account = rows_of(files_of(frozen(2)), "containers")[0]["name"]
+    name = WorkspaceName(subscription, RESOURCE_GROUP, (account,), Kind.EXPERIMENTATION_ACCOUNT)
+    return put_workspace(db, site.actor, name, Wanted(location="local"))[0].ref
+
+
+def ask_import(
+    site: Site, new_ids: bool = False, into: WorkspaceRef | None = None, content: bytes | None = None
+) -> Operation:
     sent = site.folder / "imports" / f"{uuid4()}.sent" / "bag"
     sent.parent.mkdir(parents=True)
-    sent.write_bytes(frozen())
+    sent.write_bytes(content or frozen())
     try:
         return site.database.write_now(
-            lambda db: request_import(db, site.engine, site.actor, site.workspace, sent, site.folder, new_ids=new_ids)
+            lambda db: request_import(
+                db, site.engine, site.actor, into or site.workspace, sent, site.folder, new_ids=new_ids
+            )
         )
     finally:
         sent.unlink(missing_ok=True)

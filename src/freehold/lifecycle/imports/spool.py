@@ -130,7 +130,9 @@ class ImportSpool:
         places = [ContainerSpool(self.rows / str(number)) for number in range(len(tree))]
         for place in places:
             place.rows.mkdir(mode=0o700)
+        passing("import:tree:unwritten")
         write_whole(self._tree, msgspec.json.encode(tree))
+        passing("import:tree:written")
         return places
 
     def tree(self) -> list[BagContainer]:

@@ -52,6 +52,7 @@ def write_all(
     for each, container in zip(spool.tree()[1:], containers[1:], strict=True):
         assert each.parent is not None, "only the root has none"
         place = make_below(db, places[each.parent], each, container)
+        passing("import:container:made")
         _write_container(db, place, container, takes_identity=False)
         places.append(place)
     return places[1:]

@@ -17,6 +17,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from freehold.kit.digests import Sha256Meter
+from freehold.kit.faults import passing
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.increments.layout import FILES, MANIFEST, TABLES, BagFolder, is_points, pieces_in, read_rows
 from freehold.lifecycle.selection import Selection, Target
@@ -94,7 +95,9 @@ def write_index(folder: Path, file: Path, salt: str) -> None:
         whole = file.with_name(file.name + ".part")
         with whole.open("wb") as joined:
             joined.writelines(index_pieces(head, body))
+        passing("increment:index:written")
         whole.replace(file)
+        passing("increment:index:renamed")
     finally:
         body.unlink(missing_ok=True)
 

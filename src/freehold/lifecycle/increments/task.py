@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from freehold.kit.digests import sha256_hex
+from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict
 from freehold.lifecycle import export_task
 from freehold.lifecycle.bag.sorting import LineSorter
@@ -78,6 +79,7 @@ class _Increment:
         self._own.go_on(done)
         base = self._index_base()
         seal = self._made.run_without_files(rest)
+        passing("increment:whole:made")
         self._own.root.container.facts = self._made.root.container.facts
         new = self._index_whole(base)
         self._whole = BagFolder(self._inner.bag)
@@ -125,8 +127,10 @@ class _Increment:
         else:
             delta = compare_rows(old, entries, scratch)
         _save(file, delta)
+        passing("increment:delta:saved")
         if not self._job.dry_run:
             self._carry(name, delta)
+            passing("increment:delta:carried")
             self._own.settle(STAGE, number)
         return delta
 
@@ -182,6 +186,7 @@ class _Increment:
         number = len(self._deltas)
         if (STAGE, number) not in self._own.done:
             form.write_form(self._own.writer, about, self._deltas, self._inner.bag)
+            passing("increment:form:written")
             write_contents(
                 self._own.writer, self._own.root.container.selection, share, about, self._inner.bag, self._job.version
             )
