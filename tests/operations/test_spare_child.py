@@ -14,7 +14,7 @@ import pytest
 
 from freehold.operations import children
 from freehold.operations.children import run_child
-from freehold.operations.spare import SpareChild
+from freehold.operations.spare import SpareChild, end
 from tests.conftest import House
 from tests.operations.conftest import ROOT, until
 from tests.operations.test_children import WORKER
@@ -65,8 +65,7 @@ def test_two_tasks_at_once_have_a_child_each(house: House, spare: SpareChild, tm
     assert spare.take() is child
     assert spare.take() is None
     assert run(house, "count", tmp_path / "out")["pid"] != child.pid
-    child.kill()
-    child.wait()
+    end(child)
 
 
 def test_none_is_kept_unless_asked_for_nor_after_the_end(house: House, spare: SpareChild, tmp_path: Path) -> None:

@@ -38,7 +38,10 @@ class SpareChild:
             child, self._child = self._child, None
             if self._timer is not None:
                 self._timer.cancel()
-        return child if child is not None and child.poll() is None else None
+        if child is not None and child.poll() is not None:
+            end(child)
+            return None
+        return child
 
     def renew(self) -> None:
         """Start another after the pause, where one is kept."""
