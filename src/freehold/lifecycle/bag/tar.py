@@ -6,6 +6,7 @@ manifest's, so that no folder listing can change it. Any byte range can be sent 
 
 import tarfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from freehold.lifecycle.bag.writer import CHUNK
@@ -19,6 +20,7 @@ TAG_FILES = (
     "certificate.jws",
 )
 BLOCK = 512
+HEADERS_KEPT = 2_048
 _END = bytes(2 * BLOCK)
 
 
@@ -56,7 +58,9 @@ def bag_paths(folder: Path) -> Iterator[str]:
             yield line.rstrip("\n").split("  ", 1)[1]
 
 
+@lru_cache(HEADERS_KEPT)
 def _header(path: str, size: int, seconds: int) -> bytes:
+    """Remembered: the size of the whole is told before the whole is sent, and both need every header."""
     entry = tarfile.TarInfo(path)
     entry.size = size
     entry.mtime = seconds
