@@ -21,7 +21,7 @@ def stream_bag(request: Request, bag: ReadyBag, form: str) -> StreamingResponse:
     """200 with all of it, 206 with what `Range` asks for. The same bag gives the same bytes, so a download resumes."""
     if form not in _TYPES:
         raise Invalid("InvalidFormat", f"format is {TAR} or {ZIP}.", target="format")
-    size = tar_size(bag.folder, bag.name, bag.seconds) if form == TAR else zip_size(bag.folder, bag.name)
+    size = (tar_size if form == TAR else zip_size)(bag.folder, bag.name)
     etag = f'"{bag.name}.{form}"'
     is_same = request.headers.get("if-range", etag) == etag
     span = asked_span(request.headers, size) if is_same else None

@@ -8,7 +8,8 @@ import pytest
 
 from tests.lifecycle.imports.content import export_bag
 from tests.lifecycle.trees.tree_world import TreeWorld
-from tests.world import make_world
+from tests.postgres import PostgresServer
+from tests.world import World, make_world
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +25,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TreeWorld]:
 @pytest.fixture(scope="module")
 def bag(made: TreeWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_bag(made.world, tmp_path_factory.mktemp("bag") / "bag.tar", at=made.account)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A server with nothing in it yet."""
+    environment = {}
+    if request.param == "postgresql":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        environment = {"FREEHOLD_DATABASE": postgres.make_database()}
+    world = make_world(tmp_path / "empty", **environment).start()
+    yield world
+    world.kill()

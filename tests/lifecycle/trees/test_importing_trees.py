@@ -1,7 +1,6 @@
 """A tree comes in as one: whole or not at all, and the next bag of it is the same, byte for byte."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from tests.lifecycle.imports.test_importing import mapped, rows_as_text
 from tests.lifecycle.imports.test_kills import objects_of, wait_for_death
 from tests.lifecycle.imports.test_kills import rows_of as rows_in
 from tests.lifecycle.trees.tree_world import SAME_RUN, TreeWorld, arm
-from tests.postgres import PostgresServer
-from tests.world import Person, World, make_world
+from tests.world import Person, World
 
 VERSION = "api-version=2017-05-01-preview"
 
@@ -34,17 +32,6 @@ def in_world(world: World, path: str) -> str:
 
 def standing(world: World, path: str, person: Person | None = None) -> int:
     return world.get(f"{path}?{VERSION}", person or world.alice).status_code
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    environment = {}
-    if request.param == "postgresql":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        environment = {"FREEHOLD_DATABASE": postgres.make_database()}
-    world = make_world(tmp_path / "empty", **environment).start()
-    yield world
-    world.kill()
 
 
 def test_a_tree_is_brought_in_by_who_owns_it(made: TreeWorld, bag: Path) -> None:

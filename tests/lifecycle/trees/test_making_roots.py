@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,7 @@ from tests.lifecycle.imports.test_kills import objects_of, wait_for_death
 from tests.lifecycle.imports.test_kills import rows_of as rows_in
 from tests.lifecycle.trees.test_importing_trees import in_world, make_container, standing
 from tests.lifecycle.trees.tree_world import TreeWorld
-from tests.postgres import PostgresServer
-from tests.world import Person, World, make_world
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    environment = {}
-    if request.param == "postgresql":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        environment = {"FREEHOLD_DATABASE": postgres.make_database()}
-    world = make_world(tmp_path / "empty", **environment).start()
-    yield world
-    world.kill()
+from tests.world import Person, World
 
 
 def send(world: World, bag: Path | bytes, at: str, person: Person | None, **flags: str) -> Any:

@@ -6,11 +6,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from freehold.lifecycle.bag.sources import BrokenArchive, Entry, Oddity, entries_of
-from freehold.lifecycle.bag.tar import iter_tar, tar_size
+from freehold.lifecycle.bag.tar import _header, _header_size, iter_tar, tar_size
 from freehold.lifecycle.bag.verify import verify_bag
 from freehold.lifecycle.bag.zip import iter_zip, zip_size
 
@@ -43,7 +43,7 @@ def whole(bag: Path) -> bytes:
 def test_the_size_is_known_before(bag: Path, whole: bytes):
     assert len(whole) == zip_size(bag, NAME)
     assert b"".join(iter_zip(bag, NAME, SECONDS)) == whole
-    assert sum(map(len, iter_tar(bag, NAME, SECONDS))) == tar_size(bag, NAME, SECONDS)
+    assert sum(map(len, iter_tar(bag, NAME, SECONDS))) == tar_size(bag, NAME)
 
 
 @given(part=st.floats(0, 1))
@@ -114,3 +114,15 @@ def read(folder: Path, content: bytes) -> dict[str, bytes]:
         assert isinstance(each, Entry)
         found[each.path] = b"".join(bytes(piece) for piece in each.pieces)
     return found
+
+
+@given(
+    path=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=300),
+    size=st.sampled_from([0, 8**11 - 1, 8**11, 1 << 46]),
+)
+@example(path="a" * 100, size=1)
+@example(path="a" * 101, size=1)
+@example(path="a" * 89, size=8**11)
+@example(path="é" * 50, size=1)
+def test_a_headers_size_is_known_without_making_it(path: str, size: int) -> None:
+    assert _header_size(path, size) == len(_header(path, size, SECONDS))

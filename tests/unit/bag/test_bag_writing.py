@@ -98,7 +98,7 @@ def test_the_tar_is_the_same_every_time_and_opens_anywhere(tmp_path: Path) -> No
     archive = b"".join(iter_tar(tmp_path / "bag", "workspace-x", 1_790_000_000))
     os.utime(tmp_path / "bag/bagit.txt", (1, 1))
     assert archive == b"".join(iter_tar(tmp_path / "bag", "workspace-x", 1_790_000_000))
-    assert len(archive) == tar_size(tmp_path / "bag", "workspace-x", 1_790_000_000)
+    assert len(archive) == tar_size(tmp_path / "bag", "workspace-x")
     (tmp_path / "bag.tar").write_bytes(archive)
     subprocess.run(["tar", "-xf", "bag.tar"], cwd=tmp_path, check=True)
     bagit.Bag(str(tmp_path / "workspace-x")).validate()

@@ -6,7 +6,6 @@ manifest's, so that no folder listing can change it. Any byte range can be sent 
 
 import tarfile
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from freehold.lifecycle.bag.writer import CHUNK
@@ -20,13 +19,16 @@ TAG_FILES = (
     "certificate.jws",
 )
 BLOCK = 512
-HEADERS_KEPT = 2_048
+LONGEST_NAME = 100
+LARGEST_SIZE = 8**11
+"""Beyond these, and for letters that are not ASCII, PAX has a record of its own before the header."""
 _END = bytes(2 * BLOCK)
 
 
-def tar_size(folder: Path, name: str, seconds: int) -> int:
+def tar_size(folder: Path, name: str) -> int:
     """Bytes that `iter_tar` gives in all."""
-    return sum(len(head) + _padded(size) for _, head, size in _entries(folder, name, seconds)) + len(_END)
+    sizes = ((f"{name}/{path}", (folder / path).stat().st_size) for path in bag_paths(folder))
+    return sum(_header_size(path, size) + _padded(size) for path, size in sizes) + len(_END)
 
 
 def iter_tar(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[bytes]:
@@ -58,14 +60,26 @@ def bag_paths(folder: Path) -> Iterator[str]:
             yield line.rstrip("\n").split("  ", 1)[1]
 
 
-@lru_cache(HEADERS_KEPT)
 def _header(path: str, size: int, seconds: int) -> bytes:
-    """Remembered: the size of the whole is told before the whole is sent, and both need every header."""
     entry = tarfile.TarInfo(path)
     entry.size = size
     entry.mtime = seconds
     entry.mode = 0o644
     return entry.tobuf(tarfile.PAX_FORMAT, "utf-8")
+
+
+def _header_size(path: str, size: int) -> int:
+    """Bytes of `_header`, which takes long to make."""
+    records = _record_size("path", path) if len(path) > LONGEST_NAME or not path.isascii() else 0
+    records += _record_size("size", str(size)) if size >= LARGEST_SIZE else 0
+    return 2 * BLOCK + _padded(records) if records else BLOCK
+
+
+def _record_size(key: str, value: str) -> int:
+    """Of `LENGTH KEY=VALUE\\n`, where LENGTH counts itself."""
+    rest = len(f" {key}=\n") + len(value.encode())
+    length = rest + len(str(rest))
+    return rest + len(str(length))
 
 
 def _entry(path: Path, head: bytes, size: int, skip: int) -> Iterator[bytes]:
