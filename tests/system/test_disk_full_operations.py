@@ -1,7 +1,6 @@
 """A disk without room: an export or an import ends with a reason and leaves nothing, an erasure waits and goes on."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from tests.lifecycle.erase.site import traces
 from tests.lifecycle.imports.content import export_bag, other_workspace
 from tests.patience import patient
+from tests.system.ending import until_ended
 from tests.system.load import STORE
 from tests.system.surfaces import make_run
 from tests.system.test_disk_full import SmallDisk, small_tmpfs
@@ -48,20 +48,6 @@ def ask(world: World, what: str, body: dict[str, Any]) -> str:
     return str(answer.json()["id"])
 
 
-def look(world: World, operation_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = world.get(f"/freehold/v1/operations/{operation_id}", world.alice).json()
-    return found
-
-
-def until_ended(world: World, operation_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if (found := look(world, operation_id))["ended_at"]:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"it did not end in {PATIENCE:.0f} s: {found}, {world.log()}")
-
-
 def leave(disk: SmallDisk, room: int) -> None:
     """Fill the disk but for `room` bytes."""
     disk.fill()
@@ -79,19 +65,19 @@ def test_export_needs_no_room_for_files_of_its_own_disk(disk: SmallDisk) -> None
     world = disk.world
     fill(world)
     leave(disk, LARGE // 2)
-    assert until_ended(world, ask(world, "exports", {"scope": "workspace"}))["state"] == "Succeeded"
+    assert until_ended(world, ask(world, "exports", {"scope": "workspace"}), PATIENCE)["state"] == "Succeeded"
 
 
 def test_export_without_room_fails_leaves_nothing_and_succeeds_later(disk: SmallDisk) -> None:
     world = disk.world
     log_much(world, fill(world)[0])
     leave(disk, MEBIBYTE)
-    ended = until_ended(world, ask(world, "exports", {"scope": "workspace"}))
+    ended = until_ended(world, ask(world, "exports", {"scope": "workspace"}), PATIENCE)
     assert (ended["state"], ended["error"]["code"]) == ("Failed", "InsufficientStorage")
     assert "free some space" in ended["error"]["message"].lower()
     assert files(world) == set()
     disk.free()
-    assert until_ended(world, ask(world, "exports", {"scope": "workspace"}))["state"] == "Succeeded"
+    assert until_ended(world, ask(world, "exports", {"scope": "workspace"}), PATIENCE)["state"] == "Succeeded"
     world.kill()
     check_database(world.folder)
 
@@ -103,7 +89,7 @@ def test_erasure_needs_hardly_any_room(disk: SmallDisk) -> None:
     log_much(world, run_id)
     log_much(world, make_run(world, "kept"))
     leave(disk, MEBIBYTE)
-    ended = until_ended(world, ask(world, "erasures", {"scope": "run", "id": run_id}))
+    ended = until_ended(world, ask(world, "erasures", {"scope": "run", "id": run_id}), PATIENCE)
     assert (ended["state"], ended["result"]["level"]) == ("Succeeded", "verified")
     assert traces(world.folder, [mark, run_id]) == {}
     world.kill()
@@ -149,7 +135,7 @@ def test_import_without_room_fails_leaves_nothing_and_succeeds_later(
     leave(disk, round(BAG * times))
     answer = send(world, into, content)
     assert answer.status_code == 202, answer.text
-    failed = until_ended(world, answer.json()["id"])
+    failed = until_ended(world, answer.json()["id"], PATIENCE)
     assert (failed["state"], failed["error"]["code"]) == ("Failed", "InsufficientStorage")
     assert "free some space" in failed["error"]["message"].lower()
     assert {path for path in files(world) if not path.endswith("report.json")} == files_before
@@ -170,7 +156,7 @@ def send(world: World, into: str, content: bytes) -> Any:
 def came_in(world: World, into: str, content: bytes) -> None:
     answer = send(world, into, content)
     assert answer.status_code == 202, answer.text
-    assert until_ended(world, answer.json()["id"])["state"] == "Succeeded"
+    assert until_ended(world, answer.json()["id"], PATIENCE)["state"] == "Succeeded"
     assert len(runs_in(world, into)) == 1
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from freehold.lifecycle.bag.verify import verify_bag
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
 from freehold.operations.faults import EXIT_CODE, MOMENTS, VARIABLE
+from tests.system.ending import until_ended
 from tests.system.load import STORE, content_of
 from tests.system.surfaces import make_run
 from tests.system.test_kill import check_database, ledger, sweep, unowned
@@ -96,7 +96,7 @@ def request(world: World, kind: str, run_id: str) -> str:
 
 def finished(world: World, operation_id: str, run_id: str) -> None:
     """It ended well, was certified once, and did what it says."""
-    done = ended(world, operation_id)
+    done = until_ended(world, operation_id, WAIT_SECONDS)
     assert done["state"] == "Succeeded", done
     if done["kind"] == "export":
         check_bag(world, operation_id)
@@ -112,16 +112,6 @@ def finished(world: World, operation_id: str, run_id: str) -> None:
     check_database(world.folder)
     sweep(world)
     assert (ledger(world.folder), unowned(world.folder)) == (set(), set())
-
-
-def ended(world: World, operation_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        found: dict[str, Any] = world.get(f"/freehold/v1/operations/{operation_id}", world.alice).json()
-        if found["ended_at"]:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"the operation did not end in {WAIT_SECONDS} s: {found}, {world.log()}")
 
 
 def check_bag(world: World, operation_id: str) -> None:

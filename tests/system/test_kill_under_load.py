@@ -20,6 +20,7 @@ import pytest
 from freehold.lifecycle import certificate
 from freehold.lifecycle.bag.verify import verify_bag
 from tests.lifecycle.erase.site import traces
+from tests.system.ending import until_ended
 from tests.system.load import BASE, STORE, Acknowledged, Load, content_of, lost
 from tests.system.surfaces import make_run
 from tests.system.test_kill import check_database, ledger, sweep, unowned
@@ -107,22 +108,12 @@ def kill_in(
             if kill < kills:
                 time.sleep(chance.uniform(0.05, 1.2))
             else:
-                until_ended(world, operation_id)
+                until_ended(world, operation_id, PATIENCE)
         check_database(world.folder)
         known += clients.load.acknowledged
         told += clients.told
         world.start()
     return operation_id, known, told
-
-
-def until_ended(world: World, operation_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found: dict[str, Any] = world.get(f"/freehold/v1/operations/{operation_id}", world.alice).json()
-        if found["ended_at"]:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"it did not end in {PATIENCE} s: {found}, {world.log()}")
 
 
 def ask_for(world: World, what: str, body: dict[str, Any]) -> str:
@@ -147,7 +138,7 @@ def test_erasure_under_load_ends_and_brings_nothing_back(world: World, seed: int
     operation_id, known, told = kill_in(
         world, kills, seed, run_id, lambda: ask_for(world, "erasures", {"scope": "run", "id": run_id})
     )
-    ended = until_ended(world, operation_id)
+    ended = until_ended(world, operation_id, PATIENCE)
     assert (ended["state"], ended["result"]["level"]) == ("Succeeded", "verified"), ended
     assert {status for is_late, status in told if is_late} == {404}
     found = world.get(f"/freehold/v1/certificates/{operation_id}", world.alice).json()
@@ -171,7 +162,7 @@ def test_export_under_load_holds_all_that_was_acknowledged_before(
         return ask_for(world, "exports", {"scope": "workspace"})
 
     operation_id, known, _ = kill_in(world, kills, seed, run_id, ask)
-    assert until_ended(world, operation_id)["state"] == "Succeeded"
+    assert until_ended(world, operation_id, PATIENCE)["state"] == "Succeeded"
     bag = fetch(world, operation_id, tmp_path)
     assert verify_bag(bag, keys=world.get("/freehold/v1/certificates/keys").json()).faults == []
     check_content(bag, before[0])

@@ -337,14 +337,15 @@ class Content:
     ) -> Iterator[tuple[str, MetricColumns]]:
         """Of each packed row its owner and its points. Many are read in one short transaction, whoever owns them."""
         payloads: dict[tuple[str, int], bytes] = {}
-        for source in {row["source"] for row in packed}:
+        sources = {row["source"] for row in packed}
+        for source in sources:
             keys = [row["row"] for row in packed if row["source"] == source]
             found = self._export.bench.read(partial(self._payloads, records[source], keys))
             payloads |= {(source, key): payload for key, payload in found.items()}
+        decoders = {source: CODECS[_decoded(records[source]).codec] for source in sources}
         for row in packed:
             source = row["source"]
-            decode = CODECS[_decoded(records[source]).codec]
-            yield row["owner"], decode(payloads.pop((source, row["row"])))
+            yield row["owner"], decoders[source](payloads.pop((source, row["row"])))
 
     def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> dict[int, bytes]:
         table = record.table

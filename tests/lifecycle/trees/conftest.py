@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from tests.lifecycle.imports.content import export_bag
-from tests.lifecycle.trees.tree_world import TreeWorld
-from tests.postgres import PostgresServer
+from tests.lifecycle.trees.tree_world import TreeWorld, database_of
 from tests.world import World, make_world
 
 
@@ -30,10 +29,6 @@ def bag(made: TreeWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A server with nothing in it yet."""
-    environment = {}
-    if request.param == "postgresql":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        environment = {"FREEHOLD_DATABASE": postgres.make_database()}
-    world = make_world(tmp_path / "empty", **environment).start()
+    world = make_world(tmp_path / "empty", **database_of(request)).start()
     yield world
     world.kill()

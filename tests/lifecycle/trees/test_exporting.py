@@ -18,19 +18,14 @@ from tests.commands import freehold
 from tests.lifecycle.export.test_operation import keys_of
 from tests.lifecycle.imports.bags import Files, files_of, rows_of
 from tests.lifecycle.imports.content import EXPORTS, ended
-from tests.lifecycle.trees.tree_world import SAME_RUN, TreeWorld, arm, content_of, unpacked
-from tests.postgres import PostgresServer
+from tests.lifecycle.trees.tree_world import SAME_RUN, TreeWorld, arm, content_of, database_of, unpacked
 from tests.unit.bag.crate_oracle import faults_of
 from tests.world import make_world
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TreeWorld]:
-    environment = {}
-    if request.param == "postgresql":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        environment = {"FREEHOLD_DATABASE": postgres.make_database()}
-    world = make_world(tmp_path_factory.mktemp("tree") / "data", **environment).start()
+    world = make_world(tmp_path_factory.mktemp("tree") / "data", **database_of(request)).start()
     try:
         with httpx.Client(base_url=world.url, timeout=60) as client:
             yield TreeWorld(world, client)

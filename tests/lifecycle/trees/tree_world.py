@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.azure2018.conftest import Tree
 from tests.azure2020.conftest import Azure
 from tests.conformance.world2018 import World2018
 from tests.lifecycle.imports.bags import Files
+from tests.postgres import PostgresServer
 from tests.world import World
 
 SAME_RUN = "first"
@@ -87,3 +89,11 @@ def runs_of(world: World, project: str) -> list[dict[str, Any]]:
 
 
 __all__ = ["SAME_RUN", "Tree", "TreeWorld", "arm", "content_of", "runs_of", "unpacked"]
+
+
+def database_of(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment of a server on the database that a fixture's parameter names."""
+    if request.param != "postgresql":
+        return {}
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return {"FREEHOLD_DATABASE": postgres.make_database()}

@@ -2,10 +2,11 @@
 
 from freehold.domain.clock import queries, rules
 from freehold.domain.clock.rules import Extremes, Looks
+from freehold.kit.clock import MICROSECONDS
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
-MARGIN = 3_600 * 1_000_000
+MARGIN = 3_600 * MICROSECONDS
 """Microseconds. A clock that goes back by less than the time between two looks is not seen to."""
 
 
