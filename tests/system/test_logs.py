@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.system.ending import until_ended
 from tests.system.load import STORE
 from tests.system.surfaces import packed, talk
-from tests.system.test_kill_operations import ended
 from tests.world import World, make_world
 
 STANDARD = {"time", "level", "logger", "message"}
@@ -99,6 +99,6 @@ def leave_and_forget(world: World, run_id: str) -> list[dict[str, Any]]:
     for name in ("exports", "erasures"):
         answer = world.post(f"/freehold/v1/{name}", {"scope": "run", "id": run_id}, world.alice)
         assert answer.status_code == 202, answer.text
-        found.append(ended(world, answer.json()["id"]))
+        found.append(until_ended(world, answer.json()["id"], 60))
     assert [each["state"] for each in found] == ["Succeeded", "Succeeded"], found
     return found
