@@ -137,7 +137,7 @@ def test_points_keep_their_order_however_they_are_packed(house: House) -> None:
     experiment = add_experiment(house, "crowded")
     run_id = add_run(house, experiment, "many", points=20 * 70)
     before = export(house, "before")
-    compacted = house.database.write_now(lambda db: compact_run(db, house.workspace.workspace_id, 1))
+    compacted = compact_run(house.database, house.workspace.workspace_id, 1)
     assert compacted >= 64
     after = export(house, "after")
     part = "data/tables/metric_points/part-00000.parquet"
