@@ -149,7 +149,9 @@ class Pair:
                 is_going = _step(runner, now)
             except StepFault as fault:
                 faults[now] += 1
-                is_going = faults[now] < ATTEMPTS or (runner.give_up(now, fault.code) is None and False)
+                is_going = faults[now] < ATTEMPTS
+                if not is_going:
+                    runner.give_up(now, fault.code)
             if not is_going:
                 going.remove(now)
         return [site.operation(each) for each in asked]
