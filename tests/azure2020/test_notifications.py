@@ -1,7 +1,7 @@
 """What is told of operations: also their failure, in the server as it is composed, and never what they were about."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ NAME = "experiment-of-a-secret-name"
 def run(sqlite_house: House) -> str:
     house = sqlite_house
 
-    def make(db: Any) -> str:
+    def make(db: Transaction) -> str:
         experiment = create_experiment(db, house.alice, house.workspace, NAME)
         return runs.create_run(db, house.alice, house.workspace, experiment, run_id="run-of-a-secret-name")
 
@@ -105,7 +105,7 @@ def test_a_failed_export_of_what_is_erased_meanwhile_is_told_to_nobody(
     assert tasks(sqlite_house) == []
 
 
-def _forget_targets(db: Any) -> None:
+def _forget_targets(db: Transaction) -> None:
     db.execute(sa.text("DELETE FROM operation_targets"))
 
 
