@@ -67,7 +67,8 @@ def remove_rows(
 def _fetched(db: Transaction, chosen: sa.Select[Any]) -> list[list[Any]]:
     """Its rows, as one value of one row: the writer would stop and go on at each, amid the threads that answer
     clients."""
-    return json.loads(db.execute(sa.select(gathered(*chosen.subquery().c))).scalar() or "[]")  # type: ignore[no-any-return]
+    rows: list[list[Any]] = json.loads(db.execute(sa.select(gathered(*chosen.subquery().c))).scalar() or "[]")
+    return rows
 
 
 def _remove_alone(db: Transaction, going: type[Record], condition: sa.ColumnElement[bool], limit: int) -> Counter[str]:

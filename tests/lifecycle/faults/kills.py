@@ -34,7 +34,7 @@ def passages() -> dict[str, dict[str, int]]:
 
 def states(*variants: str) -> list[Any]:
     """(variant, planted deaths): every state once; every day a seeded sample of them."""
-    every = [
+    every: list[tuple[str, tuple[str, ...]]] = [
         (variant, (f"{point}#{number}",))
         for variant in variants
         for point, most in passages()[variant].items()
