@@ -4,6 +4,8 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,9 @@ from freehold.storage.cloud.places import CloudPlace, place_of_objects
 PIECE = 1 << 20
 WHOLE = 1 << 20
 """Objects up to this size are put in one call; larger ones through a writer."""
+
+MANY, UNLINKERS = 64, 4
+"""From so many files on they are unlinked by so many threads."""
 
 
 class StoredBytes(NamedTuple):
@@ -219,12 +224,22 @@ class ObjectStore:
         for path in (self.folder / key, (self.folder / key).parent):
             sync(path)
 
-    def _unlink(self, keys: Iterable[str]) -> None:
+    def _unlink(self, keys: Sequence[str]) -> None:
+        """A file system works on several at once, and most of the time is its own."""
+        if len(keys) < MANY:
+            self._unlink_in_turn(keys)
+            return
+        with ThreadPoolExecutor(UNLINKERS, thread_name_prefix="freehold-unlinker") as threads:
+            for _ in threads.map(self._unlink_in_turn, (keys[first::UNLINKERS] for first in range(UNLINKERS))):
+                pass
+
+    def _unlink_in_turn(self, keys: Iterable[str]) -> None:
         """With what a killed upload left beside it: object_store writes `<key>#1` and renames it at the end."""
-        assert self.folder is not None
         for key in keys:
-            (self.folder / key).unlink(missing_ok=True)
-            (self.folder / f"{key}#1").unlink(missing_ok=True)
+            path = f"{self.folder}/{key}"
+            for each in (path, f"{path}#1"):
+                with suppress(FileNotFoundError):
+                    os.unlink(each)
             passing("store:object:unlinked")
 
     def _delete_one(self, key: str) -> None:
