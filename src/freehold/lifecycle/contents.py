@@ -16,7 +16,7 @@ from freehold.lifecycle.exported import ExportedContainer, summed
 from freehold.lifecycle.listings import read_actions, read_homes
 from freehold.lifecycle.selection import Selection
 from freehold.lifecycle.snapshot import Facts
-from freehold.lifecycle.tables import batch_of, write_parquet
+from freehold.lifecycle.tables import batches_of, write_parquet
 from freehold.lifecycle.tree import CONTAINER_ID, CONTAINERS
 from freehold.records.catalogue import Record
 from freehold.records.rules import Decoded
@@ -46,7 +46,7 @@ def write_contents(writer: BagWriter, containers: Sequence[ExportedContainer], v
     )
     if tree:
         with writer.open_part(f"data/tables/{CONTAINERS}/part-00000.parquet") as file:
-            write_parquet(file, TREE, [batch_of([tuple(line) for line in tree], TREE)])
+            write_parquet(file, TREE, batches_of(tree, TREE))
     writer.write("data/README.md", [readme(summary)])
     writer.write("data/index.html", [index_html(summary)])
     writer.write("data/open.sql", [open_sql(summary)])

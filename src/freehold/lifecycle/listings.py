@@ -97,7 +97,7 @@ class ObjectList:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.write_batch(batch_of(self._waiting, OBJECTS))
+            self._writer.write_batch(batch_of(list(zip(*self._waiting, strict=True)), OBJECTS))
             self._waiting = []
 
 

@@ -6,8 +6,9 @@ What an erasure has hidden is never chosen, nor what was noted and told of expor
 describes what a server did, as their operations do, and would make no two bags of one content alike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,7 +49,7 @@ class Selection:
         self._records = catalogue()
         self._root = self._records[f"{chosen.scope.value}s"]
         self._conditions: dict[str, sa.ColumnElement[bool]] = {}
-        self._inside = self._reached()
+        self._inside = _reached(str(self._root.table.name), tuple(self._records.values()))
 
     @property
     def root(self) -> type[Record]:
@@ -157,33 +158,11 @@ class Selection:
     def _is_below(self, record: type[Record]) -> bool:
         if self.chosen.scope is Scope.WORKSPACE:
             return record.rules.container is Container.WORKSPACE
-        return self._hangs_on(record, self._inside)
+        return _hangs_on(record, self._inside, self._records)
 
     def _is_adopted(self, record: type[Record]) -> bool:
         """A root of another scope that goes with what is inside (a model's asset)."""
-        return self.chosen.scope is not Scope.WORKSPACE and self._lives_by(record, self._inside)
-
-    def _reached(self) -> set[type[Record]]:
-        """From the root on, until nothing is added: a dataset and its versions hang on each other."""
-        inside, before = {self._root}, 0
-        while len(inside) > before:
-            before = len(inside)
-            inside |= {each for each in self._sorted() if self._hangs_on(each, inside) or self._lives_by(each, inside)}
-        return inside
-
-    def _hangs_on(self, record: type[Record], inside: set[type[Record]]) -> bool:
-        owners = (owner for _, owner in deep_owners(record, self._records))
-        return any(owner in inside for owner in owners if owner is not record)
-
-    def _lives_by(self, record: type[Record], inside: set[type[Record]]) -> bool:
-        if HIDDEN not in record.table.c or record is self._root:
-            return False
-        return any(
-            target is record and column.info["link"].kind is LinkKind.REFCOUNT
-            for source in inside
-            if source is not record
-            for column, target in links_of(source, self._records)
-        )
+        return self.chosen.scope is not Scope.WORKSPACE and _lives_by(record, self._inside, self._root, self._records)
 
     def _may_be_hidden(self, record: type[Record]) -> bool:
         owners = (owner for _, owner in deep_owners(record, self._records))
@@ -195,6 +174,40 @@ class Selection:
 
     def _sorted(self) -> list[type[Record]]:
         return [self._records[name] for name in sorted(self._records)]
+
+
+@cache
+def _reached(name: str, catalogued: tuple[type[Record], ...]) -> frozenset[type[Record]]:
+    """From the root of this name on, until nothing is added: a dataset and its versions hang on each other."""
+    records = {str(record.table.name): record for record in catalogued}
+    root = records[name]
+    inside, before = {root}, 0
+    while len(inside) > before:
+        before = len(inside)
+        inside |= {
+            each
+            for each in records.values()
+            if _hangs_on(each, inside, records) or _lives_by(each, inside, root, records)
+        }
+    return frozenset(inside)
+
+
+def _hangs_on(record: type[Record], inside: Set[type[Record]], records: dict[str, type[Record]]) -> bool:
+    owners = (owner for _, owner in deep_owners(record, records))
+    return any(owner in inside for owner in owners if owner is not record)
+
+
+def _lives_by(
+    record: type[Record], inside: Set[type[Record]], root: type[Record], records: dict[str, type[Record]]
+) -> bool:
+    if HIDDEN not in record.table.c or record is root:
+        return False
+    return any(
+        target is record and column.info["link"].kind is LinkKind.REFCOUNT
+        for source in inside
+        if source is not record
+        for column, target in links_of(source, records)
+    )
 
 
 def _keys(column: sa.ColumnElement[int], *conditions: sa.ColumnElement[bool]) -> sa.Select[int]:

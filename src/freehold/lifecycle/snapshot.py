@@ -25,7 +25,9 @@ from freehold.lifecycle.tables import (
     ROWS_AT_ONCE,
     ROWS_IN_PART,
     ExportTable,
+    batch_of,
     batches_of,
+    columns_of,
     export_table,
     linked_name,
     write_parquet,
@@ -153,7 +155,7 @@ class _Snapshot:
         while is_full:
             counted = _Counted(islice(rows, ROWS_IN_PART), moments)
             with self._writer.open_part(f"data/tables/{table.name}/part-{part:05d}.parquet") as file:
-                write_parquet(file, schema, batches_of(counted, schema))
+                write_parquet(file, schema, counted.batches(schema))
             total, part, is_full = total + counted.count, part + 1, counted.count == ROWS_IN_PART
             self._facts.content_at = max(self._facts.content_at, counted.latest)
         facts = TableFacts(table.name, total, schema.names, table.withheld, meaning(table.record))
@@ -220,7 +222,7 @@ class _Snapshot:
 
 
 class _Counted:
-    """Passes rows on; knows afterwards how many there were and the latest moment among them."""
+    """Passes rows on, many at a time; knows afterwards how many there were and the latest moment among them."""
 
     def __init__(self, rows: Iterable[Row], moments: list[int]) -> None:
         self._rows = rows
@@ -228,12 +230,12 @@ class _Counted:
         self.count = 0
         self.latest = 0
 
-    def __iter__(self) -> Iterator[Row]:
-        for row in self._rows:
-            self.count += 1
-            for place in self._moments:
-                self.latest = max(self.latest, row[place] or 0)
-            yield row
+    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        for columns in columns_of(self._rows):
+            self.count += len(columns[0])
+            latest = (max(filter(None, columns[place]), default=0) for place in self._moments)
+            self.latest = max([self.latest, *latest])
+            yield batch_of(columns, schema)
 
 
 def _line(document: dict[str, Any], withheld: Mapping[str, str]) -> bytes:

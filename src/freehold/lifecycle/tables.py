@@ -5,6 +5,7 @@ Derived from the catalogue. Tables are Parquet with zstd; the same rows give the
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from freehold.records.columns import Double
 from freehold.records.rules import LinkKind, Secret, Withheld
 
 ROWS_AT_ONCE = 50_000
+Columns = Sequence[Sequence[Any]]
 ROWS_IN_PART = 1_000_000
 MOMENT = pa.timestamp("us")
 """UTC, without saying so in the type: DuckDB hands a zoned time to Python only where `pytz` is installed."""
@@ -91,28 +93,28 @@ def write_parquet(
             writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
 
 
-def batch_of(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Rows of plain values as columns. Integers stand for moments in microseconds."""
-    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+def batches_of(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    return (batch_of(columns, schema) for columns in columns_of(rows))
+
+
+def columns_of(rows: Iterable[Sequence[Any]]) -> Iterator[Columns]:
+    """The rows as columns, many rows at a time."""
+    waiting = iter(rows)
+    while some := list(islice(waiting, ROWS_AT_ONCE)):
+        yield list(zip(*some, strict=True))
+
+
+def batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
+    """Columns of plain values; no column at all is no row. Integers stand for moments in microseconds."""
+    columns = columns or [() for _ in schema]
     return pa.RecordBatch.from_arrays(
         [_array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
     )
 
 
-def batches_of(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    waiting: list[Sequence[Any]] = []
-    for row in rows:
-        waiting.append(row)
-        if len(waiting) == ROWS_AT_ONCE:
-            yield batch_of(waiting, schema)
-            waiting = []
-    if waiting:
-        yield batch_of(waiting, schema)
-
-
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(kind):
-        return pa.array(values, pa.int64()).cast(kind)
+        return pa.array(values, pa.int64()).view(kind)
     return pa.array(values, kind)
 
 

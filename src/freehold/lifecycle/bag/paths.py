@@ -22,6 +22,8 @@ _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|clock\$|com[0-9¹²³]|lpt[0-9¹²³])[ .]*(\..*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
+_ODD = re.compile(r'[<>:"\\|?*%=]')
 _ESCAPE = re.compile(r"=(-|[0-9a-f]{2})")
 
 
@@ -51,23 +53,20 @@ class PathKeeper:
 
     def keep(self, logical: str) -> str:
         path = safe_path(logical)
-        if _too_long(path) or not self._is_free(path):
+        marks = _marks(path)
+        if _too_long(path) or not self._is_free(marks):
             path = _set_aside(logical)
-        self._take(path)
+            marks = _marks(path)
+        self._files.add(marks[-1])
+        self._folders.update(marks[:-1])
         return path
 
-    def _is_free(self, path: str) -> bool:
-        marks = _marks(path)
+    def _is_free(self, marks: list[bytes]) -> bool:
         return (
             marks[-1] not in self._files
             and marks[-1] not in self._folders
             and not any(mark in self._files for mark in marks[:-1])
         )
-
-    def _take(self, path: str) -> None:
-        marks = _marks(path)
-        self._files.add(marks[-1])
-        self._folders.update(marks[:-1])
 
 
 def _safe_component(part: str) -> str:
@@ -76,6 +75,8 @@ def _safe_component(part: str) -> str:
     if part.strip(".") == "":
         return "".join(_escaped(char) for char in part)
     reserved = _RESERVED.match(part) is not None
+    if _PLAIN.fullmatch(part) and not (reserved or part[-1] == "." or _ODD.search(part)):
+        return part  # as most are; the rest finds the same for each character
     plain = unicodedata.is_normalized("NFC", part)
     last = len(part) - 1
     return "".join(
