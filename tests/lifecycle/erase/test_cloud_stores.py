@@ -151,7 +151,7 @@ def test_old_versions_that_stay_are_named_and_lower_the_level(moto: Store, tmp_p
         assert _objects(statement)["what_stays"][0].startswith("1 old versions of removed objects")
 
 
-@pytest.mark.parametrize("status", [503, 403])
+@pytest.mark.parametrize("status", [503, pytest.param(403, marks=pytest.mark.exhaustive)])
 def test_a_refusing_store_is_waited_for_and_nothing_is_claimed_meanwhile(
     moto: Store, tmp_path: Path, status: int
 ) -> None:

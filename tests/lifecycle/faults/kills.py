@@ -142,7 +142,11 @@ class Bench:
         if SWEPT & {death.partition("#")[0] for death in deaths}:
             sweep(folder)
         assert at_end(base, folder, aside, self.place) == undisturbed
+        self.remove(folder)
+
+    def remove(self, folder: Path) -> None:
         shutil.rmtree(folder)
+        self.place.remove(folder)
 
 
 def passed_by(bench: Bench, variant: str, trace: Path) -> Counter[str]:

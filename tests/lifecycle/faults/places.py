@@ -42,6 +42,10 @@ class Place(Protocol):
         """Every byte that the store gives out, old versions too, as files."""
         ...
 
+    def remove(self, folder: Path) -> None:
+        """What is kept for a folder that is needed no more."""
+        ...
+
 
 class Below:
     """A folder in the data folder, which is copied and searched with it."""
@@ -61,6 +65,8 @@ class Below:
         return []
 
     def fetch(self, folder: Path, into: Path) -> None: ...
+
+    def remove(self, folder: Path) -> None: ...
 
 
 class InS3:
@@ -105,6 +111,11 @@ class InS3:
             found = self._client.get_object(Bucket=self._bucket, Key=each["Key"], VersionId=each["VersionId"])
             (into / str(number)).write_bytes(found["Body"].read())
 
+    def remove(self, folder: Path) -> None:
+        listed = self._client.list_object_versions(Bucket=self._bucket, Prefix=f"{folder.name}/")
+        for each in (*listed.get("Versions", []), *listed.get("DeleteMarkers", [])):
+            self._client.delete_object(Bucket=self._bucket, Key=each["Key"], VersionId=each["VersionId"])
+
 
 class InAzure:
     """Azurite, behind a gate. Unfinished blocks cannot be listed: they are no part of `rest`."""
@@ -138,6 +149,9 @@ class InAzure:
     def fetch(self, folder: Path, into: Path) -> None:
         for number, key in enumerate(sorted(self.keys(folder))):
             (into / str(number)).write_bytes(bytes(obstore.get(self._store, f"{folder.name}/{key}").bytes()))
+
+    def remove(self, folder: Path) -> None:
+        obstore.delete(self._store, [f"{folder.name}/{key}" for key in self.keys(folder)])
 
 
 @contextmanager

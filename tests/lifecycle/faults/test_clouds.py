@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 EVERY = [
-    *states("s3-erase", sample=2),
+    *states("s3-erase", sample=1),
     *states("s3-import", sample=1),
     *states(*(variant for variant in IN_CLOUDS if variant not in ("s3-erase", "s3-import")), sample=0),
 ]

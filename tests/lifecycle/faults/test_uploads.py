@@ -68,6 +68,7 @@ def test_an_upload_that_was_killed_leaves_nothing(clouds: Benches, name: str, si
     assert bench.place.rest(folder) == rest
     assert in_a_process(upload, folder, size, "", environment) == 0, "the next one comes in"
     assert len(bench.place.keys(folder)) == len(owned) + 1
+    bench.remove(folder)
 
 
 @cache
