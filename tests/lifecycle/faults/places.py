@@ -11,6 +11,7 @@ from typing import Protocol
 from unittest.mock import patch
 
 import obstore
+from moto.s3.models import FakeKey, FakeMultipart, s3_backends
 from obstore.store import AzureStore
 
 from tests.gates import Gate
@@ -75,46 +76,78 @@ class InS3:
     def __init__(self, store: Store, gate: Gate, *, is_versioned: bool = False) -> None:
         self.gate = gate
         self._store, self._client, self._is_versioned = store, s3_client(store), is_versioned
+        self._read: dict[Path, dict[str, bytes]] = {}
         self._bucket = str(store.body["customSection"]["bucket"])
         if is_versioned:
             self._client.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
 
     def environment(self, folder: Path) -> dict[str, str]:
-        return s3_environment(self._store, folder.name) | {"AWS_ENDPOINT_URL": self.gate.url}
+        return s3_environment(self._store, _prefix(folder)) | {"AWS_ENDPOINT_URL": self.gate.url}
 
     def copy(self, source: Path, target: Path, cut: list[str]) -> None:
-        for key in self.keys(source):
-            to = {"Bucket": self._bucket, "Key": f"{target.name}/{key}"}
+        for key, content in self._contents(source).items():
+            to = {"Bucket": self._bucket, "Key": f"{_prefix(target)}/{key}"}
             for _ in range(1 + self._is_versioned):
-                self._client.copy_object(CopySource=f"{self._bucket}/{source.name}/{key}", **to)
+                self._client.put_object(**to, Body=content)
         for key in cut:
-            to = {"Bucket": self._bucket, "Key": f"{target.name}/{key}"}
+            to = {"Bucket": self._bucket, "Key": f"{_prefix(target)}/{key}"}
             begun = self._client.create_multipart_upload(**to)["UploadId"]
             self._client.upload_part(**to, UploadId=begun, PartNumber=1, Body=b"cut off")
 
+    def _contents(self, folder: Path) -> dict[str, bytes]:
+        """Read once: moto keeps another copy of an object for every time that it is listed or read."""
+        if folder not in self._read:
+            objects = {key: {"Bucket": self._bucket, "Key": f"{_prefix(folder)}/{key}"} for key in self.keys(folder)}
+            self._read[folder] = {key: self._client.get_object(**it)["Body"].read() for key, it in objects.items()}
+        return self._read[folder]
+
     def keys(self, folder: Path) -> set[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{folder.name}/")
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"{_prefix(folder)}/"
+        )
         found = (each["Key"] for page in pages for each in page.get("Contents", []))
-        return {key.removeprefix(f"{folder.name}/") for key in found}
+        return {key.removeprefix(f"{_prefix(folder)}/") for key in found}
 
     def rest(self, folder: Path) -> list[str]:
-        uploads = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=f"{folder.name}/").get("Uploads", [])
-        listed = self._client.list_object_versions(Bucket=self._bucket, Prefix=f"{folder.name}/")
+        below = {"Bucket": self._bucket, "Prefix": f"{_prefix(folder)}/"}
+        uploads = self._client.list_multipart_uploads(**below).get("Uploads", [])
+        listed = self._client.list_object_versions(**below)
         assert not listed["IsTruncated"]
         old = [each for each in listed.get("Versions", []) if not each["IsLatest"]]
-        found = [each["Key"].removeprefix(f"{folder.name}/") for each in (*old, *listed.get("DeleteMarkers", []))]
-        return sorted(found + [each["Key"].removeprefix(f"{folder.name}/") for each in uploads])
+        found = [each["Key"].removeprefix(f"{_prefix(folder)}/") for each in (*old, *listed.get("DeleteMarkers", []))]
+        return sorted(found + [each["Key"].removeprefix(f"{_prefix(folder)}/") for each in uploads])
 
     def fetch(self, folder: Path, into: Path) -> None:
-        listed = self._client.list_object_versions(Bucket=self._bucket, Prefix=f"{folder.name}/")
+        listed = self._client.list_object_versions(Bucket=self._bucket, Prefix=f"{_prefix(folder)}/")
         for number, each in enumerate(listed.get("Versions", [])):
             found = self._client.get_object(Bucket=self._bucket, Key=each["Key"], VersionId=each["VersionId"])
             (into / str(number)).write_bytes(found["Body"].read())
 
     def remove(self, folder: Path) -> None:
-        listed = self._client.list_object_versions(Bucket=self._bucket, Prefix=f"{folder.name}/")
+        listed = self._client.list_object_versions(Bucket=self._bucket, Prefix=f"{_prefix(folder)}/")
         for each in (*listed.get("Versions", []), *listed.get("DeleteMarkers", [])):
             self._client.delete_object(Bucket=self._bucket, Key=each["Key"], VersionId=each["VersionId"])
+        _dispose(f"{_prefix(folder)}/")
+
+
+def _prefix(folder: Path) -> str:
+    """Of no other bench that is open, whichever bucket it is in."""
+    return f"{folder.parent.name}-{folder.name}"
+
+
+def _dispose(prefix: str) -> None:
+    """moto keeps the bytes of whatever it was sent, and of every copy that a listing makes, as files without a name: a
+    long run would fill the disk."""
+    buckets = [
+        bucket for regions in s3_backends.values() for each in regions.values() for bucket in each.buckets.values()
+    ]
+    living = {id(key) for bucket in buckets for name in list(bucket.keys) for key in bucket.keys.getlist(name)}
+    for each in [each for each in FakeMultipart.instances_tracked if each.key_name.startswith(prefix)]:
+        each.dispose()
+        FakeMultipart.instances_tracked.remove(each)
+    for key in [key for key in FakeKey.instances_tracked if id(key) not in living]:
+        key.dispose()
+        FakeKey.instances_tracked.remove(key)
 
 
 class InAzure:
