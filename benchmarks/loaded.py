@@ -12,6 +12,8 @@ from benchmarks.servers import Server, ServerFault
 
 PARTS = 10
 QUIET_SECONDS = 10.0
+LOOK_EVERY = 0.25
+"""Seconds between two looks at the operation: what is measured is the load, which looks would be a part of."""
 PEAK = Figure("loaded-peak", "one metric per request, the peak beside a large workspace", "requests/s")
 QUIET = Figure("loaded-quiet", "half of it offered, nothing else going on: p95", "ms")
 
@@ -55,7 +57,7 @@ def _undisturbed(job: Job, rate: float, bench: Bench) -> Seen:
 def _meanwhile(server: Server, job: Job, rate: float, what: str, experiment: str) -> tuple[Seen, float]:
     with offering(job, rate) as offer:
         time.sleep(0.5)
-        ended = run_operation(server, what, {"scope": "experiment", "id": experiment})
+        ended = run_operation(server, what, {"scope": "experiment", "id": experiment}, LOOK_EVERY)
     if what == "erasures" and ended.result["level"] != "verified":
         raise ServerFault(f"the erasure reached {ended.result['level']!r}, which is not 'verified'")
     return offer.seen, ended.seconds

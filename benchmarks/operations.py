@@ -23,20 +23,20 @@ class Ended:
     reached: dict[str, float]
 
 
-def run_operation(server: Server, what: str, body: dict[str, Any]) -> Ended:
+def run_operation(server: Server, what: str, body: dict[str, Any], look_every: float = LOOK_EVERY) -> Ended:
     """From the request to the answer that says it is done. Raises ServerFault."""
     began = time.perf_counter()
-    return follow(server, server.call("POST", f"/freehold/v1/{what}", body, expect=(202,)), began)
+    return follow(server, server.call("POST", f"/freehold/v1/{what}", body, expect=(202,)), began, look_every)
 
 
-def follow(server: Server, operation: dict[str, Any], began: float) -> Ended:
+def follow(server: Server, operation: dict[str, Any], began: float, look_every: float = LOOK_EVERY) -> Ended:
     """Until the operation is done; the time counts from `began`. Raises ServerFault."""
     what, steps = operation["kind"], [(0.0, 0)]
     reached: dict[str, float] = {}
     while operation["state"] not in ("Succeeded", "Failed", "Canceled"):
         if time.perf_counter() - began > LONGEST_WAIT:
             raise ServerFault(f"{what} did not end in {LONGEST_WAIT} s: {operation}")
-        time.sleep(LOOK_EVERY)
+        time.sleep(look_every)
         operation = server.call("GET", f"/freehold/v1/operations/{operation['id']}")
         reached.setdefault(operation["step"], time.perf_counter() - began)
         if operation["progress"]["done"] != steps[-1][1]:

@@ -19,6 +19,7 @@ from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
+from freehold.storage.transaction import Transaction
 from tests.postgres import PostgresServer
 from tests.world import World, make_world
 
@@ -97,7 +98,7 @@ def open_house(folder: Path, **settings: Any) -> Iterator[House]:
         database.close()
 
 
-def _owner(db: Any, keys: KeyStore) -> Actor:
+def _owner(db: Transaction, keys: KeyStore) -> Actor:
     server = find_server(db)
     assert server is not None
     found = find_signed_in(db, server.tenant_id, owner_client(keys).object_id)

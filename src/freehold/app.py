@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -64,7 +65,13 @@ from freehold.storage.migrations import migrate
 log = logging.getLogger("freehold.app")
 STOP_SECONDS = 10
 LOOK_SECONDS = 0.1
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter from the one that answers clients: by default five times as long, which
+each request would wait several times while an operation or a sweep computes."""
 LISTENING_SECONDS = 0.01
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter from the one that answers clients. By default it is five times as long,
+and a request waits for it several times while an operation or a sweep computes."""
 LOCK_FILE = "server.lock"
 
 
@@ -134,6 +141,7 @@ def serve(settings: Settings, tell: Callable[[str, str], None] = lambda plain, s
     `tell` is given both addresses once they are served.
     """
     return_freed_memory()
+    sys.setswitchinterval(SWITCH_SECONDS)
     set_up_logs(settings.log_level, SystemClock())
     with (
         only_server(settings) as lock,

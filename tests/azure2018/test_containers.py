@@ -34,7 +34,7 @@ CLUSTER: dict[str, Any] = {
     ("place", "version"),
     [("account", EXPERIMENTATION), ("above", EXPERIMENTATION), ("project", EXPERIMENTATION), ("hosting", ACCOUNTS)],
 )
-def test_strangers_see_none_of_them(tree: Tree, place: str, version: str):
+def test_strangers_see_none_of_them(tree: Tree, place: str, version: str) -> None:
     address = f"{getattr(tree, place)}?{version}"
     assert tree.client.get(address).status_code == 401
     assert tree.world.request("GET", address, tree.world.charlie).status_code == 404
@@ -42,7 +42,7 @@ def test_strangers_see_none_of_them(tree: Tree, place: str, version: str):
     assert tree.call("GET", address).status_code == 200
 
 
-def test_an_account_is_read_with_its_storage(fresh_tree: Tree):
+def test_an_account_is_read_with_its_storage(fresh_tree: Tree) -> None:
     tree = fresh_tree
     storage = {"storageAccountId": f"{tree.group}/providers/Microsoft.Storage/storageAccounts/s", "accessKey": CANARY}
     properties = {"vsoAccountId": "vso", "keyVaultId": "vault", "seats": "3", "storageAccount": storage}
@@ -55,7 +55,7 @@ def test_an_account_is_read_with_its_storage(fresh_tree: Tree):
     assert found["properties"]["accountId"]
 
 
-def test_its_storage_key_is_sealed_and_given_to_those_with_the_right_only(fresh_tree: Tree):
+def test_its_storage_key_is_sealed_and_given_to_those_with_the_right_only(fresh_tree: Tree) -> None:
     tree = fresh_tree
     storage = {"storageAccountId": "s", "accessKey": CANARY + "-sealed"}
     tree.arm("PUT", tree.account, {"location": "local", "properties": {"storageAccount": storage}})
@@ -66,7 +66,7 @@ def test_its_storage_key_is_sealed_and_given_to_those_with_the_right_only(fresh_
     assert (CANARY + "-sealed").encode() not in database + (wal.read_bytes() if wal.exists() else b"")
 
 
-def test_children_name_those_above(tree: Tree):
+def test_children_name_those_above(tree: Tree) -> None:
     account = tree.arm("GET", tree.account).json()["properties"]
     above = tree.arm("GET", tree.above).json()["properties"]
     project = tree.arm("GET", tree.project).json()["properties"]
@@ -75,17 +75,17 @@ def test_children_name_those_above(tree: Tree):
     assert project["projectId"] not in (above["workspaceId"], account["accountId"])
 
 
-def test_paths_are_understood_in_any_case(tree: Tree):
+def test_paths_are_understood_in_any_case(tree: Tree) -> None:
     found = tree.arm("GET", tree.project.upper())
     assert found.json()["id"] == tree.project
 
 
 @pytest.mark.parametrize("version", [f"{ACCOUNTS}%20%20", f"{ACCOUNTS}%22"])
-def test_the_blanks_of_the_published_page_are_forgiven(tree: Tree, version: str):
+def test_the_blanks_of_the_published_page_are_forgiven(tree: Tree, version: str) -> None:
     assert tree.call("GET", f"{tree.hosting}?{version}").status_code == 200
 
 
-def test_a_hosting_account_says_where_its_data_plane_is(tree: Tree):
+def test_a_hosting_account_says_where_its_data_plane_is(tree: Tree) -> None:
     found = tree.arm("GET", tree.hosting, version=ACCOUNTS).json()
     assert found["sku"] == {"name": "S1", "capacity": 2}
     base = found["properties"]["modelManagementSwaggerLocation"].rpartition("/")[0]
@@ -94,14 +94,14 @@ def test_a_hosting_account_says_where_its_data_plane_is(tree: Tree):
 
 
 @pytest.mark.parametrize(("place", "version"), [("account", EXPERIMENTATION), ("hosting", ACCOUNTS)])
-def test_they_are_listed_in_their_group_and_subscription(tree: Tree, place: str, version: str):
+def test_they_are_listed_in_their_group_and_subscription(tree: Tree, place: str, version: str) -> None:
     path = getattr(tree, place)
     of_type = path.partition("/providers/")[2].rpartition("/")[0]
     for where in (f"{tree.group}/providers/{of_type}", f"{tree.group.partition('/resource')[0]}/providers/{of_type}"):
         assert path in [each["id"] for each in tree.arm("GET", where, version=version).json()["value"]]
 
 
-def test_children_are_listed_below_their_parent_in_pages(fresh_tree: Tree):
+def test_children_are_listed_below_their_parent_in_pages(fresh_tree: Tree) -> None:
     tree = fresh_tree
     for number in range(3):
         tree.arm("PUT", f"{tree.above}/projects/extra{number}", {"location": "local", "properties": {}})
@@ -114,7 +114,7 @@ def test_children_are_listed_below_their_parent_in_pages(fresh_tree: Tree):
     assert names == [f"digits{tree.number}", "extra0", "extra1", "extra2"]
 
 
-def test_they_are_changed(fresh_tree: Tree):
+def test_they_are_changed(fresh_tree: Tree) -> None:
     body = {"tags": {"a": "b"}, "properties": {"friendlyName": "Renamed", "gitrepo": "https://git.example.org/x"}}
     changed = fresh_tree.arm("PATCH", fresh_tree.project, body).json()
     assert changed["tags"] == {"a": "b"}
@@ -123,13 +123,13 @@ def test_they_are_changed(fresh_tree: Tree):
 
 
 @pytest.mark.parametrize("place", ["account", "above"])
-def test_what_holds_others_is_not_deleted(fresh_tree: Tree, place: str):
+def test_what_holds_others_is_not_deleted(fresh_tree: Tree, place: str) -> None:
     answer = fresh_tree.arm("DELETE", getattr(fresh_tree, place))
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "CannotDeleteResource")
     assert fresh_tree.arm("GET", fresh_tree.project).status_code == 200
 
 
-def test_a_tree_is_taken_down_from_its_leaves(fresh_tree: Tree):
+def test_a_tree_is_taken_down_from_its_leaves(fresh_tree: Tree) -> None:
     for place in (fresh_tree.project, fresh_tree.above, fresh_tree.account):
         assert fresh_tree.arm("DELETE", place).status_code == 200
         assert fresh_tree.arm("GET", place).status_code == 404
@@ -140,7 +140,7 @@ def test_a_tree_is_taken_down_from_its_leaves(fresh_tree: Tree):
 
 
 @pytest.mark.parametrize("place", ["project", "hosting"])
-def test_who_was_inside_a_moment_ago_finds_nothing_after_a_delete(fresh_tree: Tree, place: str):
+def test_who_was_inside_a_moment_ago_finds_nothing_after_a_delete(fresh_tree: Tree, place: str) -> None:
     fresh_tree.register("digits")
     version = ACCOUNTS if place == "hosting" else EXPERIMENTATION
     inside = f"{fresh_tree.api}/models?{ACCOUNTS}" if place == "hosting" else f"{fresh_tree.runs}/experiments"
@@ -149,7 +149,7 @@ def test_who_was_inside_a_moment_ago_finds_nothing_after_a_delete(fresh_tree: Tr
     assert fresh_tree.call("GET", inside).status_code == 404
 
 
-def test_a_document_and_then_its_account_are_both_erased_with_a_certificate(fresh_tree: Tree):
+def test_a_document_and_then_its_account_are_both_erased_with_a_certificate(fresh_tree: Tree) -> None:
     model = fresh_tree.register("digits")["id"]
     assert fresh_tree.manage("DELETE", f"/models/{model}").status_code == 200
     assert fresh_tree.arm("DELETE", fresh_tree.hosting, version=ACCOUNTS).status_code == 200
@@ -159,7 +159,7 @@ def test_a_document_and_then_its_account_are_both_erased_with_a_certificate(fres
     assert all(each["result"]["certificate_id"] for each in last)
 
 
-def test_a_tree_is_erased_as_one(fresh_tree: Tree):
+def test_a_tree_is_erased_as_one(fresh_tree: Tree) -> None:
     started = fresh_tree.call("POST", f"/freehold/v1{fresh_tree.account}/erasures", {"scope": "workspace"})
     assert started.status_code == 202, started.text
     fresh_tree.erased()
@@ -167,14 +167,14 @@ def test_a_tree_is_erased_as_one(fresh_tree: Tree):
     assert fresh_tree.arm("GET", fresh_tree.account).status_code == 404
 
 
-def test_errors_of_the_provider_are_not_wrapped(tree: Tree):
+def test_errors_of_the_provider_are_not_wrapped(tree: Tree) -> None:
     answer = tree.arm("PUT", f"{tree.above}/projects/-", {"location": "local", "properties": {}})
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidResourceName")
     wrapped = tree.call("GET", f"{tree.project}?api-version=2001-01-01")
     assert (wrapped.status_code, wrapped.json()["error"]["code"]) == (400, "InvalidApiVersionParameter")
 
 
-def test_a_child_needs_its_parent(tree: Tree):
+def test_a_child_needs_its_parent(tree: Tree) -> None:
     answer = tree.arm("PUT", f"{tree.account}/workspaces/none/projects/orphan", {"location": "local"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ParentResourceNotFound")
 
@@ -189,13 +189,13 @@ def test_a_child_needs_its_parent(tree: Tree):
         {"location": "local", "tags": {"k": "v" * 300}},
     ],
 )
-def test_what_has_the_wrong_shape_is_refused(tree: Tree, body: Any):
+def test_what_has_the_wrong_shape_is_refused(tree: Tree, body: Any) -> None:
     account = tree.account.rpartition("/")[0] + "/" + tree.name("bad")
     assert tree.arm("PUT", account, body).status_code == 400
     assert tree.arm("GET", account).status_code == 404
 
 
-def test_a_cluster_lives_by_the_verbs_its_client_has(tree: Tree):
+def test_a_cluster_lives_by_the_verbs_its_client_has(tree: Tree) -> None:
     place = cluster(tree)
     assert tree.arm("PUT", place, CLUSTER, CLUSTERS).status_code == 201
     lower = place.replace("resourceGroups", "resourcegroups")
@@ -215,6 +215,6 @@ def test_a_cluster_lives_by_the_verbs_its_client_has(tree: Tree):
     assert tree.arm("DELETE", place, version=CLUSTERS).status_code == 204
 
 
-def test_what_was_given_no_role_makes_nothing(tree: Tree, shared_world: World):
+def test_what_was_given_no_role_makes_nothing(tree: Tree, shared_world: World) -> None:
     bob = as_person(tree, shared_world.bob)
     assert bob.arm("PUT", tree.account + "x", {"location": "local", "properties": {}}).status_code == 403

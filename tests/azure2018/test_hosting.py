@@ -54,7 +54,7 @@ def made(tree: Tree, answer: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", ["models", "manifests", "images", "services"])
-def test_each_is_listed_and_read_by_id(tree: Tree, deployed: dict[str, str], kind: str):
+def test_each_is_listed_and_read_by_id(tree: Tree, deployed: dict[str, str], kind: str) -> None:
     found = tree.manage("GET", f"/{kind}/{deployed[kind]}").json()
     assert found["id"] == deployed[kind]
     page = tree.manage("GET", f"/{kind}").json()
@@ -62,14 +62,14 @@ def test_each_is_listed_and_read_by_id(tree: Tree, deployed: dict[str, str], kin
 
 
 @pytest.mark.parametrize("kind", ["models", "manifests", "images", "services"])
-def test_strangers_see_none(tree: Tree, deployed: dict[str, str], kind: str, shared_world: World):
+def test_strangers_see_none(tree: Tree, deployed: dict[str, str], kind: str, shared_world: World) -> None:
     charlie = as_person(tree, shared_world.charlie)
     for tail in (f"/{kind}", f"/{kind}/{deployed[kind]}"):
         assert charlie.manage("GET", tail).status_code == 404
     assert charlie.manage("DELETE", f"/{kind}/{deployed[kind]}").status_code == 404
 
 
-def test_documents_have_what_the_client_prints(tree: Tree, deployed: dict[str, str]):
+def test_documents_have_what_the_client_prints(tree: Tree, deployed: dict[str, str]) -> None:
     manifest = tree.manage("GET", f"/manifests/{deployed['manifests']}").json()
     assert manifest["modelIds"] == [deployed["models"]]
     assert manifest["targetRuntime"]["runtimeType"] == "SparkPython"
@@ -85,7 +85,7 @@ def test_documents_have_what_the_client_prints(tree: Tree, deployed: dict[str, s
     assert service["state"] == "Transitioning"
 
 
-def test_a_signed_address_is_withheld_from_those_without_the_right(tree: Tree, deployed: dict[str, str]):
+def test_a_signed_address_is_withheld_from_those_without_the_right(tree: Tree, deployed: dict[str, str]) -> None:
     shown = tree.manage("GET", f"/manifests/{deployed['manifests']}").json()
     assert shown["assets"][0]["url"].endswith("?sig=secret")
     exported = tree.manage("GET", f"/services/{deployed['services']}")
@@ -93,18 +93,18 @@ def test_a_signed_address_is_withheld_from_those_without_the_right(tree: Tree, d
 
 
 @pytest.mark.parametrize("version", ["2017-09-01-preview%22", "2017-09-01-preview%20", "2017-09-01-preview"])
-def test_the_stray_marks_of_the_page_are_forgiven(tree: Tree, version: str):
+def test_the_stray_marks_of_the_page_are_forgiven(tree: Tree, version: str) -> None:
     assert tree.call("GET", f"{tree.api}/models?api-version={version}").status_code == 200
 
 
 @pytest.mark.parametrize("query", ["", "?api-version=2019-11-01"])
-def test_another_version_is_refused(tree: Tree, query: str):
+def test_another_version_is_refused(tree: Tree, query: str) -> None:
     answer = tree.call("GET", f"{tree.api}/models{query}")
     assert answer.status_code == 400
     assert "2017-09-01-preview" in answer.json()["error"]["message"]
 
 
-def test_a_service_is_found_by_its_name_too(tree: Tree, deployed: dict[str, str]):
+def test_a_service_is_found_by_its_name_too(tree: Tree, deployed: dict[str, str]) -> None:
     assert tree.manage("GET", f"/services/{deployed['name']}").json()["id"] == deployed["services"]
 
 
@@ -119,14 +119,14 @@ def test_a_service_is_found_by_its_name_too(tree: Tree, deployed: dict[str, str]
         ("services", {"serviceName": "name"}),
     ],
 )
-def test_lists_are_filtered(tree: Tree, deployed: dict[str, str], kind: str, filters: dict[str, str]):
+def test_lists_are_filtered(tree: Tree, deployed: dict[str, str], kind: str, filters: dict[str, str]) -> None:
     query = "".join(f"&{name}={deployed[of]}" for name, of in filters.items())
     assert [each["id"] for each in tree.manage("GET", f"/{kind}", query=query).json()["value"]] == [deployed[kind]]
     nothing = "".join(f"&{name}=00000000-0000-0000-0000-000000000000" for name in filters)
     assert tree.manage("GET", f"/{kind}", query=nothing).json()["value"] == []
 
 
-def test_models_are_found_by_name_and_tag_in_pages(tree: Tree):
+def test_models_are_found_by_name_and_tag_in_pages(tree: Tree) -> None:
     name = tree.name("paged")
     ids = [tree.register(name, tags=["blue"])["id"] for _ in range(3)]
     page = tree.manage("GET", "/models", query=f"&name={name}&tag=blue&count=2").json()
@@ -140,14 +140,14 @@ def test_models_are_found_by_name_and_tag_in_pages(tree: Tree):
 @pytest.mark.parametrize(
     ("kind", "needed_by"), [("models", "manifests"), ("manifests", "images"), ("images", "services")]
 )
-def test_what_is_still_needed_stays(tree: Tree, deployed: dict[str, str], kind: str, needed_by: str):
+def test_what_is_still_needed_stays(tree: Tree, deployed: dict[str, str], kind: str, needed_by: str) -> None:
     answer = tree.manage("DELETE", f"/{kind}/{deployed[kind]}")
     assert (answer.status_code, answer.json()["code"]) == (412, "DeletionRequired")
     assert answer.json()["details"]
     assert tree.manage("GET", f"/{kind}/{deployed[kind]}").status_code == 200
 
 
-def test_all_are_deleted_from_the_last_on(tree: Tree, deployed: dict[str, str]):
+def test_all_are_deleted_from_the_last_on(tree: Tree, deployed: dict[str, str]) -> None:
     for kind in ("services", "images", "manifests", "models"):
         place = f"/{kind}/{deployed[kind]}"
         assert tree.manage("DELETE", place).status_code == 200
@@ -157,7 +157,7 @@ def test_all_are_deleted_from_the_last_on(tree: Tree, deployed: dict[str, str]):
     tree.erased()
 
 
-def test_a_service_is_changed_and_its_keys_renewed(tree: Tree, deployed: dict[str, str]):
+def test_a_service_is_changed_and_its_keys_renewed(tree: Tree, deployed: dict[str, str]) -> None:
     place = f"/services/{deployed['services']}"
     made(tree, tree.manage("PUT", place, {"numReplicas": 7}))
     changed = tree.manage("GET", place).json()
@@ -168,7 +168,7 @@ def test_a_service_is_changed_and_its_keys_renewed(tree: Tree, deployed: dict[st
     assert new["secondaryKey"] != old["secondaryKey"]
 
 
-def test_names_are_taken_once(tree: Tree, deployed: dict[str, str]):
+def test_names_are_taken_once(tree: Tree, deployed: dict[str, str]) -> None:
     again = tree.manage("POST", "/services", {"name": deployed["name"], "imageId": deployed["images"]})
     assert (again.status_code, again.json()["code"]) == (409, "ServiceExists")
 
@@ -185,7 +185,7 @@ def test_names_are_taken_once(tree: Tree, deployed: dict[str, str]):
         ("services", {"name": ""}),
     ],
 )
-def test_what_has_the_wrong_shape_is_refused(tree: Tree, kind: str, body: dict[str, Any]):
+def test_what_has_the_wrong_shape_is_refused(tree: Tree, kind: str, body: dict[str, Any]) -> None:
     answer = tree.manage("POST", f"/{kind}", body)
     assert answer.status_code == 400
     assert {"code", "message", "statusCode", "details"} <= answer.json().keys()
@@ -195,5 +195,5 @@ def test_what_has_the_wrong_shape_is_refused(tree: Tree, kind: str, body: dict[s
     ("kind", "body"),
     [("manifests", {"name": "m", "modelIds": ["no"]}), ("images", {"name": "i", "manifestId": "no"})],
 )
-def test_what_names_nothing_here_is_not_made(tree: Tree, kind: str, body: dict[str, Any]):
+def test_what_names_nothing_here_is_not_made(tree: Tree, kind: str, body: dict[str, Any]) -> None:
     assert tree.manage("POST", f"/{kind}", body).status_code == 404

@@ -36,14 +36,14 @@ def run(tree: Tree) -> str:
         "runs/{run}/artifacturi?name=plots/loss.png",
     ],
 )
-def test_strangers_see_nothing_of_the_history(tree: Tree, run: str, tail: str, shared_world: World):
+def test_strangers_see_nothing_of_the_history(tree: Tree, run: str, tail: str, shared_world: World) -> None:
     address = f"{tree.runs}/{tail.format(run=run)}"
     assert tree.client.get(address).status_code == 401
     assert tree.call("GET", address).status_code == 200
     assert as_person(tree, shared_world.charlie).call("GET", address).status_code == 404
 
 
-def test_a_run_is_what_was_written(tree: Tree, run: str):
+def test_a_run_is_what_was_written(tree: Tree, run: str) -> None:
     found = tree.ok("GET", f"{tree.runs}/runs/{run}")
     assert (found["runId"], found["status"], found["target"]) == (run, "Running", "local")
     assert (found["tags"], found["properties"]) == ({"stage": "first"}, {"seed": "7"})
@@ -52,7 +52,7 @@ def test_a_run_is_what_was_written(tree: Tree, run: str):
     assert changed["experimentId"] == found["experimentId"]
 
 
-def test_runs_are_listed_in_pages(tree: Tree, run: str):
+def test_runs_are_listed_in_pages(tree: Tree, run: str) -> None:
     more = [tree.put_run(tree.name("run"))["runId"] for _ in range(2)]
     seen: list[str] = []
     token: str | None = ""
@@ -65,14 +65,14 @@ def test_runs_are_listed_in_pages(tree: Tree, run: str):
     assert len(seen) == len(set(seen))
 
 
-def test_runs_are_found_by_filter(tree: Tree, run: str):
+def test_runs_are_found_by_filter(tree: Tree, run: str) -> None:
     found = tree.ok("GET", f"{tree.runs}/runs", params={"$filter": f"RunId eq {run}"})
     assert [each["runId"] for each in found["value"]] == [run]
     found = tree.ok("POST", f"{tree.runs}/runs:query", {"filter": f"RunId eq {run}"})
     assert [each["runId"] for each in found["value"]] == [run]
 
 
-def test_experiments_are_read_by_id_and_by_name(tree: Tree, run: str):
+def test_experiments_are_read_by_id_and_by_name(tree: Tree, run: str) -> None:
     made = tree.ok("POST", f"{tree.runs}/experiments/{tree.name('exp')}", {"description": "letters"})
     for key in ("experimentId", "name"):
         assert tree.ok("GET", f"{tree.runs}/experiments/{made[key]}") == made
@@ -82,20 +82,20 @@ def test_experiments_are_read_by_id_and_by_name(tree: Tree, run: str):
     assert tree.ok("GET", f"{tree.runs}/runs/{run}")["experimentId"] == default["experimentId"]
 
 
-def test_a_new_run_may_name_its_experiment(tree: Tree):
+def test_a_new_run_may_name_its_experiment(tree: Tree) -> None:
     name, run = tree.name("exp"), tree.name("run")
     made = tree.ok("PATCH", f"{tree.runs}/runs/{run}?experiment={name}", {})
     assert tree.ok("GET", f"{tree.runs}/experiments/{name}")["experimentId"] == made["experimentId"]
 
 
-def test_metrics_are_listed_over_the_project_and_read_by_id(tree: Tree, run: str):
+def test_metrics_are_listed_over_the_project_and_read_by_id(tree: Tree, run: str) -> None:
     found = tree.ok("GET", f"{tree.runs}/runmetrics", params={"$filter": f"RunId eq {run}"})["value"]
     assert [(each["runId"], each["name"], each["cells"]) for each in found] == [(run, "accuracy", [{"accuracy": 0.5}])]
     assert tree.ok("GET", f"{tree.runs}/runmetrics/{found[0]['metricId']}")["name"] == "accuracy"
     assert run in [each["runId"] for each in tree.ok("GET", f"{tree.runs}/runmetrics")["value"]]
 
 
-def test_an_artifact_is_fetched_by_its_address(tree: Tree, run: str):
+def test_an_artifact_is_fetched_by_its_address(tree: Tree, run: str) -> None:
     uri = tree.ok("GET", f"{tree.runs}/runs/{run}/artifacturi?name=plots/loss.png")
     assert fetched(tree, uri) == PLOT
     info = tree.ok("GET", f"{tree.files}/artifacts/contentinfo/ExperimentRun/{run}/plots/loss.png")
@@ -105,14 +105,14 @@ def test_an_artifact_is_fetched_by_its_address(tree: Tree, run: str):
 
 
 @pytest.mark.parametrize("spelling", ["{run}", "dcid.{run}"])
-def test_artifacts_are_listed_in_both_spellings_of_their_container(tree: Tree, run: str, spelling: str):
+def test_artifacts_are_listed_in_both_spellings_of_their_container(tree: Tree, run: str, spelling: str) -> None:
     container = spelling.format(run=run)
     found = tree.ok("GET", f"{tree.files}/artifacts/origins/ExperimentRun/containers/{container}")["value"]
     assert [each["path"] for each in found] == ["plots/loss.png"]
     assert [each["path"] for each in tree.ok("GET", f"{tree.runs}/runs/{run}/artifacts")["value"]] == ["plots/loss.png"]
 
 
-def test_assets_have_versions_and_names(tree: Tree, run: str):
+def test_assets_have_versions_and_names(tree: Tree, run: str) -> None:
     name = tree.name("asset")
     body = {"name": name, "type": "plot", "artifacts": [{"id": f"ExperimentRun/{run}/plots/loss.png"}]}
     first, second = (tree.ok("POST", f"{tree.files}/assets", body) for _ in range(2))
@@ -128,7 +128,7 @@ def test_assets_have_versions_and_names(tree: Tree, run: str):
     assert tree.ok("GET", f"{tree.files}/assets/name/{name}")["assetId"] == first["assetId"]
 
 
-def test_a_project_takes_its_history_and_its_bytes_with_it(fresh_tree: Tree):
+def test_a_project_takes_its_history_and_its_bytes_with_it(fresh_tree: Tree) -> None:
     tree = fresh_tree
     content = b"bytes of this project alone " * 400
     tree.put_run("only")
@@ -140,7 +140,7 @@ def test_a_project_takes_its_history_and_its_bytes_with_it(fresh_tree: Tree):
     assert not holds(tree, content)
 
 
-def test_the_same_run_in_two_projects_is_two_runs(tree: Tree, fresh_tree: Tree):
+def test_the_same_run_in_two_projects_is_two_runs(tree: Tree, fresh_tree: Tree) -> None:
     tree.put_run("twin", tags={"of": "first"})
     fresh_tree.put_run("twin", tags={"of": "second"})
     assert tree.ok("GET", f"{tree.runs}/runs/twin")["tags"] == {"of": "first"}
@@ -148,7 +148,7 @@ def test_the_same_run_in_two_projects_is_two_runs(tree: Tree, fresh_tree: Tree):
 
 
 @pytest.mark.parametrize("body", [{"status": 7}, [], {"tags": {"a": 1}}, {"startTimeUtc": "soon"}])
-def test_what_has_the_wrong_shape_changes_nothing(tree: Tree, body: Any):
+def test_what_has_the_wrong_shape_changes_nothing(tree: Tree, body: Any) -> None:
     name = tree.name("run")
     assert tree.call("PATCH", f"{tree.runs}/runs/{name}", body).status_code == 400
     assert tree.call("GET", f"{tree.runs}/runs/{name}").status_code == 404
@@ -167,7 +167,7 @@ def holds(tree: Tree, content: bytes) -> bool:
     return any(hashlib.sha256(each.read_bytes()).digest() == wanted for each in objects if each.is_file())
 
 
-def test_jobs_of_a_person_are_those_that_concern_them(tree: Tree):
+def test_jobs_of_a_person_are_those_that_concern_them(tree: Tree) -> None:
     run = tree.name("run")
     tree.put_run(run, status="Running")
     tree.put_run(run, status="Failed")
@@ -181,7 +181,7 @@ def test_jobs_of_a_person_are_those_that_concern_them(tree: Tree):
     assert tree.call("GET", f"{place}/jobs/{job['jobId']}").status_code == 404
 
 
-def test_a_notification_of_a_job_is_marked_and_deleted(tree: Tree):
+def test_a_notification_of_a_job_is_marked_and_deleted(tree: Tree) -> None:
     run = tree.name("run")
     tree.put_run(run, status="Running")
     tree.put_run(run, status="Failed")

@@ -1,6 +1,7 @@
 """Artifacts by both ways of asking: registered, listed, told where their bytes are, read and written, removed."""
 
 import ssl
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -28,11 +29,11 @@ def upload(azure: Azure, run: str, **contents: bytes) -> None:
         assert put(azure, told[path.replace("__", "/")]["contentUri"], content).status_code == 201
 
 
-def paths(answer: dict) -> list[str]:
+def paths(answer: dict[str, Any]) -> list[str]:
     return [each["path"] for each in answer["value"]]
 
 
-def test_register_upload_and_read_back(azure: Azure):
+def test_register_upload_and_read_back(azure: Azure) -> None:
     run = azure.new_run()
     where = f"{azure.artifacts}/batch/metadata/ExperimentRun/dcid.{run}"
     odd = "/outputs/ü 😀 #1?.txt"
@@ -47,7 +48,7 @@ def test_register_upload_and_read_back(azure: Azure):
     assert again["artifacts"] == {}
 
 
-def test_both_generations_of_addresses_answer_alike(azure: Azure):
+def test_both_generations_of_addresses_answer_alike(azure: Azure) -> None:
     run = azure.new_run()
     upload(azure, run, a=b"1", out__b=b"2", out__c=b"3", outer=b"4")
     below = f"{azure.history}/experiments/{azure.experiment}/runs/{run}/artifacts"
@@ -89,7 +90,7 @@ def test_both_generations_of_addresses_answer_alike(azure: Azure):
         assert azure.ok("GET", where)["artifactId"] == f"ExperimentRun/dcid.{run}/a"
 
 
-def test_artifacts_come_in_pages(azure: Azure):
+def test_artifacts_come_in_pages(azure: Azure) -> None:
     run = azure.new_run()
     upload(azure, run, **{f"f{n}": b"" for n in range(5)})
     where, seen, token = f"{azure.artifacts}/ExperimentRun/dcid.{run}", [], None
@@ -102,7 +103,7 @@ def test_artifacts_come_in_pages(azure: Azure):
     assert seen == [f"f{n}" for n in range(5)]
 
 
-def test_run_details_name_the_log_files(azure: Azure):
+def test_run_details_name_the_log_files(azure: Azure) -> None:
     run = azure.new_run()
     upload(azure, run, user_logs__std_log=b"hello", outputs__model=b"x")
     files = azure.ok("GET", f"{azure.history}/runs/{run}/details")["logFiles"]
@@ -110,7 +111,7 @@ def test_run_details_name_the_log_files(azure: Azure):
     assert get(azure, files["user_logs/std_log"]).content == b"hello"
 
 
-def test_content_is_written_appended_and_read_with_a_token(azure: Azure):
+def test_content_is_written_appended_and_read_with_a_token(azure: Azure) -> None:
     run = azure.new_run()
     where = f"{azure.artifacts}/content/ExperimentRun/dcid.{run}/logs/out.txt"
     for number, line in enumerate([b"one\n", b"two\n"]):
@@ -125,7 +126,7 @@ def test_content_is_written_appended_and_read_with_a_token(azure: Azure):
     assert azure.world.get(where, azure.world.charlie).status_code == 404
 
 
-def test_other_origins_need_no_run(azure: Azure):
+def test_other_origins_need_no_run(azure: Azure) -> None:
     container = f"260301T100000-{azure.experiment}"
     where = f"{azure.artifacts}/batch/metadata/LocalUpload/{container}"
     told = azure.ok("POST", where, {"paths": [{"path": "model.pkl"}]})
@@ -137,7 +138,7 @@ def test_other_origins_need_no_run(azure: Azure):
     assert put(azure, info["contentUri"], b"3").status_code == 201
 
 
-def test_removed_artifacts_are_gone_with_their_bytes(azure: Azure):
+def test_removed_artifacts_are_gone_with_their_bytes(azure: Azure) -> None:
     run = azure.new_run()
     upload(azure, run, a=b"1", b=b"2", c=b"3")
     where = f"{azure.artifacts}/contentinfo/ExperimentRun/dcid.{run}/a"
@@ -153,7 +154,7 @@ def test_removed_artifacts_are_gone_with_their_bytes(azure: Azure):
 
 
 @pytest.mark.parametrize("path", ["../x", "a//b", "a/../b", "a%00b", "x" * 1_025, "a%5Cb"])
-def test_a_path_that_could_leave_its_folder_is_refused(azure: Azure, path: str):
+def test_a_path_that_could_leave_its_folder_is_refused(azure: Azure, path: str) -> None:
     run = azure.new_run()
     where = f"{azure.artifacts}/metadata"
     body = {
@@ -166,14 +167,14 @@ def test_a_path_that_could_leave_its_folder_is_refused(azure: Azure, path: str):
     assert paths(azure.ok("GET", f"{azure.artifacts}/ExperimentRun/dcid.{run}")) == []
 
 
-def test_no_run_has_no_container(azure: Azure):
+def test_no_run_has_no_container(azure: Azure) -> None:
     for where in (f"{azure.artifacts}/ExperimentRun/dcid.none", f"{azure.history}/runs/none/artifacts"):
         assert azure.call("GET", where).status_code == 404
     answer = azure.call("POST", f"{azure.artifacts}/batch/metadata/ExperimentRun/none", {"paths": [{"path": "a"}]})
     assert answer.json()["errors"]["a"]["error"]["innerError"]["code"] == "RunNotFound"
 
 
-def test_an_artifact_elsewhere_is_not_pretended(azure: Azure):
+def test_an_artifact_elsewhere_is_not_pretended(azure: Azure) -> None:
     elsewhere = {"dataStoreName": "mine", "relativePath": "x"}
     body = {"origin": "LocalUpload", "container": "c", "path": "p", "dataPath": elsewhere}
     assert azure.call("POST", f"{azure.artifacts}/register", body).status_code == 501

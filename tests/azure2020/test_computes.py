@@ -46,7 +46,7 @@ def report(azure: Azure, name: str, **body: Any) -> Any:
     return azure.call("POST", f"/freehold/v1{azure.workspace}/computes/{name}/reports", body)
 
 
-def test_it_is_made_with_the_operation_that_clients_wait_for(azure: Azure):
+def test_it_is_made_with_the_operation_that_clients_wait_for(azure: Azure) -> None:
     name = azure.name("cpu")
     made = azure.call("PUT", at(azure, name), AML)
     assert made.status_code == 201
@@ -58,7 +58,7 @@ def test_it_is_made_with_the_operation_that_clients_wait_for(azure: Azure):
 
 @pytest.mark.parametrize("root", ["", "/rp/workspaces"])
 @pytest.mark.parametrize("version", ["2018-03-01-preview", "2019-11-01", "2020-02-02"])
-def test_it_is_read_with_what_clients_need(azure: Azure, compute: str, root: str, version: str):
+def test_it_is_read_with_what_clients_need(azure: Azure, compute: str, root: str, version: str) -> None:
     found = azure.ok("GET", root + at(azure, compute, version=f"api-version={version}"))
     assert found["id"] == f"{azure.workspace}/computes/{compute}"
     assert found["tags"] is None
@@ -71,14 +71,14 @@ def test_it_is_read_with_what_clients_need(azure: Azure, compute: str, root: str
     assert properties["properties"]["nodeStateCounts"]["idleNodeCount"] == 0
 
 
-def test_the_singular_group_of_the_published_page_is_understood(azure: Azure, compute: str):
+def test_the_singular_group_of_the_published_page_is_understood(azure: Azure, compute: str) -> None:
     singular = at(azure, version=VERSION).replace("resourceGroups", "resourceGroup")
     assert compute in [each["name"] for each in azure.ok("GET", singular)["value"]]
     one = at(azure, compute.upper(), version=VERSION).replace("resourceGroups", "resourceGroup")
     assert azure.ok("GET", one)["name"] == compute
 
 
-def test_lists_come_in_pages_and_by_type(azure: Azure):
+def test_lists_come_in_pages_and_by_type(azure: Azure) -> None:
     names = [azure.name("machine") for _ in range(3)]
     for name in names:
         azure.ok("PUT", at(azure, name), VIRTUAL_MACHINE, status=201)
@@ -93,7 +93,7 @@ def test_lists_come_in_pages_and_by_type(azure: Azure):
     assert types <= {"AKS"}
 
 
-def test_secrets_are_given_only_by_list_keys(azure: Azure):
+def test_secrets_are_given_only_by_list_keys(azure: Azure) -> None:
     name = azure.name("vm")
     azure.ok("PUT", at(azure, name), VIRTUAL_MACHINE, status=201)
     found = azure.call("GET", at(azure, name))
@@ -108,7 +108,7 @@ def test_secrets_are_given_only_by_list_keys(azure: Azure):
     assert bob.call("POST", at(azure, name, "/listKeys")).status_code == 403
 
 
-def test_a_secret_that_is_not_given_again_stays(azure: Azure):
+def test_a_secret_that_is_not_given_again_stays(azure: Azure) -> None:
     name = azure.name("vm")
     azure.ok("PUT", at(azure, name), VIRTUAL_MACHINE, status=201)
     azure.ok("PUT", at(azure, name), azure.ok("GET", at(azure, name)))
@@ -116,7 +116,7 @@ def test_a_secret_that_is_not_given_again_stays(azure: Azure):
     assert keys["administratorAccount"]["password"] == "hunter2-canary"
 
 
-def test_scale_settings_are_changed(azure: Azure, compute: str):
+def test_scale_settings_are_changed(azure: Azure, compute: str) -> None:
     body = {"properties": {"scaleSettings": {"minNodeCount": 1, "maxNodeCount": 9}}}
     azure.ok("PATCH", at(azure, compute), body)
     inner = azure.ok("GET", at(azure, compute))["properties"]["properties"]
@@ -125,7 +125,7 @@ def test_scale_settings_are_changed(azure: Azure, compute: str):
     assert inner["vmSize"] == "STANDARD_D2_V2"
 
 
-def test_its_state_moves_by_reports_only(azure: Azure, compute: str):
+def test_its_state_moves_by_reports_only(azure: Azure, compute: str) -> None:
     nodes = [{"nodeId": "tvm-1", "privateIpAddress": "10.0.0.4", "nodeState": "running"}]
     told = report(azure, compute, state="Updating", properties={"currentNodeCount": 1}, nodes=nodes)
     assert told.json() == {"name": compute, "state": "Updating"}
@@ -138,13 +138,13 @@ def test_its_state_moves_by_reports_only(azure: Azure, compute: str):
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart"])
-def test_nothing_is_started_here(azure: Azure, compute: str, verb: str):
+def test_nothing_is_started_here(azure: Azure, compute: str, verb: str) -> None:
     answer = azure.call("POST", at(azure, compute, f"/{verb}"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotImplemented")
     assert azure.call("POST", at(azure, "nowhere", f"/{verb}")).status_code == 404
 
 
-def test_a_delete_says_what_becomes_of_what_lies_below(azure: Azure, compute: str):
+def test_a_delete_says_what_becomes_of_what_lies_below(azure: Azure, compute: str) -> None:
     refused = azure.call("DELETE", at(azure, compute, version=VERSION))
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "InvalidParameter")
     answer = azure.call("DELETE", f"{at(azure, compute, version=VERSION)}&underlyingResourceAction=Detach")
@@ -159,7 +159,7 @@ def test_a_delete_says_what_becomes_of_what_lies_below(azure: Azure, compute: st
     assert again.status_code == 204
 
 
-def test_a_name_is_free_again_after_a_delete(azure: Azure, compute: str):
+def test_a_name_is_free_again_after_a_delete(azure: Azure, compute: str) -> None:
     azure.ok("DELETE", f"{at(azure, compute)}&underlyingResourceAction=delete", status=202)
     azure.ok("PUT", at(azure, compute), VIRTUAL_MACHINE, status=201)
 
@@ -172,10 +172,10 @@ def test_a_name_is_free_again_after_a_delete(azure: Azure, compute: str):
         ({"properties": {"computeType": 7}}, "InvalidBody"),
     ],
 )
-def test_what_is_no_compute_is_refused(azure: Azure, body: dict[str, Any], code: str):
+def test_what_is_no_compute_is_refused(azure: Azure, body: dict[str, Any], code: str) -> None:
     answer = azure.call("PUT", at(azure, azure.name("bad")), body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
 
-def test_one_of_another_type_keeps_its_name(azure: Azure, compute: str):
+def test_one_of_another_type_keeps_its_name(azure: Azure, compute: str) -> None:
     assert azure.call("PUT", at(azure, compute), VIRTUAL_MACHINE).status_code == 409

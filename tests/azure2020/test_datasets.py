@@ -35,7 +35,7 @@ def named(azure: Azure, name: str, query: str = "") -> Any:
 NEW_VERSION = "?ifExistsOk=true&updateDefinitionIfExists=true"
 
 
-def test_a_dataset_has_what_the_sdk_demands(azure: Azure):
+def test_a_dataset_has_what_the_sdk_demands(azure: Azure) -> None:
     name = azure.name("iris")
     made = register(azure, name, description="flowers", tags={"kind": "small"})
     needed = (
@@ -61,14 +61,14 @@ def test_a_dataset_has_what_the_sdk_demands(azure: Azure):
     assert named(azure, name, "?includeLatestDefinition=false")["latest"] is None
 
 
-def test_a_dataset_that_is_not_there_is_404_at_both_places_where_the_sdk_looks(azure: Azure):
+def test_a_dataset_that_is_not_there_is_404_at_both_places_where_the_sdk_looks(azure: Azure) -> None:
     for path in (f"{root(azure)}/datasets/query/name=nope", f"/data/v1.0{azure.workspace}/dataversion/nope/versions/1"):
         answer = azure.call("GET", path)
         assert answer.status_code == 404
         assert answer.json()["error"]["details"] == []
 
 
-def test_the_dataflow_of_a_saved_dataset_is_where_the_sdk_asks_for_it(azure: Azure):
+def test_the_dataflow_of_a_saved_dataset_is_where_the_sdk_asks_for_it(azure: Azure) -> None:
     saved = azure.ok("POST", f"{root(azure)}/saveddatasets", {"datasetType": "file", "dataflowJson": '{"blocks": [7]}'})
     place = f"/data/v1.0{azure.workspace}/dataversion/unregistered-{saved['id']}/versions/1"
     assert azure.world.get(place).status_code == 401
@@ -77,7 +77,7 @@ def test_the_dataflow_of_a_saved_dataset_is_where_the_sdk_asks_for_it(azure: Azu
     assert azure.call("GET", place.replace(saved["id"], "nope")).status_code == 404
 
 
-def test_a_name_is_taken_once_and_versions_are_added(azure: Azure):
+def test_a_name_is_taken_once_and_versions_are_added(azure: Azure) -> None:
     name = azure.name("versions")
     first = register(azure, name)
     answer = azure.call("POST", f"{root(azure)}/datasets", body(name))
@@ -101,7 +101,7 @@ def test_a_name_is_taken_once_and_versions_are_added(azure: Azure):
     assert rest["continuationToken"] is None
 
 
-def test_a_version_is_replaced_unless_it_changed_meanwhile(azure: Azure):
+def test_a_version_is_replaced_unless_it_changed_meanwhile(azure: Azure) -> None:
     made = register(azure, azure.name("replaced"))
     at = f"{root(azure)}/datasets/{made['datasetId']}/definitions/1"
     stale = {"dataflow": "{}", "etag": made["latest"]["etag"]}
@@ -111,7 +111,7 @@ def test_a_version_is_replaced_unless_it_changed_meanwhile(azure: Azure):
     assert azure.ok("GET", at)["dataflow"] == "[]"
 
 
-def test_a_dataset_is_changed_and_its_state_moves(azure: Azure):
+def test_a_dataset_is_changed_and_its_state_moves(azure: Azure) -> None:
     name = azure.name("changed")
     made = register(azure, name, tags={"old": "1"})
     at = f"{root(azure)}/datasets/{made['datasetId']}"
@@ -129,13 +129,14 @@ def test_a_dataset_is_changed_and_its_state_moves(azure: Azure):
         assert azure.call("PUT", where, {"state": "saved"}).status_code == 400
 
 
-def test_lists_are_searched_and_paged(azure: Azure):
+def test_lists_are_searched_and_paged(azure: Azure) -> None:
     stem = azure.name("Listed")
     names = [f"{stem}.{each}" for each in "abc"]
     for name in names:
         register(azure, name, isVisible=not name.endswith("c"))
     where = f"{root(azure)}/datasets?pageSize=1&searchText={stem.lower()}."
-    found, token = [], ""
+    found: list[str] = []
+    token: str | None = ""
     while token is not None:
         page = azure.ok("GET", f"{where}&continuationToken={token}")
         found += [each["name"] for each in page["value"]]
@@ -150,7 +151,7 @@ def test_lists_are_searched_and_paged(azure: Azure):
     assert azure.ok("GET", f"{root(azure)}/datasets?status=archived&searchText={stem}")["value"] == []
 
 
-def test_a_saved_dataset_is_found_by_its_id_and_by_what_was_made_of_it(azure: Azure):
+def test_a_saved_dataset_is_found_by_its_id_and_by_what_was_made_of_it(azure: Azure) -> None:
     flow = json.dumps({"blocks": [azure.name("saved")]})
     saved = azure.ok("POST", f"{root(azure)}/saveddatasets", {"datasetType": "file", "dataflowJson": flow})
     assert (saved["datasetType"], saved["dataflowJson"], saved["properties"]) == ("file", flow, {})
@@ -172,18 +173,18 @@ def test_a_saved_dataset_is_found_by_its_id_and_by_what_was_made_of_it(azure: Az
     assert unknown.status_code == 400
 
 
-def test_a_path_can_be_saved(azure: Azure):
+def test_a_path_can_be_saved(azure: Azure) -> None:
     path = {"datastoreName": "box", "relativePath": azure.name("dir"), "paths": ["a", "b"]}
     saved = azure.ok("POST", f"{root(azure)}/saveddatasets/from-data-path", path)
     assert path.items() <= azure.ok("GET", f"{root(azure)}/saveddatasets/{saved['id']}")["dataPath"].items()
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a\\b", "a\nb", "a" * 256])
-def test_bad_names_are_refused(azure: Azure, name: str):
+def test_bad_names_are_refused(azure: Azure, name: str) -> None:
     assert azure.call("POST", f"{root(azure)}/datasets", body(name)).status_code == 400
 
 
-def test_any_other_name_is_found_again(azure: Azure):
+def test_any_other_name_is_found_again(azure: Azure) -> None:
     name = azure.name("Ärger & co=50%")
     made = register(azure, name)
     found = azure.ok("GET", f"{root(azure)}/datasets/query/name={name.replace('%', '%25').replace('&', '%26')}")
@@ -197,7 +198,7 @@ def alone(world: World) -> Iterator[Azure]:
         yield Azure(world, client, world.alice, world.workspace, "none")
 
 
-def test_an_unregistered_dataset_is_erased_and_nothing_else(alone: Azure):
+def test_an_unregistered_dataset_is_erased_and_nothing_else(alone: Azure) -> None:
     gone = register(alone, "goes", tags={"t": "goes"})
     register(alone, "goes", '{"blocks":["second"]}', NEW_VERSION)
     stays = register(alone, "stays", '{"blocks":["stays"]}', tags={"t": "stays"})
@@ -220,7 +221,7 @@ def test_an_unregistered_dataset_is_erased_and_nothing_else(alone: Azure):
     assert alone.ok("GET", f"{root(alone)}/datasets")["value"] == []
 
 
-def test_a_saved_dataset_can_be_erased(alone: Azure):
+def test_a_saved_dataset_can_be_erased(alone: Azure) -> None:
     saved = alone.ok("POST", f"{root(alone)}/saveddatasets", {"dataflowJson": FLOW})
     at = f"{root(alone)}/saveddatasets/{saved['id']}"
     assert alone.call("DELETE", at).status_code == 200

@@ -37,7 +37,7 @@ PLACES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("content", PLACES)
-def test_a_text_is_parted_from_its_secret_and_joined_to_the_letter(content: dict[str, Any]):
+def test_a_text_is_parted_from_its_secret_and_joined_to_the_letter(content: dict[str, Any]) -> None:
     clean, secrets = part_with_texts(content)
     assert SECRET not in json.dumps(clean)
     assert joined(clean, secrets) == content
@@ -45,7 +45,7 @@ def test_a_text_is_parted_from_its_secret_and_joined_to_the_letter(content: dict
 
 
 @pytest.mark.parametrize("text", ["see https://a.b/c?d=sig", '{"path": "https://a.b?x=1"}', "[", '["a"]', "[" * 5000])
-def test_a_text_without_a_secret_stays_as_it_is(text: str):
+def test_a_text_without_a_secret_stays_as_it_is(text: str) -> None:
     assert part_with_texts({"notes": text}) == ({"notes": text}, {})
 
 
@@ -79,7 +79,7 @@ def answers(azure: Azure, made: dict[str, Any]) -> list[str]:
     ]
 
 
-def test_whoever_has_the_right_reads_it_to_the_letter_and_nobody_else(people: tuple[Azure, Azure]):
+def test_whoever_has_the_right_reads_it_to_the_letter_and_nobody_else(people: tuple[Azure, Azure]) -> None:
     alice, rita = people
     for number, content in enumerate(PLACES):
         made = register(alice, f"closed-{number}", latest=content)
@@ -92,7 +92,7 @@ def test_whoever_has_the_right_reads_it_to_the_letter_and_nobody_else(people: tu
     assert rita.call("POST", f"{root(rita)}/datasets", body("x", latest=PLACES[0])).status_code == 403
 
 
-def test_a_saved_dataset_opens_for_who_has_the_right(people: tuple[Azure, Azure]):
+def test_a_saved_dataset_opens_for_who_has_the_right(people: tuple[Azure, Azure]) -> None:
     alice, rita = people
     content = {"datasetType": "file", "dataflowJson": IN_JSON}
     saved = alice.ok("POST", f"{root(alice)}/saveddatasets", content)
@@ -115,7 +115,7 @@ def test_a_saved_dataset_opens_for_who_has_the_right(people: tuple[Azure, Azure]
 
 def test_what_is_sent_back_as_a_reader_sees_it_keeps_its_secret_and_anything_else_loses_it(
     people: tuple[Azure, Azure],
-):
+) -> None:
     alice, rita = people
     made = register(alice, "sent-back", latest={"dataflow": IN_JSON})
     at = f"{root(alice)}/datasets/{made['datasetId']}/definitions/1"
@@ -125,7 +125,7 @@ def test_what_is_sent_back_as_a_reader_sees_it_keeps_its_secret_and_anything_els
     assert alice.ok("PUT", at, {"dataflow": moved})["latest"]["dataflow"] == moved
 
 
-def test_it_is_in_no_file_and_no_bag(people: tuple[Azure, Azure], tmp_path: Path):
+def test_it_is_in_no_file_and_no_bag(people: tuple[Azure, Azure], tmp_path: Path) -> None:
     alice, _ = people
     register(alice, "kept", latest=PLACES[2])
     folder = alice.world.folder
@@ -160,7 +160,7 @@ def alone(world: World) -> Iterator[Azure]:
         yield Azure(world, client, world.alice, world.workspace, "none")
 
 
-def test_it_is_erased_with_its_dataset(alone: Azure):
+def test_it_is_erased_with_its_dataset(alone: Azure) -> None:
     """And so is what it was saved as, unless another dataset was saved so, or none ever was."""
     content = {"dataflow": IN_JSON}
     shared = register(alone, "goes", latest=content)["latest"]["savedDatasetId"]

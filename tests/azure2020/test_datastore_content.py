@@ -97,12 +97,12 @@ def content(request: pytest.FixtureRequest, stores: dict[str, Store], register: 
     return register(stores[request.param].body)
 
 
-def test_a_store_that_was_looked_into_is_validated(content: Content):
+def test_a_store_that_was_looked_into_is_validated(content: Content) -> None:
     datastore = content.azure.ok("GET", f"/datastore/v1.0{content.azure.workspace}/datastores/{content.name}")
     assert datastore["hasBeenValidated"] is True
 
 
-def test_what_is_written_is_read_back(content: Content):
+def test_what_is_written_is_read_back(content: Content) -> None:
     path = "back/ä b#%41.txt"
     answer = content.put(path, b"0123456789")
     assert answer.status_code == 200, answer.text
@@ -115,7 +115,7 @@ def test_what_is_written_is_read_back(content: Content):
     assert content.paths("back") == [path]
 
 
-def test_ranges_are_served(content: Content):
+def test_ranges_are_served(content: Content) -> None:
     content.put("ranged", b"0123456789")
     part = content.get("ranged", Range="bytes=2-4")
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
@@ -125,12 +125,12 @@ def test_ranges_are_served(content: Content):
     assert (head.status_code, head.headers["content-length"]) == (200, "10")
 
 
-def test_an_empty_file_is_a_file(content: Content):
+def test_an_empty_file_is_a_file(content: Content) -> None:
     assert content.put("empty", b"").json()["size"] == 0
     assert content.get("empty").content == b""
 
 
-def test_a_large_file_passes_through(content: Content):
+def test_a_large_file_passes_through(content: Content) -> None:
     piece = random.Random(7).randbytes(1 << 20)
     answer = content.put("large", (piece for _ in range(20)))
     assert answer.status_code == 200, answer.text
@@ -138,14 +138,14 @@ def test_a_large_file_passes_through(content: Content):
     assert content.get("large").content == piece * 20
 
 
-def test_a_file_beyond_the_limit_is_refused_and_nothing_is_kept(content: Content):
+def test_a_file_beyond_the_limit_is_refused_and_nothing_is_kept(content: Content) -> None:
     answer = content.put("beyond/limit", (b"\0" * (1 << 20) for _ in range(33)))
     assert (answer.status_code, answer.json()["code"]) == (413, "ObjectTooLarge")
     assert content.get("beyond/limit").status_code == 404
     assert content.paths("beyond") == []
 
 
-def test_a_cut_upload_leaves_what_stood_there(content: Content):
+def test_a_cut_upload_leaves_what_stood_there(content: Content) -> None:
     content.put("cut/file", b"whole")
     url = urlsplit(content.azure.world.url)
     head = (
@@ -159,7 +159,7 @@ def test_a_cut_upload_leaves_what_stood_there(content: Content):
     assert content.paths("cut") == ["cut/file", "cut/other"]
 
 
-def test_a_list_has_pages_in_order(content: Content):
+def test_a_list_has_pages_in_order(content: Content) -> None:
     written = ["pages/a/1", "pages/a/2", "pages/a.b", "pages/b", "pages/c/d/e"]
     for path in reversed(written):
         content.put(path, b"x")
@@ -176,7 +176,7 @@ def test_a_list_has_pages_in_order(content: Content):
     assert content.azure.call("GET", content.at, params={"after": "forged"}).status_code == 400
 
 
-def test_a_deleted_file_is_gone(content: Content):
+def test_a_deleted_file_is_gone(content: Content) -> None:
     content.put("gone", b"x")
     assert content.delete("gone").status_code == 204
     assert content.get("gone").status_code == 404
@@ -184,14 +184,14 @@ def test_a_deleted_file_is_gone(content: Content):
 
 
 @pytest.mark.parametrize("path", ["../up", "a/../../up", "a//b", "./a", "a\\..\\b", "a\0b", "a" * 1_025])
-def test_a_path_that_leads_elsewhere_is_refused(content: Content, path: str):
+def test_a_path_that_leads_elsewhere_is_refused(content: Content, path: str) -> None:
     address = f"{content.at}/{quote(path, safe='').replace('%2F', '/').replace('.', '%2E')}"
     for method in ("GET", "PUT", "DELETE"):
         answer = content.azure.call(method, address)
         assert (answer.status_code, answer.json()["code"]) == (400, "InvalidContentPath"), method
 
 
-def test_charlie_sees_no_content(content: Content):
+def test_charlie_sees_no_content(content: Content) -> None:
     content.put("closed", b"x")
     for method in ("GET", "PUT", "DELETE"):
         for at in (content.at, f"/freehold/v1{content.azure.workspace}/datastores/{content.name}/content"):
@@ -201,7 +201,9 @@ def test_charlie_sees_no_content(content: Content):
     assert content.get("closed").content == b"x"
 
 
-def test_unregistering_leaves_the_data(content: Content, stores: dict[str, Store], register: Callable[..., Content]):
+def test_unregistering_leaves_the_data(
+    content: Content, stores: dict[str, Store], register: Callable[..., Content]
+) -> None:
     content.put("stays", b"x")
     datastore = content.azure.ok("GET", f"/datastore/v1.0{content.azure.workspace}/datastores/{content.name}")
     again = register({key: value for key, value in datastore.items() if value and key != "name"})
@@ -213,7 +215,9 @@ def test_unregistering_leaves_the_data(content: Content, stores: dict[str, Store
     assert content.get("stays").content == b"x"
 
 
-def test_links_in_a_folder_lead_nowhere(folder: Path, stores: dict[str, Store], register: Callable[..., Content]):
+def test_links_in_a_folder_lead_nowhere(
+    folder: Path, stores: dict[str, Store], register: Callable[..., Content]
+) -> None:
     content, store = register(stores["folder"].body), folder / "store"
     (folder / "secret").mkdir()
     (folder / "secret" / "file").write_text("secret")
@@ -232,7 +236,7 @@ def test_links_in_a_folder_lead_nowhere(folder: Path, stores: dict[str, Store], 
 
 def test_wrong_credentials_are_told_without_them(
     stores: dict[str, Store], register: Callable[..., Content], outside: Azure
-):
+) -> None:
     wrong = "d3JvbmctYW5kLXNlY3JldC1rZXktdGhhdC1uby1hbnN3ZXItaGFz"
     blob = stores["blob by key"].body
     body = blob | {"azureStorageSection": blob["azureStorageSection"] | {"credential": wrong}}
@@ -246,7 +250,7 @@ def test_wrong_credentials_are_told_without_them(
         assert secret not in read.text + refused.text + outside.world.log()
 
 
-def test_a_gone_container_is_told(stores: dict[str, Store], register: Callable[..., Content]):
+def test_a_gone_container_is_told(stores: dict[str, Store], register: Callable[..., Content]) -> None:
     blob = stores["blob by sas"].body
     section = blob["azureStorageSection"] | {"containerName": "nowhere"}
     content = register(blob | {"azureStorageSection": section}, skipValidation="true")
@@ -255,13 +259,13 @@ def test_a_gone_container_is_told(stores: dict[str, Store], register: Callable[.
     assert "sig=" not in answer.text + content.azure.world.log()
 
 
-def test_a_folder_that_is_not_there_is_not_validated(folder: Path, outside: Azure):
+def test_a_folder_that_is_not_there_is_not_validated(folder: Path, outside: Azure) -> None:
     section = {"kind": "LocalFolder", "path": str(folder / "nowhere")}
     body = {"name": "nowhere", "dataStoreType": "Custom", "customSection": section}
     assert outside.call("POST", f"/datastore/v1.0{outside.workspace}/datastores", body).status_code == 400
 
 
-def test_one_that_cannot_be_reached_from_here_is_registered_unseen(azure: Azure, stores: dict[str, Store]):
+def test_one_that_cannot_be_reached_from_here_is_registered_unseen(azure: Azure, stores: dict[str, Store]) -> None:
     """The server's owner allows none of these hosts: nothing is known of the store."""
     where, body = f"/datastore/v1.0{azure.workspace}/datastores", stores["blob by key"].body
     name = azure.name("unseen")
@@ -272,7 +276,7 @@ def test_one_that_cannot_be_reached_from_here_is_registered_unseen(azure: Azure,
 
 
 @pytest.mark.parametrize("name", ["AzureFile", "AzureSqlDatabase", "DBFS"])
-def test_content_of_other_kinds_is_not_served(register: Callable[..., Content], name: str):
+def test_content_of_other_kinds_is_not_served(register: Callable[..., Content], name: str) -> None:
     section = {"accountName": "lake", "containerName": "raw", "accountKey": "a2V5"}
     answer = register({"dataStoreType": name, "azureStorageSection": section}).get("any")
     assert (answer.status_code, answer.json()["code"]) == (501, "ContentNotServed")
@@ -280,7 +284,7 @@ def test_content_of_other_kinds_is_not_served(register: Callable[..., Content], 
 
 def test_no_folder_and_no_host_is_opened_unless_the_owner_allows_it(
     azure: Azure, stores: dict[str, Store], shared_world: World
-):
+) -> None:
     for kind in KINDS:
         name = azure.name("denied")
         where = f"/datastore/v1.0{azure.workspace}/datastores"

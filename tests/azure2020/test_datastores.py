@@ -57,7 +57,7 @@ def standing(azure: Azure) -> list[str]:
     return [each["name"] for each in azure.ok("GET", f"{root(azure)}/datastores")["value"]]
 
 
-def test_a_datastore_has_what_the_sdk_demands(azure: Azure):
+def test_a_datastore_has_what_the_sdk_demands(azure: Azure) -> None:
     name = azure.name("Demanded")
     register(azure, name, **blob(), tags={"team": "vision"})
     found = read(azure, name)
@@ -74,14 +74,14 @@ def test_a_datastore_has_what_the_sdk_demands(azure: Azure):
     assert found["createdBy"]["userObjectId"] == azure.person.object_id
 
 
-def test_a_sas_is_read_back_as_such(azure: Azure):
+def test_a_sas_is_read_back_as_such(azure: Azure) -> None:
     name = azure.name("sas")
     register(azure, name, **blob(credentialType="Sas", credential=SIGNATURE))
     section = read(azure, name)["azureStorageSection"]
     assert (section["sasToken"], section["isSas"], section.get("accountKey")) == (SIGNATURE, True, None)
 
 
-def test_secrets_open_only_for_who_may_have_them(azure: Azure):
+def test_secrets_open_only_for_who_may_have_them(azure: Azure) -> None:
     name = azure.name("closed")
     register(azure, name)
     for path in (f"datastores/{name}?", f"datastores?dataStoreNames={name}&"):
@@ -89,7 +89,7 @@ def test_secrets_open_only_for_who_may_have_them(azure: Azure):
         assert KEY not in azure.call("GET", f"{root(azure)}/{path}includeSecret=false").text
 
 
-def test_a_reader_sees_no_secret(tmp_path: Path):
+def test_a_reader_sees_no_secret(tmp_path: Path) -> None:
     world = make_world(tmp_path / "data")
     reader = add_reader(world)
     world.start()
@@ -127,7 +127,7 @@ def add_reader(world: World) -> Person:
     return Person("Rita", issuer.issue(reader, client_id=reader.object_id).token, reader.object_id)
 
 
-def test_no_secret_is_kept_in_plain(azure: Azure):
+def test_no_secret_is_kept_in_plain(azure: Azure) -> None:
     name = azure.name("sealed")
     register(azure, name)
     register(azure, f"{name}-s3", dataStoreType="Custom", customSection={
@@ -139,7 +139,7 @@ def test_no_secret_is_kept_in_plain(azure: Azure):
     assert all(KEY.encode() not in path.read_bytes() for path in azure.world.folder.glob("freehold.db*"))
 
 
-def test_a_second_of_a_name_is_refused_as_the_sdk_expects_and_can_be_overwritten(azure: Azure):
+def test_a_second_of_a_name_is_refused_as_the_sdk_expects_and_can_be_overwritten(azure: Azure) -> None:
     name = azure.name("twice")
     register(azure, name)
     again = {"name": name, **blob(containerName="other", credential="bmV3")}
@@ -154,7 +154,7 @@ def test_a_second_of_a_name_is_refused_as_the_sdk_expects_and_can_be_overwritten
     assert (section["containerName"], section["accountKey"]) == ("other", "bmV3")
 
 
-def test_a_secret_is_never_carried_over_to_another_place(azure: Azure):
+def test_a_secret_is_never_carried_over_to_another_place(azure: Azure) -> None:
     name = azure.name("moved")
     register(azure, name)
     moved = blob(endpoint="evil.example")
@@ -163,7 +163,7 @@ def test_a_secret_is_never_carried_over_to_another_place(azure: Azure):
     assert KEY not in azure.call("GET", f"{root(azure)}/datastores/{name}").text
 
 
-def test_put_makes_one_only_where_it_is_told_to(azure: Azure):
+def test_put_makes_one_only_where_it_is_told_to(azure: Azure) -> None:
     name = azure.name("made")
     where = f"{root(azure)}/datastores/{name}?skipValidation=true"
     assert azure.call("PUT", where, blob()).status_code == 404
@@ -173,7 +173,7 @@ def test_put_makes_one_only_where_it_is_told_to(azure: Azure):
     assert (answer.status_code, answer.json()["error"]["innerError"]["code"]) == (409, "DatastoreTypeFixed")
 
 
-def test_what_cannot_be_looked_into_is_not_validated(azure: Azure):
+def test_what_cannot_be_looked_into_is_not_validated(azure: Azure) -> None:
     section = {"kind": "LocalFolder", "path": "/etc"}
     body = {"name": azure.name("etc"), "dataStoreType": "Custom", "customSection": section}
     answer = azure.call("POST", f"{root(azure)}/datastores", body)
@@ -194,13 +194,13 @@ def test_what_cannot_be_looked_into_is_not_validated(azure: Azure):
         {"name": "x", "dataStoreType": "Custom", "customSection": {"kind": "S3", "bucket": "b", "accessKeyId": "a"}},
     ],
 )
-def test_bad_datastores_are_refused(azure: Azure, body: dict[str, Any]):
+def test_bad_datastores_are_refused(azure: Azure, body: dict[str, Any]) -> None:
     answer = azure.call("POST", f"{root(azure)}/datastores?skipValidation=true", body)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
 
 
-def test_lists_have_pages(azure: Azure):
+def test_lists_have_pages(azure: Azure) -> None:
     names = [azure.name("paged") for _ in range(3)]
     for name in names:
         register(azure, name)
@@ -221,7 +221,7 @@ def alone(world: World) -> Iterator[Azure]:
         yield Azure(world, client, world.alice, world.workspace, "none")
 
 
-def test_the_default_is_chosen_and_ends_with_its_datastore(alone: Azure):
+def test_the_default_is_chosen_and_ends_with_its_datastore(alone: Azure) -> None:
     assert alone.call("GET", f"{root(alone)}/default").status_code == 404
     for name in ("one", "two"):
         register(alone, name)
@@ -233,7 +233,7 @@ def test_the_default_is_chosen_and_ends_with_its_datastore(alone: Azure):
     assert alone.call("GET", f"{root(alone)}/default").status_code == 404
 
 
-def test_a_deleted_datastore_is_erased_and_nothing_else(alone: Azure):
+def test_a_deleted_datastore_is_erased_and_nothing_else(alone: Azure) -> None:
     for name in ("goes", "stays"):
         register(alone, name, **blob(), tags={"name": name})
     answer = alone.call("DELETE", f"{root(alone)}/datastores/goes")
@@ -254,7 +254,7 @@ def test_a_deleted_datastore_is_erased_and_nothing_else(alone: Azure):
 
 
 @pytest.mark.parametrize("lacking", ["accountName", "containerName", "accountKey"])
-def test_a_file_share_says_all_that_clients_open_it_with(azure: Azure, lacking: str):
+def test_a_file_share_says_all_that_clients_open_it_with(azure: Azure, lacking: str) -> None:
     """azureml-core opens a share as it lists it: one that lacks a field would hide all datastores of the workspace."""
     section = {"accountName": "lake", "containerName": "raw", "accountKey": "a2V5"}
     del section[lacking]

@@ -24,7 +24,7 @@ def address(route: Route, world: World) -> str:
     return re.sub(r"\{(\w+)(?::path)?\}", lambda found: values.get(found[1], "thing"), route.path)
 
 
-def body_of(route: Route) -> dict[str, object]:
+def body_of(route: Route) -> dict[str, Any]:
     return {} if route.method in {"GET", "HEAD", "DELETE"} else {"json": {}}
 
 
@@ -35,12 +35,12 @@ def error_of(answer: httpx.Response) -> dict[str, Any]:
     return {key.lower(): value for key, value in found.items()}
 
 
-def test_only_the_known_routes_are_anonymous():
+def test_only_the_known_routes_are_anonymous() -> None:
     assert {route.path for route in ROUTES if isinstance(route.rule, Anonymous)} == OPEN_TO_ALL
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=name_of)
-def test_a_stranger_is_asked_to_sign_in(shared_world: World, client: httpx.Client, route: Route):
+def test_a_stranger_is_asked_to_sign_in(shared_world: World, client: httpx.Client, route: Route) -> None:
     answer = client.request(route.method, address(route, shared_world), **body_of(route))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer ")
@@ -49,7 +49,7 @@ def test_a_stranger_is_asked_to_sign_in(shared_world: World, client: httpx.Clien
 
 
 @pytest.mark.parametrize("route", [r for r in CLOSED if isinstance(r.rule, Within)], ids=name_of)
-def test_charlie_finds_nothing_in_the_workspace(shared_world: World, client: httpx.Client, route: Route):
+def test_charlie_finds_nothing_in_the_workspace(shared_world: World, client: httpx.Client, route: Route) -> None:
     where = f"{address(route, shared_world)}?api-version=2019-11-01&path=a"
     answer = client.request(route.method, where, headers=shared_world.charlie.headers, **body_of(route))
     assert answer.status_code == 404
@@ -58,14 +58,14 @@ def test_charlie_finds_nothing_in_the_workspace(shared_world: World, client: htt
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_charlie_finds_no_group_to_work_in(shared_world: World, method: str):
+def test_charlie_finds_no_group_to_work_in(shared_world: World, method: str) -> None:
     where = f"{shared_world.workspace}?api-version=2020-01-01"
     answer = shared_world.request(method, where, shared_world.charlie, **({"json": {}} if method == "PUT" else {}))
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "ResourceGroupNotFound"
 
 
-def test_charlie_sees_his_own_lists_only(shared_world: World):
+def test_charlie_sees_his_own_lists_only(shared_world: World) -> None:
     signed_in = [route for route in CLOSED if isinstance(route.rule, SignedIn) and route.method == "GET"]
     assert len(signed_in) >= 8
     for route in signed_in:

@@ -7,7 +7,7 @@ import pytest
 from tests.azure2020.conftest import Azure
 
 
-def test_an_experiment_is_made_once(azure: Azure):
+def test_an_experiment_is_made_once(azure: Azure) -> None:
     where = f"{azure.history}/experiments/{azure.experiment}-new"
     assert azure.call("GET", where).status_code == 404
     first, second = azure.ok("POST", where), azure.ok("POST", where)
@@ -18,7 +18,7 @@ def test_an_experiment_is_made_once(azure: Azure):
     assert azure.ok("GET", f"{azure.history}/experiments/{first['experimentId']}") == by_id
 
 
-def test_tags_are_merged_and_removed(azure: Azure):
+def test_tags_are_merged_and_removed(azure: Azure) -> None:
     found = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}")
     where = f"{azure.history}/experimentids/{found['experimentId']}"
     azure.ok("PATCH", where, {"tags": {"a": "1", "b": "2"}, "description": "d"})
@@ -28,7 +28,7 @@ def test_tags_are_merged_and_removed(azure: Azure):
     assert (found["tags"], found["description"]) == ({"b": "3"}, "d")
 
 
-def test_an_archived_experiment_is_found_where_asked(azure: Azure):
+def test_an_archived_experiment_is_found_where_asked(azure: Azure) -> None:
     found = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}")
     where = f"{azure.history}/experimentids/{found['experimentId']}"
     assert azure.ok("PATCH", where, {"archive": True})["archivedTime"]
@@ -40,7 +40,7 @@ def test_an_archived_experiment_is_found_where_asked(azure: Azure):
     assert azure.ok("PATCH", where, {"archive": False})["archivedTime"] is None
 
 
-def test_experiments_come_in_pages(azure: Azure):
+def test_experiments_come_in_pages(azure: Azure) -> None:
     for number in range(5):
         azure.make_experiment(f"{azure.experiment}-page-{number}")
         azure.ok(
@@ -57,7 +57,7 @@ def test_experiments_come_in_pages(azure: Azure):
     assert names == [f"{azure.experiment}-page-{number}" for number in (4, 3, 2, 1, 0)]
 
 
-def test_the_published_list_call_pages_by_query(azure: Azure):
+def test_the_published_list_call_pages_by_query(azure: Azure) -> None:
     azure.make_experiment(f"{azure.experiment}-two")
     first = azure.ok("GET", f"{azure.history}/experiments?$top=1")
     token = first["continuationToken"]
@@ -66,19 +66,19 @@ def test_the_published_list_call_pages_by_query(azure: Azure):
 
 
 @pytest.mark.parametrize("name", ["%20", "x" * 501, "a%0Ab"])
-def test_a_bad_name_is_refused(azure: Azure, name: str):
+def test_a_bad_name_is_refused(azure: Azure, name: str) -> None:
     answer = azure.call("POST", f"{azure.history}/experiments/{name}")
     assert answer.status_code == 400
     assert answer.json()["error"]["innerError"]["code"] == "InvalidExperimentName"
 
 
 @pytest.mark.parametrize("view", ["Nothing", "0"])
-def test_an_unknown_view_is_refused(azure: Azure, view: str):
+def test_an_unknown_view_is_refused(azure: Azure, view: str) -> None:
     answer = azure.call("POST", f"{azure.history}/experiments:query", {"viewType": view})
     assert (answer.status_code, answer.json()["error"]["target"]) == (400, "viewType")
 
 
-def test_only_an_empty_experiment_is_deleted(azure: Azure):
+def test_only_an_empty_experiment_is_deleted(azure: Azure) -> None:
     run = azure.new_run()
     experiment = azure.ok("GET", f"{azure.history}/runs/{run}")["experimentId"]
     answer = azure.call("DELETE", f"{azure.history}/experimentids/{experiment}")
@@ -87,7 +87,7 @@ def test_only_an_empty_experiment_is_deleted(azure: Azure):
     azure.ok("GET", f"{azure.history}/runs/{run}")
 
 
-def test_a_deleted_experiment_is_gone_for_good(azure: Azure):
+def test_a_deleted_experiment_is_gone_for_good(azure: Azure) -> None:
     found = azure.make_experiment(f"{azure.experiment}-gone")
     where = f"{azure.history}/experimentids/{found['experimentId']}"
     answer = azure.call("DELETE", where)
@@ -103,7 +103,7 @@ def test_a_deleted_experiment_is_gone_for_good(azure: Azure):
     assert again["experimentId"] != found["experimentId"]
 
 
-def test_an_operation_is_polled_in_both_dialects(azure: Azure):
+def test_an_operation_is_polled_in_both_dialects(azure: Azure) -> None:
     made = azure.make_experiment(f"{azure.experiment}-polled")
     body = {"scope": "experiment", "id": made["experimentId"]}
     operation = azure.ok(

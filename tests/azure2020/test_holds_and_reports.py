@@ -23,7 +23,7 @@ def hold(azure: Azure, **body: Any) -> Any:
     return azure.ok("POST", own(azure, "/holds"), {"reason": "case 7", **body}, status=201)
 
 
-def test_what_is_held_cannot_be_deleted_or_erased(azure: Azure, model: str):
+def test_what_is_held_cannot_be_deleted_or_erased(azure: Azure, model: str) -> None:
     held = hold(azure, scope="model", id=model)
     assert held["root_id"] is not None
     assert azure.call("DELETE", f"{azure.models}/models/{model}").status_code == 409
@@ -44,7 +44,7 @@ def test_what_is_held_cannot_be_deleted_or_erased(azure: Azure, model: str):
         ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/0/{run}/artifacts/a.txt", None),
     ],
 )
-def test_files_of_what_is_held_stay(azure: Azure, scope: str, verb: str, tail: str, body: Any):
+def test_files_of_what_is_held_stay(azure: Azure, scope: str, verb: str, tail: str, body: Any) -> None:
     run = azure.new_run()
     azure.put_run(run)
     azure.client.post(
@@ -62,7 +62,7 @@ def test_files_of_what_is_held_stay(azure: Azure, scope: str, verb: str, tail: s
     assert azure.content("ExperimentRun", run, "a.txt") is None
 
 
-def test_the_content_of_a_held_model_stays(azure: Azure):
+def test_the_content_of_a_held_model_stays(azure: Azure) -> None:
     name = azure.name("held")
     azure.upload("LocalUpload", name, w=b"weights")
     entry = {"prefix": f"LocalUpload/{name}"}
@@ -78,7 +78,7 @@ def test_the_content_of_a_held_model_stays(azure: Azure):
     azure.erased()
 
 
-def test_what_a_held_dataset_was_saved_as_stays(azure: Azure):
+def test_what_a_held_dataset_was_saved_as_stays(azure: Azure) -> None:
     root = f"/dataset/v1.0{azure.workspace}"
     body = {"name": azure.name("held"), "datasetType": "file", "latest": {"dataflow": '{"blocks": ["held"]}'}}
     made = azure.ok("POST", f"{root}/datasets", body)
@@ -90,7 +90,7 @@ def test_what_a_held_dataset_was_saved_as_stays(azure: Azure):
     azure.erased()
 
 
-def test_holds_are_listed_lifted_ones_too(azure: Azure, model: str):
+def test_holds_are_listed_lifted_ones_too(azure: Azure, model: str) -> None:
     held = hold(azure, scope="model", id=model)
     azure.ok("DELETE", own(azure, f"/holds/{held['id']}"))
     found = {each["id"]: each for each in azure.ok("GET", own(azure, "/holds"))["value"]}
@@ -98,7 +98,7 @@ def test_holds_are_listed_lifted_ones_too(azure: Azure, model: str):
     assert found[held["id"]]["lifted_at"] is not None
 
 
-def test_only_an_owner_places_and_lifts(azure: Azure, model: str):
+def test_only_an_owner_places_and_lifts(azure: Azure, model: str) -> None:
     bob = Azure(azure.world, azure.client, azure.world.bob, azure.workspace, "")
     body = {"scope": "model", "id": model, "reason": "mine"}
     assert bob.call("POST", own(azure, "/holds"), body).status_code == 403
@@ -108,11 +108,11 @@ def test_only_an_owner_places_and_lifts(azure: Azure, model: str):
 
 
 @pytest.mark.parametrize("body", [{"scope": "model", "id": "no:1"}, {"scope": "run", "id": "no"}])
-def test_nothing_is_held_that_is_not_there(azure: Azure, body: dict[str, str]):
+def test_nothing_is_held_that_is_not_there(azure: Azure, body: dict[str, str]) -> None:
     assert azure.call("POST", own(azure, "/holds"), {"reason": "x", **body}).status_code == 404
 
 
-def test_a_document_is_planned_and_erased_by_its_name(azure: Azure, model: str):
+def test_a_document_is_planned_and_erased_by_its_name(azure: Azure, model: str) -> None:
     plan = azure.ok("POST", own(azure, "/erasures"), {"scope": "model", "id": model, "dry_run": True})
     assert plan["scope"] == "model"
     assert {"record": "models", "rows": 1}.items() <= plan["steps"][-1].items() or plan["steps"]
@@ -122,7 +122,7 @@ def test_a_document_is_planned_and_erased_by_its_name(azure: Azure, model: str):
     assert azure.call("GET", f"{azure.models}/models/{model}").status_code == 404
 
 
-def test_an_image_moves_by_reports(azure: Azure, model: str):
+def test_an_image_moves_by_reports(azure: Azure, model: str) -> None:
     name = azure.name("img")
     azure.ok("POST", f"{azure.models}/images", {"name": name, "modelIds": [model], "imageType": "Docker"}, status=202)
     report = {"state": "Running"}
@@ -135,13 +135,13 @@ def test_an_image_moves_by_reports(azure: Azure, model: str):
 
 
 @pytest.mark.parametrize("kind", ["images", "services", "computes"])
-def test_there_is_no_report_of_what_is_not_there(azure: Azure, kind: str):
+def test_there_is_no_report_of_what_is_not_there(azure: Azure, kind: str) -> None:
     state = {"images": "Running", "services": "Healthy", "computes": "Failed"}[kind]
     assert azure.call("POST", own(azure, f"/{kind}/none/reports"), {"state": state}).status_code == 404
 
 
 @pytest.mark.parametrize("tail", ["providers/Nobody/workspaces/x", "providers", "x/y", "..%2f..", "%20"])
-def test_an_address_of_no_container_is_not_found(azure: Azure, tail: str):
+def test_an_address_of_no_container_is_not_found(azure: Azure, tail: str) -> None:
     group = azure.workspace.split("/providers/")[0]
     answer = azure.call("GET", f"/freehold/v1{group}/{tail}/holds")
     assert answer.status_code == 404

@@ -1,13 +1,16 @@
 """Metrics in both generations: numbers in the metric store, the rest as written; NaN, order, pages, retries."""
 
 import math
+from typing import Any
 
 from tests.azure2020.conftest import Azure
 
 SCALAR, TABLE, LIST = "azureml.v1.scalar", "azureml.v1.table", "azureml.v1.list"
 
 
-def metric(name: str, *values: object, kind: str = SCALAR, type_: str = "double", step: int | None = None) -> dict:
+def metric(
+    name: str, *values: object, kind: str = SCALAR, type_: str = "double", step: int | None = None
+) -> dict[str, Any]:
     rows = [
         {"metricId": f"{name}-{at}", "createdUtc": f"2026-03-01T10:00:{at:02}Z", "data": {name: value}}
         | ({} if step is None else {"step": step + at})
@@ -16,19 +19,19 @@ def metric(name: str, *values: object, kind: str = SCALAR, type_: str = "double"
     return {"name": name, "columns": {name: type_}, "properties": {"uxMetricType": kind}, "value": rows}
 
 
-def log(azure: Azure, run: str, *metrics: dict, status: int = 200) -> dict:
+def log(azure: Azure, run: str, *metrics: dict[str, Any], status: int = 200) -> Any:
     return azure.ok("POST", f"{azure.metrics(run)}/batch", {"values": metrics, "reportErrors": True}, status=status)
 
 
-def full(azure: Azure, run: str, name: str, **body: object) -> dict:
+def full(azure: Azure, run: str, name: str, **body: object) -> Any:
     return azure.ok("POST", f"{azure.metrics(run)}/full", {"metricName": name, **body})
 
 
-def values(found: dict, name: str) -> list[object]:
+def values(found: dict[str, Any], name: str) -> list[Any]:
     return [each["data"][name] for each in found["value"]]
 
 
-def test_scalars_keep_their_order_and_mlflow_sees_them(azure: Azure):
+def test_scalars_keep_their_order_and_mlflow_sees_them(azure: Azure) -> None:
     run = azure.new_run()
     log(azure, run, metric("loss", 3.0, 2.0), metric("acc", 0.5), metric("loss", 1.0))
     log(azure, run, metric("loss", 4, type_="int"))
@@ -41,13 +44,13 @@ def test_scalars_keep_their_order_and_mlflow_sees_them(azure: Azure):
     assert sorted(each["value"] for each in history) == [1.0, 2.0, 3.0, 4.0]  # MLflow orders by time
 
 
-def test_steps_are_told_where_they_were_given(azure: Azure):
+def test_steps_are_told_where_they_were_given(azure: Azure) -> None:
     run = azure.new_run()
     log(azure, run, metric("loss", 3.0, 2.0, step=5))
     assert [each["step"] for each in full(azure, run, "loss")["value"]] == [5, 6]
 
 
-def test_nan_and_infinities_come_back_as_words(azure: Azure):
+def test_nan_and_infinities_come_back_as_words(azure: Azure) -> None:
     run = azure.new_run()
     bare = '{"values": [{"name": "m", "value": [{"data": {"m": NaN}}, {"data": {"m": -Infinity}}]}]}'
     answer = azure.world.request("POST", f"{azure.metrics(run)}/batch", azure.person, content=bare)
@@ -59,7 +62,7 @@ def test_nan_and_infinities_come_back_as_words(azure: Azure):
     assert len(latest) == 1
 
 
-def test_what_is_no_number_is_kept_as_written(azure: Azure):
+def test_what_is_no_number_is_kept_as_written(azure: Azure) -> None:
     run = azure.new_run()
     log(azure, run, metric("s", "text", type_="string"), metric("b", True, type_="bool"))
     log(azure, run, metric("big", 2**60, type_="int"), metric("l", 1, 2, "x", kind=LIST, type_="string"))
@@ -72,7 +75,7 @@ def test_what_is_no_number_is_kept_as_written(azure: Azure):
     assert names["continuationToken"] is None
 
 
-def test_a_table_has_every_column_in_every_row(azure: Azure):
+def test_a_table_has_every_column_in_every_row(azure: Azure) -> None:
     run = azure.new_run()
     row = {"name": "t", "properties": {"uxMetricType": TABLE}}
     first = row | {"columns": {"x": "double"}, "value": [{"metricId": f"{run}1", "data": {"x": 1}}]}
@@ -83,7 +86,7 @@ def test_a_table_has_every_column_in_every_row(azure: Azure):
     assert found["columns"] == {"x": "string", "y": "string"}
 
 
-def test_a_retried_document_is_not_logged_twice(azure: Azure):
+def test_a_retried_document_is_not_logged_twice(azure: Azure) -> None:
     run, other = azure.new_run(), azure.new_run()
     document = metric(f"once-{run}", "text", type_="string")
     for each in (run, run, other):
@@ -92,7 +95,7 @@ def test_a_retried_document_is_not_logged_twice(azure: Azure):
     assert len(full(azure, other, document["name"])["value"]) == 1
 
 
-def test_a_batch_tells_what_failed_and_keeps_the_rest(azure: Azure):
+def test_a_batch_tells_what_failed_and_keeps_the_rest(azure: Azure) -> None:
     run = azure.new_run()
     bad_time = metric("bad", 1.0)
     bad_time["value"][0]["createdUtc"] = "soon"
@@ -103,13 +106,13 @@ def test_a_batch_tells_what_failed_and_keeps_the_rest(azure: Azure):
     assert azure.call("POST", f"{azure.metrics(run)}/full", {"metricName": "bad"}).status_code == 404
 
 
-def test_no_run_takes_no_metrics(azure: Azure):
+def test_no_run_takes_no_metrics(azure: Azure) -> None:
     for values_ in ([metric("m", 1.0)], [metric("m", "x", type_="string")], []):
         answer = azure.call("POST", f"{azure.metrics('none')}/batch", {"values": values_})
         assert answer.status_code == 404
 
 
-def test_many_values_come_in_pages_and_a_window_of_time(azure: Azure):
+def test_many_values_come_in_pages_and_a_window_of_time(azure: Azure) -> None:
     run = azure.new_run()
     for start in range(0, 12_000, 4_000):
         rows = [
@@ -126,7 +129,7 @@ def test_many_values_come_in_pages_and_a_window_of_time(azure: Azure):
     assert values(late, "m") == [7.0]
 
 
-def test_the_first_generation_logs_and_lists(azure: Azure):
+def test_the_first_generation_logs_and_lists(azure: Azure) -> None:
     run, other = azure.new_run(), azure.new_run()
     schema = {"numProperties": 1, "properties": [{"propertyId": "acc", "name": "acc", "type": "double"}]}
     scalar = {"name": "acc", "metricType": SCALAR, "cells": [{"acc": 0.5}], "schema": schema}
@@ -150,7 +153,7 @@ def test_the_first_generation_logs_and_lists(azure: Azure):
     assert azure.call("GET", f"{root}/metrics/none~YWNj~0").status_code == 404
 
 
-def test_metrics_are_queried_by_run_name_type_and_time(azure: Azure):
+def test_metrics_are_queried_by_run_name_type_and_time(azure: Azure) -> None:
     first, second = azure.new_run(), azure.new_run()
     log(azure, first, metric("acc", 0.1), metric("loss", 1.0))
     log(azure, second, metric("acc", 0.2), metric("note", "x", type_="string"))
@@ -174,7 +177,7 @@ def test_metrics_are_queried_by_run_name_type_and_time(azure: Azure):
     assert azure.call("POST", where, {"filter": "Label eq x"}).status_code == 400
 
 
-def test_metric_lists_page_across_runs(azure: Azure):
+def test_metric_lists_page_across_runs(azure: Azure) -> None:
     runs = [azure.new_run() for _ in range(3)]
     for run in runs:
         log(azure, run, *(metric(f"m{n}", float(n)) for n in range(3)))
@@ -189,7 +192,7 @@ def test_metric_lists_page_across_runs(azure: Azure):
     assert seen == [(run, f"m{n}") for run in runs for n in range(3)]
 
 
-def test_a_long_scalar_is_several_documents(azure: Azure):
+def test_a_long_scalar_is_several_documents(azure: Azure) -> None:
     run = azure.new_run()
     for start in range(0, 12_000, 4_000):
         rows = [{"data": {"m": float(start + n)}} for n in range(4_000)]

@@ -1,26 +1,28 @@
 """Registered models and assets: versions that go on, content that outlives its run, labels, pages, patches."""
 
+from typing import Any
+
 import pytest
 
 from tests.azure2020.conftest import Azure
 
 
-def register(azure: Azure, name: str, **body: object) -> dict:
+def register(azure: Azure, name: str, **body: object) -> Any:
     return azure.ok("POST", f"{azure.models}/models", {"name": name, "url": "https://example.test/m.pkl", **body})
 
 
-def asset_of_run(azure: Azure, name: str, **contents: bytes) -> tuple[str, dict]:
+def asset_of_run(azure: Azure, name: str, **contents: bytes) -> tuple[str, dict[str, Any]]:
     run = azure.new_run()
     azure.upload("ExperimentRun", f"dcid.{run}", **contents)
     entry = {"prefix": f"ExperimentRun/dcid.{run}/model"}
     return run, azure.ok("POST", f"{azure.models}/assets", {"name": name, "artifacts": [entry], "runid": run})
 
 
-def names(page: dict) -> list[str]:
+def names(page: dict[str, Any]) -> list[str]:
     return [each["id"] for each in page["value"]]
 
 
-def test_a_model_has_what_the_sdk_demands(azure: Azure):
+def test_a_model_has_what_the_sdk_demands(azure: Azure) -> None:
     name, run = azure.name("digits"), azure.new_run()
     made = register(
         azure,
@@ -49,7 +51,7 @@ def test_a_model_has_what_the_sdk_demands(azure: Azure):
     assert made["datasets"] == [{"name": "training", "id": "d-1"}]
 
 
-def test_versions_go_on_after_deletion(azure: Azure):
+def test_versions_go_on_after_deletion(azure: Azure) -> None:
     name = azure.name("counted")
     assert [register(azure, name)["version"] for _ in range(2)] == [1, 2]
     for version in (1, 2):
@@ -70,7 +72,9 @@ def test_versions_go_on_after_deletion(azure: Azure):
         ("?api-version=2019-11-01%20", 200, None),
     ],
 )
-def test_the_published_address_wants_a_version_that_is_served(azure: Azure, query: str, status: int, code: str | None):
+def test_the_published_address_wants_a_version_that_is_served(
+    azure: Azure, query: str, status: int, code: str | None
+) -> None:
     answer = azure.call("GET", f"/api{azure.workspace}/models{query}")
     assert answer.status_code == status
     if code:
@@ -79,7 +83,7 @@ def test_the_published_address_wants_a_version_that_is_served(azure: Azure, quer
         assert "2019-11-01" in answer.json()["error"]["message"]
 
 
-def test_a_missing_model_is_told_unwrapped(azure: Azure):
+def test_a_missing_model_is_told_unwrapped(azure: Azure) -> None:
     answer = azure.call("GET", f"{azure.models}/models/nothing:1", headers={"x-ms-client-request-id": "abc"})
     assert answer.status_code == 404
     document = answer.json()
@@ -89,7 +93,7 @@ def test_a_missing_model_is_told_unwrapped(azure: Azure):
     assert answer.headers["x-ms-request-id"]
 
 
-def test_pages_follow_absolute_links_to_the_end(azure: Azure):
+def test_pages_follow_absolute_links_to_the_end(azure: Azure) -> None:
     name = azure.name("paged")
     for _ in range(5):
         register(azure, name)
@@ -104,7 +108,7 @@ def test_pages_follow_absolute_links_to_the_end(azure: Azure):
     assert "nextLink" not in page
 
 
-def test_a_page_token_is_good_for_its_own_question_only(azure: Azure):
+def test_a_page_token_is_good_for_its_own_question_only(azure: Azure) -> None:
     name = azure.name("bound")
     for _ in range(2):
         register(azure, name)
@@ -113,7 +117,7 @@ def test_a_page_token_is_good_for_its_own_question_only(azure: Azure):
     assert azure.call("GET", link[:-4] + "AAAA").status_code == 400
 
 
-def test_lists_are_narrowed(azure: Azure):
+def test_lists_are_narrowed(azure: Azure) -> None:
     name, run = azure.name("narrow"), azure.new_run()
     register(azure, name, kvTags={"area": "vision", "stage": "1"}, properties={"p": "1"}, runId=run)
     register(azure, name, tags=["area"])
@@ -129,7 +133,7 @@ def test_lists_are_narrowed(azure: Azure):
     assert azure.call("GET", f"{where}&orderBy=Loudest").json()["code"] == "InvalidOrderBy"
 
 
-def test_a_patch_changes_labels_and_description_only(azure: Azure):
+def test_a_patch_changes_labels_and_description_only(azure: Azure) -> None:
     name = azure.name("patched")
     register(azure, name, kvTags={"a": "1"})
     patch = [
@@ -144,7 +148,7 @@ def test_a_patch_changes_labels_and_description_only(azure: Azure):
     assert azure.ok("GET", f"{azure.models}/models/{name}:1") == changed
 
 
-def test_an_asset_keeps_its_bytes_when_its_run_is_erased(azure: Azure):
+def test_an_asset_keeps_its_bytes_when_its_run_is_erased(azure: Azure) -> None:
     name = azure.name("kept")
     run, asset = asset_of_run(azure, name, model__w=b"weights", model__sub__x=b"more", other=b"not this")
     model = register(azure, name, url=f"aml://asset/{asset['id']}", runId=run)
@@ -159,7 +163,7 @@ def test_an_asset_keeps_its_bytes_when_its_run_is_erased(azure: Azure):
     assert azure.ok("GET", f"{azure.models}/models/{model['id']}")["runId"] is None
 
 
-def test_the_asset_goes_with_the_last_model_that_points_to_it(azure: Azure):
+def test_the_asset_goes_with_the_last_model_that_points_to_it(azure: Azure) -> None:
     name = azure.name("shared")
     run, asset = asset_of_run(azure, name, model__w=azure.name("bytes").encode())
     for _ in range(2):
@@ -172,7 +176,7 @@ def test_the_asset_goes_with_the_last_model_that_points_to_it(azure: Azure):
     azure.erased()
 
 
-def test_uploads_of_an_asset_go_with_it(azure: Azure):
+def test_uploads_of_an_asset_go_with_it(azure: Azure) -> None:
     name = azure.name("local")
     azure.upload("LocalUpload", name, model__w=b"1234")
     entry = {"prefix": f"LocalUpload/{name}/model"}
@@ -185,7 +189,7 @@ def test_uploads_of_an_asset_go_with_it(azure: Azure):
     assert azure.content("LocalUpload", name, "model/w") is None
 
 
-def test_assets_are_listed_and_patched(azure: Azure):
+def test_assets_are_listed_and_patched(azure: Azure) -> None:
     name = azure.name("listed")
     run, asset = asset_of_run(azure, name, model__w=b"1")
     assert names(azure.ok("GET", f"/api{azure.workspace}/assets?api-version=2019-11-01&name={name}")) == [asset["id"]]
@@ -211,13 +215,13 @@ def test_assets_are_listed_and_patched(azure: Azure):
         ([], 400),
     ],
 )
-def test_what_does_not_fit_is_refused(azure: Azure, body: object, status: int):
+def test_what_does_not_fit_is_refused(azure: Azure, body: object, status: int) -> None:
     answer = azure.call("POST", f"{azure.models}/models", body)
     assert answer.status_code == status, answer.text
     assert answer.json()["message"]
 
 
-def test_a_signed_address_is_shown_to_those_with_the_right_to_it(azure: Azure):
+def test_a_signed_address_is_shown_to_those_with_the_right_to_it(azure: Azure) -> None:
     name = azure.name("signed")
     url = "https://store.example.test/c/m.pkl?sv=1&sig=SECRET"
     register(azure, name, url=url)
@@ -227,7 +231,7 @@ def test_a_signed_address_is_shown_to_those_with_the_right_to_it(azure: Azure):
     assert not any(b"sig=SECRET" in each for each in found)
 
 
-def test_parents_and_children_know_each_other(azure: Azure):
+def test_parents_and_children_know_each_other(azure: Azure) -> None:
     name = azure.name("family")
     register(azure, name)
     child = register(azure, name, parentModelId=f"{name}:1")

@@ -1,7 +1,7 @@
 """What is told of operations: also their failure, in the server as it is composed, and never what they were about."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from freehold.operations.model import Operation, State
 from freehold.operations.service import get_operation
 from freehold.records.notifications import Notification, Task
 from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
 from tests.azure2020.conftest import Azure
 from tests.conftest import House
 
@@ -30,7 +31,7 @@ NAME = "experiment-of-a-secret-name"
 def run(sqlite_house: House) -> str:
     house = sqlite_house
 
-    def make(db: Any) -> str:
+    def make(db: Transaction) -> str:
         experiment = create_experiment(db, house.alice, house.workspace, NAME)
         return runs.create_run(db, house.alice, house.workspace, experiment, run_id="run-of-a-secret-name")
 
@@ -45,8 +46,12 @@ def engine(sqlite_house: House) -> OperationEngine:
 
 
 def request(house: House, engine: OperationEngine, kind: str, run: str) -> Operation:
-    ask = {"export": request_export, "erase": request_erasure}[kind]
-    return house.database.write_now(lambda db: ask(db, engine, house.alice, house.workspace, Scope.RUN, run))
+    def ask(db: Transaction) -> Operation:
+        if kind == "export":
+            return request_export(db, engine, house.alice, house.workspace, Scope.RUN, run)
+        return request_erasure(db, engine, house.alice, house.workspace, Scope.RUN, run)
+
+    return house.database.write_now(ask)
 
 
 def tasks(house: House) -> list[TaskView]:
@@ -56,7 +61,7 @@ def tasks(house: House) -> list[TaskView]:
 @pytest.mark.parametrize(("kind", "title"), [("export", "Export failed"), ("erase", "Erasure needs attention")])
 def test_an_operation_that_fails_is_told_to_who_asked(
     sqlite_house: House, engine: OperationEngine, run: str, kind: str, title: str
-):
+) -> None:
     begun = request(sqlite_house, engine, kind, run)
     engine._runner.give_up(begun.operation_id, "DiskFull")
     ended = sqlite_house.database.read_now(lambda db: get_operation(db, begun.operation_id))
@@ -72,7 +77,9 @@ def test_an_operation_that_fails_is_told_to_who_asked(
 
 
 @pytest.mark.parametrize("kind", ["export", "erase"])
-def test_what_is_stored_of_a_failure_names_nothing(sqlite_house: House, engine: OperationEngine, run: str, kind: str):
+def test_what_is_stored_of_a_failure_names_nothing(
+    sqlite_house: House, engine: OperationEngine, run: str, kind: str
+) -> None:
     begun = request(sqlite_house, engine, kind, run)
     engine._runner.give_up(begun.operation_id, "DiskFull")
     stored = sqlite_house.database.read_now(
@@ -82,7 +89,7 @@ def test_what_is_stored_of_a_failure_names_nothing(sqlite_house: House, engine: 
     assert not any(name in row for row in stored for name in (NAME, run))
 
 
-def test_every_kind_of_operation_has_words_for_both_ends(engine: OperationEngine):
+def test_every_kind_of_operation_has_words_for_both_ends(engine: OperationEngine) -> None:
     for kind in operation_kinds():
         assert {f"{kind.name} succeeded", f"{kind.name} failed"} <= MESSAGES.keys()
         assert engine.kinds[kind.name].on_failure is kind.on_failure is not None
@@ -90,7 +97,7 @@ def test_every_kind_of_operation_has_words_for_both_ends(engine: OperationEngine
 
 def test_a_failed_export_of_what_is_erased_meanwhile_is_told_to_nobody(
     sqlite_house: House, engine: OperationEngine, run: str
-):
+) -> None:
     """Its target is known no more, so nobody can tell in which workspace it was."""
     begun = request(sqlite_house, engine, "export", run)
     sqlite_house.database.write_now(_forget_targets)
@@ -98,11 +105,11 @@ def test_a_failed_export_of_what_is_erased_meanwhile_is_told_to_nobody(
     assert tasks(sqlite_house) == []
 
 
-def _forget_targets(db: Any) -> None:
+def _forget_targets(db: Transaction) -> None:
     db.execute(sa.text("DELETE FROM operation_targets"))
 
 
-def test_logging_tells_nothing_and_an_end_tells_once(azure: Azure):
+def test_logging_tells_nothing_and_an_end_tells_once(azure: Azure) -> None:
     """Metrics, tags and heartbeats are the hot path: none of them becomes a task."""
     run = azure.new_run(status="Running")
     place = f"/notification/v1.0{azure.workspace}/tasks?$top=500"
@@ -117,7 +124,7 @@ def test_logging_tells_nothing_and_an_end_tells_once(azure: Azure):
     assert len(task["notifications"]) == 1
 
 
-def test_erasing_a_run_leaves_neither_its_task_nor_its_name_in_the_tasks_of_operations(azure: Azure):
+def test_erasing_a_run_leaves_neither_its_task_nor_its_name_in_the_tasks_of_operations(azure: Azure) -> None:
     run = azure.new_run(status="Running", displayName="a name to be forgotten")
     azure.put_run(run, status="Failed")
     place = f"/notification/v1.0{azure.workspace}/tasks?$top=500"

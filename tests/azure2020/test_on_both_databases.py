@@ -39,7 +39,7 @@ def experiment(house: House) -> ExperimentView:
     return house.database.write_now(make)
 
 
-def test_metric_documents_are_kept_and_paged(house: House, experiment: ExperimentView):
+def test_metric_documents_are_kept_and_paged(house: House, experiment: ExperimentView) -> None:
     text = MetricDocument(
         "id-1", "note", "azureml.v1.scalar", 5, {"note": "string"}, [Value(5, None, {"note": "x"})], {}
     )
@@ -70,12 +70,12 @@ def test_metric_documents_are_kept_and_paged(house: House, experiment: Experimen
     for each in (*first.metrics, *rest.metrics):
         wanted = each.document.metric_id
         again = house.database.read_now(
-            lambda db, id_=wanted: get_metric(db, house.workspace, experiment.experiment_id, id_)
+            lambda db, id_=wanted: get_metric(db, house.workspace, experiment.experiment_id, id_)  # type: ignore[misc]  # binds the loop's value
         )
         assert again == each
 
 
-def test_blocks_are_joined_and_leave_nothing(house: House, experiment: ExperimentView):
+def test_blocks_are_joined_and_leave_nothing(house: House, experiment: ExperimentView) -> None:
     objects, name = open_objects(house.settings), ArtifactName("ExperimentRun", "r", "a/b")
     reach = (house.database, objects, house.alice, house.workspace, name)
 
@@ -107,7 +107,7 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def test_an_append_that_another_overtook_is_refused(house: House, experiment: ExperimentView):
+def test_an_append_that_another_overtook_is_refused(house: House, experiment: ExperimentView) -> None:
     objects, name = open_objects(house.settings), ArtifactName("ExperimentRun", "r", "log")
     reach = (house.database, objects, house.alice, house.workspace, name)
 
@@ -124,7 +124,7 @@ def test_an_append_that_another_overtook_is_refused(house: House, experiment: Ex
     asyncio.run(use())
 
 
-def test_workspaces_are_seen_by_role_at_any_height(house: House):
+def test_workspaces_are_seen_by_role_at_any_height(house: House) -> None:
     home = house.workspace
     name = WorkspaceName(home.subscription_id, home.resource_group.upper(), ("second",))
 
@@ -152,7 +152,7 @@ def test_workspaces_are_seen_by_role_at_any_height(house: House):
     house.database.write_now(use)
 
 
-def test_a_contributor_of_the_group_owns_what_they_make(house: House):
+def test_a_contributor_of_the_group_owns_what_they_make(house: House) -> None:
     home = house.workspace
 
     def use(db: Transaction) -> None:
@@ -167,7 +167,7 @@ def test_a_contributor_of_the_group_owns_what_they_make(house: House):
     house.database.write_now(use)
 
 
-def test_warnings_and_errors_stay_with_the_run(house: House, experiment: ExperimentView):
+def test_warnings_and_errors_stay_with_the_run(house: House, experiment: ExperimentView) -> None:
     def use(db: Transaction) -> None:
         for number in range(3):
             warning = Event("Microsoft.MachineLearning.Run.Warning", {"Source": "s", "Message": str(number)}, None)

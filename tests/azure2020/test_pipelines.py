@@ -1,6 +1,7 @@
 """Graphs, published pipelines, templates, schedules and endpoints; what goes with what, and what is refused."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from tests.azure2020.conftest import Azure
 from tests.azure2020.pipelines import INTERFACE, at, make_run, new_graph, publish, submit
 
 
-def test_the_published_pages_calls_answer_at_their_addresses(azure: Azure):
+def test_the_published_pages_calls_answer_at_their_addresses(azure: Azure) -> None:
     run = make_run(azure)
     name = azure.name("page")
     template = azure.ok("POST", at(azure, "Templates/Create"), {"Name": name, "ExperimentId": run["Id"]})
@@ -28,7 +29,7 @@ def test_the_published_pages_calls_answer_at_their_addresses(azure: Azure):
     assert module.keys() == {"Data", "Interface"}
 
 
-def test_a_graph_has_every_list_that_the_sdk_walks_through(azure: Azure):
+def test_a_graph_has_every_list_that_the_sdk_walks_through(azure: Azure) -> None:
     run = make_run(azure)
     graph = azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
     node = graph["ModuleNodes"][0]
@@ -42,7 +43,7 @@ def test_a_graph_has_every_list_that_the_sdk_walks_through(azure: Azure):
     assert layout["NodeLayouts"]["n1"]["X"] == 1.5
 
 
-def test_another_graph_under_the_id_of_one_is_a_graph_of_its_own(azure: Azure):
+def test_another_graph_under_the_id_of_one_is_a_graph_of_its_own(azure: Azure) -> None:
     run = make_run(azure)
     graph = azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
     other = make_run(azure, graph | {"Edges": []})
@@ -50,7 +51,7 @@ def test_another_graph_under_the_id_of_one_is_a_graph_of_its_own(azure: Azure):
     assert len(azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))["Edges"]) == 1
 
 
-def test_secrets_of_a_graph_are_kept_apart(azure: Azure):
+def test_secrets_of_a_graph_are_kept_apart(azure: Azure) -> None:
     secret = "a-password-that-is-kept-apart"
     compute = {"ComputeType": "RemoteDocker", "RemoteDockerComputeInfo": {"Username": "u", "Password": secret}}
     run = make_run(azure, new_graph(azure) | {"DefaultCompute": compute}, ParameterAssignments={"password": secret})
@@ -66,7 +67,7 @@ def test_secrets_of_a_graph_are_kept_apart(azure: Azure):
     assert publish(azure, opened)["GraphId"] != run["GraphId"]
 
 
-def test_a_pipeline_is_published_disabled_and_submitted(azure: Azure):
+def test_a_pipeline_is_published_disabled_and_submitted(azure: Azure) -> None:
     made = publish(azure, tags={"a": "b"}, Description="d")
     needed = (
         "Id Name Description Version GraphId TotalRunSteps ParameterAssignments DataSetDefinitionValueAssignments Url "
@@ -91,7 +92,7 @@ def test_a_pipeline_is_published_disabled_and_submitted(azure: Azure):
     azure.ok("POST", f"/pipelines/{path}", {"ExperimentName": azure.experiment})
 
 
-def test_a_template_outlives_the_run_that_it_was_made_of(azure: Azure):
+def test_a_template_outlives_the_run_that_it_was_made_of(azure: Azure) -> None:
     run = make_run(azure, ParameterAssignments={"rate": "0.1"})
     body = {"Name": azure.name("t"), "Description": "d", "Version": "3", "ExperimentId": run["Id"]}
     made = azure.ok("POST", at(azure, "PublishedPipelines/Create"), body)
@@ -111,7 +112,7 @@ def test_a_template_outlives_the_run_that_it_was_made_of(azure: Azure):
     assert made["Id"] not in str(azure.ok("GET", at(azure, "PublishedPipelines?activeOnly=true")))
 
 
-def test_a_schedule_is_kept_and_starts_nothing(azure: Azure):
+def test_a_schedule_is_kept_and_starts_nothing(azure: Azure) -> None:
     pipeline = publish(azure)
     body = {
         "Name": "nightly",
@@ -140,7 +141,7 @@ def test_a_schedule_is_kept_and_starts_nothing(azure: Azure):
     assert azure.call("POST", at(azure, "Schedules/Create"), body | {"PipelineId": "none"}).status_code == 404
 
 
-def test_an_endpoint_submits_its_default_version_or_another(azure: Azure):
+def test_an_endpoint_submits_its_default_version_or_another(azure: Azure) -> None:
     one, two = publish(azure), publish(azure)
     name = azure.name("endpoint")
     made = azure.ok("POST", at(azure, "PipelineEndpoints/Create"), {"Name": name, "PipelineId": one["Id"]})
@@ -170,7 +171,7 @@ def test_an_endpoint_submits_its_default_version_or_another(azure: Azure):
     assert len(azure.ok("GET", at(azure, "PipelineEndpoints?activeOnly=true"), headers={"BatchSize": "1"})) == 1
 
 
-def test_what_was_made_of_a_pipeline_stays_when_it_goes(azure: Azure):
+def test_what_was_made_of_a_pipeline_stays_when_it_goes(azure: Azure) -> None:
     pipeline = publish(azure)
     run = submit(azure, pipeline["Id"])
     azure.ok("DELETE", at(azure, f"Pipelines/{pipeline['Id']}"))
@@ -194,13 +195,13 @@ def test_what_was_made_of_a_pipeline_stays_when_it_goes(azure: Azure):
         ("Pipelines/Create", {"Name": "x", "Description": "d" * 20_000}),
     ],
 )
-def test_what_does_not_fit_is_refused(azure: Azure, path: str, body: dict):
+def test_what_does_not_fit_is_refused(azure: Azure, path: str, body: dict[str, Any]) -> None:
     answer = azure.call("POST", at(azure, path), body)
     assert answer.status_code == 400
     assert answer.json()["Error"]["Message"]
 
 
-def test_secrets_of_a_schedule_stay_when_it_is_saved_without_them(azure: Azure):
+def test_secrets_of_a_schedule_stay_when_it_is_saved_without_them(azure: Azure) -> None:
     said = {"ParameterAssignments": {"password": "kept-apart-from-the-schedule"}}
     body = {
         "PipelineId": publish(azure)["Id"],

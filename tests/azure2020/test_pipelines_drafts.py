@@ -29,7 +29,7 @@ def make_draft(azure: Azure, **more: Any) -> Any:
     return made
 
 
-def test_a_draft_has_what_the_sdk_demands(azure: Azure):
+def test_a_draft_has_what_the_sdk_demands(azure: Azure) -> None:
     made = make_draft(azure)
     needed = (
         "Name Description tags Properties PipelineSubmissionInfo GraphDraftId ParentPipelineId ParentPipelineRunId "
@@ -41,7 +41,7 @@ def test_a_draft_has_what_the_sdk_demands(azure: Azure):
     assert made["CreatedBy"]["UserObjectId"] == azure.person.object_id
 
 
-def test_drafts_are_listed_by_their_tags(azure: Azure):
+def test_drafts_are_listed_by_their_tags(azure: Azure) -> None:
     first, second = make_draft(azure)["Id"], make_draft(azure, tags={"team": azure.experiment, "x": "1"})["Id"]
 
     def ids(**tags: str) -> list[str]:
@@ -54,7 +54,7 @@ def test_drafts_are_listed_by_their_tags(azure: Azure):
     assert {first, second} <= {each["Id"] for each in azure.ok("GET", at(azure, "PipelineDrafts"))}
 
 
-def test_a_draft_is_saved_whole_or_in_part(azure: Azure):
+def test_a_draft_is_saved_whole_or_in_part(azure: Azure) -> None:
     made = make_draft(azure)
     where = at(azure, f"PipelineDrafts/{made['Id']}")
     changed = azure.ok("PUT", where, made | {"Name": "other", "tags": {}})
@@ -64,7 +64,7 @@ def test_a_draft_is_saved_whole_or_in_part(azure: Azure):
     assert again["PipelineSubmissionInfo"] == made["PipelineSubmissionInfo"]
 
 
-def test_a_graph_draft_is_drawn_anew(azure: Azure):
+def test_a_graph_draft_is_drawn_anew(azure: Azure) -> None:
     made = make_graph_draft(azure, GraphLayout={"NodeLayouts": {"n1": {"X": 1.0}}})
     where = at(azure, f"GraphDrafts/{made['Id']}")
     assert azure.ok("GET", where) == made
@@ -74,14 +74,14 @@ def test_a_graph_draft_is_drawn_anew(azure: Azure):
     assert azure.ok("GET", where) == changed
 
 
-def test_a_graph_that_is_no_draft_cannot_be_drawn_on(azure: Azure):
+def test_a_graph_that_is_no_draft_cannot_be_drawn_on(azure: Azure) -> None:
     run = make_run(azure)
     assert azure.call("PUT", at(azure, f"GraphDrafts/{run['GraphId']}"), {}).status_code == 404
     assert azure.call("DELETE", at(azure, f"GraphDrafts/{run['GraphId']}")).status_code == 204
     azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
 
 
-def test_a_submitted_draft_gives_a_run_that_drawing_does_not_change(azure: Azure):
+def test_a_submitted_draft_gives_a_run_that_drawing_does_not_change(azure: Azure) -> None:
     draft = make_draft(azure)
     run = azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
     assert (run["RunHistoryExperimentName"], run["IsSubmitted"]) == (azure.experiment, True)
@@ -93,14 +93,14 @@ def test_a_submitted_draft_gives_a_run_that_drawing_does_not_change(azure: Azure
     assert azure.call("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), {}).status_code == 400
 
 
-def test_a_draft_without_a_graph_cannot_be_submitted(azure: Azure):
+def test_a_draft_without_a_graph_cannot_be_submitted(azure: Azure) -> None:
     draft = make_draft(azure, GraphDraftId=None)
     for path in ("PipelineRuns/PipelineDraftSubmit", "Pipelines/PipelineDraftCreate"):
         answer = azure.call("POST", at(azure, path), draft)
         assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "DraftWithoutGraph")
 
 
-def test_a_published_draft_is_a_pipeline(azure: Azure):
+def test_a_published_draft_is_a_pipeline(azure: Azure) -> None:
     draft = make_draft(azure)
     pipeline = azure.ok("POST", at(azure, "Pipelines/PipelineDraftCreate"), draft)
     assert (pipeline["Name"], pipeline["ParameterAssignments"]) == (draft["Name"], {"rate": "0.3"})
@@ -108,7 +108,7 @@ def test_a_published_draft_is_a_pipeline(azure: Azure):
     assert azure.ok("GET", at(azure, f"Pipelines/{pipeline['Id']}")) == pipeline
 
 
-def test_drafts_are_cloned_of_drafts_pipelines_and_runs(azure: Azure):
+def test_drafts_are_cloned_of_drafts_pipelines_and_runs(azure: Azure) -> None:
     draft, pipeline, run = make_draft(azure), publish(azure), make_run(azure, ParameterAssignments={"rate": "7"})
     of_draft = azure.ok("GET", at(azure, f"PipelineDrafts/Clone/{draft['Id']}"))
     assert of_draft["ParentPipelineDraftId"] == draft["Id"]
@@ -127,7 +127,7 @@ def test_drafts_are_cloned_of_drafts_pipelines_and_runs(azure: Azure):
         assert azure.call("GET", at(azure, f"PipelineDrafts/{path}/none")).status_code == 404
 
 
-def test_a_deleted_draft_takes_its_graph_draft_and_nothing_else(azure: Azure):
+def test_a_deleted_draft_takes_its_graph_draft_and_nothing_else(azure: Azure) -> None:
     draft = make_draft(azure)
     run = azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
     azure.ok("DELETE", at(azure, f"PipelineDrafts/{draft['Id']}"), draft)
@@ -140,7 +140,7 @@ def test_a_deleted_draft_takes_its_graph_draft_and_nothing_else(azure: Azure):
     azure.ok("GET", at(azure, f"Graphs/{run['GraphId']}"))
 
 
-def test_to_erase_a_draft_means_the_same_as_to_delete_it(azure: Azure):
+def test_to_erase_a_draft_means_the_same_as_to_delete_it(azure: Azure) -> None:
     """The plan says so before: the graph draft, its graph and the secrets in that."""
     compute = {"ComputeType": "RemoteDocker", "RemoteDockerComputeInfo": {"Username": "u", "Password": "kept-apart"}}
     graph = make_graph_draft(azure, DefaultCompute=compute)
@@ -164,7 +164,7 @@ def test_to_erase_a_draft_means_the_same_as_to_delete_it(azure: Azure):
     }
 
 
-def test_to_erase_a_graph_draft_means_the_same_as_to_delete_it(azure: Azure):
+def test_to_erase_a_graph_draft_means_the_same_as_to_delete_it(azure: Azure) -> None:
     draft = make_draft(azure)
     body = {"scope": "pipeline_object", "id": draft["GraphDraftId"]}
     assert azure.call("POST", f"{FREEHOLD}/erasures", body).status_code == 202
@@ -177,7 +177,7 @@ def test_to_erase_a_graph_draft_means_the_same_as_to_delete_it(azure: Azure):
         assert rows.fetchone() == (0,), "the draft keeps no graph"
 
 
-def test_a_graph_draft_may_be_deleted_before_its_draft(azure: Azure):
+def test_a_graph_draft_may_be_deleted_before_its_draft(azure: Azure) -> None:
     """As the SDK does it."""
     draft = make_draft(azure)
     azure.ok("DELETE", at(azure, f"GraphDrafts/{draft['GraphDraftId']}"))
@@ -189,7 +189,7 @@ def test_a_graph_draft_may_be_deleted_before_its_draft(azure: Azure):
     azure.erased()
 
 
-def test_a_graph_draft_that_two_drafts_use_goes_with_the_second(azure: Azure):
+def test_a_graph_draft_that_two_drafts_use_goes_with_the_second(azure: Azure) -> None:
     first = make_draft(azure)
     second = make_draft(azure, GraphDraftId=first["GraphDraftId"])
     azure.ok("DELETE", at(azure, f"PipelineDrafts/{first['Id']}"))
@@ -200,14 +200,14 @@ def test_a_graph_draft_that_two_drafts_use_goes_with_the_second(azure: Azure):
     assert azure.call("GET", at(azure, f"GraphDrafts/{first['GraphDraftId']}")).status_code == 404
 
 
-def test_a_graph_draft_that_no_draft_uses_is_deleted_alone(azure: Azure):
+def test_a_graph_draft_that_no_draft_uses_is_deleted_alone(azure: Azure) -> None:
     graph = make_graph_draft(azure)
     azure.ok("DELETE", at(azure, f"GraphDrafts/{graph['Id']}"), graph)
     assert azure.call("GET", at(azure, f"Graphs/{graph['Id']}")).status_code == 404
     azure.erased()
 
 
-def test_secrets_of_a_draft_stay_when_it_is_saved_without_them(azure: Azure):
+def test_secrets_of_a_draft_stay_when_it_is_saved_without_them(azure: Azure) -> None:
     secret = "kept-apart-from-the-draft"
     draft = make_draft_with(azure, secret)
     where = at(azure, f"PipelineDrafts/{draft['Id']}")
@@ -225,7 +225,7 @@ def make_draft_with(azure: Azure, secret: str) -> Any:
     return made
 
 
-def test_what_still_names_a_deleted_thing_does_not_stop_its_erasure(azure: Azure):
+def test_what_still_names_a_deleted_thing_does_not_stop_its_erasure(azure: Azure) -> None:
     draft, pipeline = make_draft(azure), publish(azure)
     run = azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
     schedule = {"PipelineId": pipeline["Id"], "ScheduleType": "0", "Recurrence": {"Frequency": "Day", "Interval": 1}}

@@ -27,7 +27,7 @@ def submit(db: Transaction, house: House, pipeline: objects.ObjectView) -> runs.
     return published.submit(db, house.alice, house.workspace, rules.PIPELINE, pipeline.object_id, said)
 
 
-def test_runs_of_a_pipeline_are_listed_counted_and_paged(house: House):
+def test_runs_of_a_pipeline_are_listed_counted_and_paged(house: House) -> None:
     pipeline = house.database.write_now(lambda db: publish(db, house))
     made = [house.database.write_now(lambda db: submit(db, house, pipeline)).run.run_id for _ in range(3)][::-1]
 
@@ -44,7 +44,7 @@ def test_runs_of_a_pipeline_are_listed_counted_and_paged(house: House):
     house.database.read_now(read)
 
 
-def test_a_pipeline_run_is_out_of_sight_with_its_run(house: House):
+def test_a_pipeline_run_is_out_of_sight_with_its_run(house: House) -> None:
     pipeline = house.database.write_now(lambda db: publish(db, house))
     run_id = house.database.write_now(lambda db: submit(db, house, pipeline)).run.run_id
     house.database.write_now(lambda db: history.delete_run(db, house.workspace, run_id))
@@ -56,7 +56,7 @@ def test_a_pipeline_run_is_out_of_sight_with_its_run(house: House):
     assert found.object.document["ParameterAssignments"] == {"password": "p"}
 
 
-def test_the_newest_step_of_a_node_counts(house: House):
+def test_the_newest_step_of_a_node_counts(house: House) -> None:
     pipeline = house.database.write_now(lambda db: publish(db, house))
     parent = house.database.write_now(lambda db: submit(db, house, pipeline)).run
 
@@ -72,7 +72,7 @@ def test_the_newest_step_of_a_node_counts(house: House):
     assert (found.run_id, rules.step_state(found.status)) == ("second", "Running")
 
 
-def test_a_copied_graph_keeps_its_secrets(house: House):
+def test_a_copied_graph_keeps_its_secrets(house: House) -> None:
     def make(db: Transaction) -> tuple[str, str]:
         of = publish(db, house)
         draft = drawn.clone_pipeline(db, house.alice, house.workspace, of.object_id)
@@ -87,14 +87,14 @@ def test_a_copied_graph_keeps_its_secrets(house: House):
     assert opened.drawing.document["DefaultCompute"] == {"Password": "a-secret"}
 
 
-def test_objects_are_found_by_digest_and_name_newest_first(house: House):
+def test_objects_are_found_by_digest_and_name_newest_first(house: House) -> None:
     def make(db: Transaction) -> list[str]:
         new = NewObject({"Description": "d"}, "name", digest="h")
         return [objects.add(db, house.alice, house.workspace, rules.MODULE, new).object_id for _ in range(2)]
 
     ids = house.database.write_now(make)
     for find, key in ((objects.get_by_digest, "h"), (objects.get_by_name, "name")):
-        found = house.database.read_now(lambda db, find=find, key=key: find(db, house.workspace, rules.MODULE, key))
+        found = house.database.read_now(lambda db, find=find, key=key: find(db, house.workspace, rules.MODULE, key))  # type: ignore[misc]  # binds the loop's value
         assert found.object_id == ids[1]
     with pytest.raises(NotFound):
         house.database.read_now(lambda db: objects.get(db, house.workspace, rules.PIPELINE, ids[0]))

@@ -6,7 +6,7 @@ from tests.azure2020.pipelines import at, make_module, make_source
 HASH = "3f2e0762_ac342c20"
 
 
-def test_a_module_has_what_the_sdk_demands(azure: Azure):
+def test_a_module_has_what_the_sdk_demands(azure: Azure) -> None:
     name = azure.name("module")
     made = make_module(azure, name, IdentifierHash=f"{name}_{HASH}", KvTags={"a": "b"}, StepType="PythonScriptStep")
     whole = azure.ok("GET", at(azure, f"Modules/{made['Id']}"))
@@ -25,7 +25,7 @@ def test_a_module_has_what_the_sdk_demands(azure: Azure):
     assert [each["Id"] for each in azure.ok("GET", at(azure, f"Modules?name={name}"))] == [made["Id"]]
 
 
-def test_a_module_and_a_source_are_found_by_hash_and_made_once(azure: Azure):
+def test_a_module_and_a_source_are_found_by_hash_and_made_once(azure: Azure) -> None:
     name = azure.name("hashed")
     for noun, make in (("Modules", make_module), ("DataSources", make_source)):
         where = at(azure, f"{noun}/Hash/{name}_{HASH}")
@@ -39,7 +39,7 @@ def test_a_module_and_a_source_are_found_by_hash_and_made_once(azure: Azure):
         assert make(azure, name)["Id"] != make(azure, name)["Id"]
 
 
-def test_an_entity_changes_by_a_put(azure: Azure):
+def test_an_entity_changes_by_a_put(azure: Azure) -> None:
     name = azure.name("put")
     for noun, made in (("Modules", make_module(azure, name)), ("DataSources", make_source(azure, name))):
         body = {**made, "Description": "new words", "EntityStatus": "1", "Name": f"{name}-2"}
@@ -51,7 +51,7 @@ def test_an_entity_changes_by_a_put(azure: Azure):
         assert azure.call("PUT", at(azure, f"{noun}/{made['Id']}"), {"EntityStatus": "Gone"}).status_code == 400
 
 
-def test_a_named_module_has_versions_that_are_modules(azure: Azure):
+def test_a_named_module_has_versions_that_are_modules(azure: Azure) -> None:
     name = azure.name("named")
     named = azure.ok("POST", at(azure, "AzureMLModules"), {"Name": name, "Description": "d"})
     assert (named["Versions"], named["DefaultVersion"]) == ([], None)
@@ -80,13 +80,13 @@ def test_a_named_module_has_versions_that_are_modules(azure: Azure):
     azure.erased()
 
 
-def test_two_ports_of_one_name_are_refused(azure: Azure):
+def test_two_ports_of_one_name_are_refused(azure: Azure) -> None:
     interface = {"Inputs": [{"Name": "a"}, {"Name": "a"}]}
     answer = azure.call("POST", at(azure, "Modules"), {"Name": "twice", "StructuredInterface": interface})
     assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "InvalidInterface")
 
 
-def test_a_source_says_where_its_data_lies(azure: Azure):
+def test_a_source_says_where_its_data_lies(azure: Azure) -> None:
     name = azure.name("source")
     source = make_source(azure, name)
     reference = source["DataLocation"]["DataReference"]
@@ -98,7 +98,7 @@ def test_a_source_says_where_its_data_lies(azure: Azure):
     assert azure.ok("GET", at(azure, f"DataSources/{source['Id']}")) == source
 
 
-def test_every_workspace_has_the_data_types_that_the_sdk_needs(azure: Azure):
+def test_every_workspace_has_the_data_types_that_the_sdk_needs(azure: Azure) -> None:
     found = {each["Id"]: each for each in azure.ok("GET", at(azure, "DataTypes"))}
     needed = (
         "AnyFile AnyDirectory AzureBlobReference AzureDataLakeReference AzureFilesReference AzureMLDataset "
@@ -111,7 +111,7 @@ def test_every_workspace_has_the_data_types_that_the_sdk_needs(azure: Azure):
     assert azure.call("PUT", at(azure, "DataTypes/AnyFile"), {"Description": "x"}).status_code == 409
 
 
-def test_a_workspace_may_have_data_types_of_its_own(azure: Azure):
+def test_a_workspace_may_have_data_types_of_its_own(azure: Azure) -> None:
     name = azure.name("Type")
     body = {"Id": name, "Name": name, "Description": "d", "IsDirectory": True, "ParentDataTypeIds": ["AnyDirectory"]}
     made = azure.ok("POST", at(azure, "DataTypes"), body)

@@ -1,5 +1,7 @@
 """Pipeline runs: made of a graph, the same run in the run history, moved by what is reported there."""
 
+from typing import Any
+
 import pytest
 
 from tests.azure2020.conftest import Azure
@@ -7,10 +9,11 @@ from tests.azure2020.pipelines import at, make_run, new_graph, publish, submit
 
 
 def status(azure: Azure, run: str) -> str:
-    return azure.ok("GET", at(azure, f"PipelineRuns/{run}"))["Status"]["StatusCode"]
+    code: str = azure.ok("GET", at(azure, f"PipelineRuns/{run}"))["Status"]["StatusCode"]
+    return code
 
 
-def test_a_run_has_what_the_sdk_demands_at_each_address(azure: Azure):
+def test_a_run_has_what_the_sdk_demands_at_each_address(azure: Azure) -> None:
     made = make_run(azure, ParameterAssignments={"rate": "0.5"}, tags={"team": "blue"}, Properties={"k": "v"})
     needed = (
         "Id Etag CreatedDate LastModifiedDate EntityStatus Description Status GraphId IsSubmitted HasErrors "
@@ -28,7 +31,7 @@ def test_a_run_has_what_the_sdk_demands_at_each_address(azure: Azure):
             assert azure.ok("GET", at(azure, f"{noun}/{made['Id']}", old=old)) == made
 
 
-def test_a_pipeline_run_is_a_run_of_the_run_history(azure: Azure):
+def test_a_pipeline_run_is_a_run_of_the_run_history(azure: Azure) -> None:
     made = make_run(azure, tags={"a": "1"})
     run = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{made['Id']}")
     assert (run["runType"], run["status"], run["description"]) == ("azureml.PipelineRun", "NotStarted", "train")
@@ -38,7 +41,7 @@ def test_a_pipeline_run_is_a_run_of_the_run_history(azure: Azure):
     assert (found["tags"], found["Description"]) == ({"a": "1", "b": "2"}, "told there")
 
 
-def test_a_submitted_run_waits_until_someone_reports(azure: Azure):
+def test_a_submitted_run_waits_until_someone_reports(azure: Azure) -> None:
     run = make_run(azure)["Id"]
     assert azure.ok("POST", at(azure, f"PipelineRuns/Submit/{run}")) is None
     azure.ok("POST", at(azure, f"Experiments/Submit/{run}"))
@@ -56,7 +59,7 @@ def test_a_submitted_run_waits_until_someone_reports(azure: Azure):
     assert found["Status"]["EndTime"]
 
 
-def test_a_failed_run_says_why(azure: Azure):
+def test_a_failed_run_says_why(azure: Azure) -> None:
     run = make_run(azure)["Id"]
     azure.report(run, "Error", ErrorResponse={"error": {"code": "UserError", "message": "no data"}})
     azure.report(run, "Failed")
@@ -65,7 +68,7 @@ def test_a_failed_run_says_why(azure: Azure):
     assert found["Status"]["StatusDetail"] == "no data"
 
 
-def test_a_run_may_be_submitted_below_another(azure: Azure):
+def test_a_run_may_be_submitted_below_another(azure: Azure) -> None:
     parent, run = azure.new_run(), make_run(azure)["Id"]
     azure.ok("POST", at(azure, f"PipelineRuns/Submit/{run}?parentRunId={parent}"))
     found = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{run}")
@@ -75,7 +78,7 @@ def test_a_run_may_be_submitted_below_another(azure: Azure):
         assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "InvalidParentRun")
 
 
-def test_steps_are_child_runs_that_name_their_node(azure: Azure):
+def test_steps_are_child_runs_that_name_their_node(azure: Azure) -> None:
     run = make_run(azure)["Id"]
     nodes = at(azure, f"PipelineRuns/{run}/Graph")
     assert azure.ok("POST", f"{nodes}/AllNodes/StatusCode", []) == {"n1": "NotStarted"}
@@ -93,7 +96,7 @@ def test_steps_are_child_runs_that_name_their_node(azure: Azure):
     assert azure.call("POST", f"{nodes}/Node/Status", []).status_code == 400
 
 
-def test_logs_of_a_step_are_artifacts_of_its_run(azure: Azure):
+def test_logs_of_a_step_are_artifacts_of_its_run(azure: Azure) -> None:
     run = make_run(azure)["Id"]
     logs = at(azure, f"PipelineRuns/{run}/Graph/Shareable")
     assert azure.call("POST", f"{logs}/STDOUT", ["n1"]).content == b""
@@ -109,7 +112,7 @@ def test_logs_of_a_step_are_artifacts_of_its_run(azure: Azure):
 
 
 @pytest.mark.parametrize(("reported", "becomes"), [(None, "Canceled"), ("Start", "Running"), ("Completed", "Finished")])
-def test_cancelling_ends_what_nobody_runs_and_asks_who_does(azure: Azure, reported: str | None, becomes: str):
+def test_cancelling_ends_what_nobody_runs_and_asks_who_does(azure: Azure, reported: str | None, becomes: str) -> None:
     run = make_run(azure)["Id"]
     if reported:
         azure.report(run, reported)
@@ -119,7 +122,7 @@ def test_cancelling_ends_what_nobody_runs_and_asks_who_does(azure: Azure, report
     assert asked == {"Canceled": "Canceled", "Running": "CancelRequested", "Finished": "Completed"}[becomes]
 
 
-def test_a_put_changes_what_it_says(azure: Azure):
+def test_a_put_changes_what_it_says(azure: Azure) -> None:
     run = make_run(azure, tags={"old": "1", "both": "1"})
     body = {**run, "Description": "new", "tags": {"both": "2"}, "Properties": {"p": "1"}, "EntityStatus": "2"}
     changed = azure.ok("PUT", at(azure, f"Experiments/{run['Id']}"), body)
@@ -130,14 +133,14 @@ def test_a_put_changes_what_it_says(azure: Azure):
     assert (again["Description"], again["tags"]) == ("newer", {"both": "2"})
 
 
-def test_a_run_without_an_experiment_is_put_into_the_default_one(azure: Azure):
+def test_a_run_without_an_experiment_is_put_into_the_default_one(azure: Azure) -> None:
     body = {"CreationInfo": {}, "Graph": new_graph(azure)}
     made = azure.ok("POST", at(azure, "Experiments/Unsubmitted/CreationInfoWithGraph", old=True), body)
     assert made["RunHistoryExperimentName"] == "Default"
     azure.ok("GET", f"{azure.history}/experiments/Default/runs/{made['Id']}")
 
 
-def test_a_run_shares_its_graph_with_what_it_came_of(azure: Azure):
+def test_a_run_shares_its_graph_with_what_it_came_of(azure: Azure) -> None:
     pipeline = publish(azure)
     run = submit(azure, pipeline["Id"], ParameterAssignments={"more": "2"})
     assert (run["PipelineId"], run["GraphId"], run["IsSubmitted"]) == (pipeline["Id"], pipeline["GraphId"], True)
@@ -147,13 +150,14 @@ def test_a_run_shares_its_graph_with_what_it_came_of(azure: Azure):
         assert [each["Id"] for each in found] == [run["Id"]]
 
 
-def test_lists_come_whole_or_in_pages(azure: Azure):
+def test_lists_come_whole_or_in_pages(azure: Azure) -> None:
     pipeline = publish(azure)
     made = [submit(azure, pipeline["Id"])["Id"] for _ in range(5)][::-1]
     where = at(azure, f"PipelineRuns/Pipeline/{pipeline['Id']}")
     assert [each["Id"] for each in azure.ok("GET", where)] == made
     assert [each["Id"] for each in azure.ok("GET", where, headers={"BatchSize": "2"})] == made[:2]
-    found, token = [], ""
+    found: list[str] = []
+    token: str | None = ""
     while token is not None:
         page = azure.ok("GET", f"{where}?$top=2&continuationToken={token}")
         found += [each["Id"] for each in page["Entity"]]
@@ -167,7 +171,7 @@ def test_lists_come_whole_or_in_pages(azure: Azure):
 
 
 @pytest.mark.parametrize("by", ["pipelines", "history", "experiment"])
-def test_a_run_goes_with_the_run_of_its_id_and_its_graph_with_the_last(azure: Azure, by: str):
+def test_a_run_goes_with_the_run_of_its_id_and_its_graph_with_the_last(azure: Azure, by: str) -> None:
     made = make_run(azure)
     run, graph = made["Id"], at(azure, f"Graphs/{made['GraphId']}")
     published = publish(azure, {**azure.ok("GET", graph)})
@@ -189,10 +193,11 @@ def test_a_run_goes_with_the_run_of_its_id_and_its_graph_with_the_last(azure: Az
 
 
 def experiment_id(azure: Azure) -> str:
-    return azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}")["experimentId"]
+    found: str = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}")["experimentId"]
+    return found
 
 
-def test_what_is_not_here_is_told_in_pascal_case(azure: Azure):
+def test_what_is_not_here_is_told_in_pascal_case(azure: Azure) -> None:
     answer = azure.call("GET", at(azure, "PipelineRuns/none"))
     error = answer.json()["Error"]
     assert (answer.status_code, error["Code"], error["InnerError"]["Code"]) == (404, "UserError", "PipelineRunNotFound")
@@ -209,7 +214,7 @@ def test_what_is_not_here_is_told_in_pascal_case(azure: Azure):
         {"ModuleNodes": "a"},
     ],
 )
-def test_a_graph_that_cannot_be_is_refused(azure: Azure, drawn: dict):
+def test_a_graph_that_cannot_be_is_refused(azure: Azure, drawn: dict[str, Any]) -> None:
     body = {"CreationInfo": {}, "Graph": drawn}
     where = at(azure, f"PipelineRuns/Unsubmitted/CreationInfoWithGraph?experimentName={azure.experiment}")
     answer = azure.call("POST", where, body)

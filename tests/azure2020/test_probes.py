@@ -106,7 +106,7 @@ def titles(azure: Azure, name: str) -> list[str]:
     return [told["title"] for task in found if task["serviceName"] == name for told in task["notifications"]]
 
 
-def test_a_probe_moves_a_service_with_its_answers_and_tells_who_made_it(alice: Azure, outside: Outside):
+def test_a_probe_moves_a_service_with_its_answers_and_tells_who_made_it(alice: Azure, outside: Outside) -> None:
     name = serve(alice, outside.url("moving"))
     becomes(alice, name, state="Healthy", error=None)
     assert titles(alice, name) == []
@@ -127,35 +127,35 @@ def test_a_probe_moves_a_service_with_its_answers_and_tells_who_made_it(alice: A
 )
 def test_what_wants_a_post_or_a_key_is_well_and_what_is_not_there_is_not(
     alice: Azure, outside: Outside, status: int, state: str
-):
+) -> None:
     outside.statuses[f"answers-{status}"] = status
     becomes(alice, serve(alice, outside.url(f"answers-{status}")), state=state)
 
 
-def test_a_redirect_is_not_followed(alice: Azure, outside: Outside):
+def test_a_redirect_is_not_followed(alice: Azure, outside: Outside) -> None:
     outside.statuses["moved"] = 302
     becomes(alice, serve(alice, outside.url("moved")), state="Unhealthy")
     assert outside.visits("elsewhere") == 0
 
 
-def test_nobody_listening_is_unhealthy(alice: Azure):
+def test_nobody_listening_is_unhealthy(alice: Azure) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     ill = becomes(alice, serve(alice, f"http://127.0.0.1:{port}/"), state="Unhealthy")
     assert "did not answer in time" in ill["error"]["message"]
 
 
-def test_a_certificate_that_nobody_vouches_for_is_unhealthy(alice: Azure):
+def test_a_certificate_that_nobody_vouches_for_is_unhealthy(alice: Azure) -> None:
     becomes(alice, serve(alice, f"{alice.world.secure_url}/healthz"), state="Unhealthy")
 
 
-def test_a_name_without_address_is_unhealthy(alice: Azure):
+def test_a_name_without_address_is_unhealthy(alice: Azure) -> None:
     ill = becomes(alice, serve(alice, "https://none.invalid/score"), state="Unhealthy")
     assert ill["error"]["code"] == "AddressNotResolved"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "127.0.0.2.", "[::ffff:127.0.0.2]", "2130706434", "169.254.169.254"])
-def test_an_address_inside_is_not_visited_and_the_service_says_so(alice: Azure, outside: Outside, host: str):
+def test_an_address_inside_is_not_visited_and_the_service_says_so(alice: Azure, outside: Outside, host: str) -> None:
     """A visit would end as Unhealthy there, and not as a refusal: nobody listens on these."""
     refused = becomes(alice, serve(alice, outside.url("inside", host)), error=_REFUSED)
     assert refused["state"] == "Transitioning"
@@ -171,7 +171,7 @@ _REFUSED = {
 }
 
 
-def test_a_refusal_is_said_once_and_taken_back(alice: Azure, outside: Outside):
+def test_a_refusal_is_said_once_and_taken_back(alice: Azure, outside: Outside) -> None:
     name = serve(alice, outside.url("inside", "127.0.0.2"))
     refused = becomes(alice, name, error=_REFUSED)
     rounds(alice, outside)
@@ -183,7 +183,7 @@ def test_a_refusal_is_said_once_and_taken_back(alice: Azure, outside: Outside):
     becomes(alice, name, state="Healthy", error=None)
 
 
-def test_who_did_not_ask_is_not_probed(alice: Azure, outside: Outside):
+def test_who_did_not_ask_is_not_probed(alice: Azure, outside: Outside) -> None:
     silent = serve(alice, outside.url("silent"), probe=False)
     nowhere = serve(alice, None)
     rounds(alice, outside)
@@ -192,7 +192,7 @@ def test_who_did_not_ask_is_not_probed(alice: Azure, outside: Outside):
 
 
 @pytest.mark.parametrize("state", ["Failed", "Unschedulable"])
-def test_what_must_be_deployed_anew_is_left_alone(alice: Azure, outside: Outside, state: str):
+def test_what_must_be_deployed_anew_is_left_alone(alice: Azure, outside: Outside, state: str) -> None:
     name = serve(alice, None)
     place = f"/freehold/v1/services/{name}/reports"
     alice.ok("POST", place, {"state": state, "scoring_uri": outside.url(f"left-{state}")})
@@ -201,7 +201,7 @@ def test_what_must_be_deployed_anew_is_left_alone(alice: Azure, outside: Outside
     assert read(alice, name)["state"] == state
 
 
-def test_a_deleted_service_is_not_visited_any_more(alice: Azure, outside: Outside):
+def test_a_deleted_service_is_not_visited_any_more(alice: Azure, outside: Outside) -> None:
     name = serve(alice, outside.url("deleted"))
     becomes(alice, name, state="Healthy")
     alice.ok("DELETE", f"{alice.models}/services/{name}")
@@ -212,7 +212,7 @@ def test_a_deleted_service_is_not_visited_any_more(alice: Azure, outside: Outsid
     alice.erased()
 
 
-def test_the_log_has_no_address(alice: Azure, outside: Outside):
+def test_the_log_has_no_address(alice: Azure, outside: Outside) -> None:
     serve(alice, outside.url("logged?key=hush"))
     rounds(alice, outside)
     log = (alice.world.folder / "server.log").read_text()

@@ -85,7 +85,7 @@ FILTERS = {
 }
 
 
-def test_a_filter_finds_what_it_says(house: House, runs: ExperimentView):
+def test_a_filter_finds_what_it_says(house: House, runs: ExperimentView) -> None:
     assert {filter_: found(house, runs, filter_) for filter_ in FILTERS} == FILTERS
 
 
@@ -98,13 +98,13 @@ ORDERS = {
 }
 
 
-def test_an_order_is_total_and_pages_follow_it(house: House, runs: ExperimentView):
+def test_an_order_is_total_and_pages_follow_it(house: House, runs: ExperimentView) -> None:
     for order, size in itertools.product(ORDERS, (1, 2, 3, 10)):
         seen, place = "", None
         while True:
             question = Question(None, order, size, place)
             page = house.database.read_now(
-                lambda db, q=question: list_runs(db, house.workspace, Within(experiment_row=runs.row_id), q)
+                lambda db, q=question: list_runs(db, house.workspace, Within(experiment_row=runs.row_id), q)  # type: ignore[misc]  # binds the loop's value
             )
             seen += "".join(run.run_id for run in page.runs)
             if (place := page.next_place) is None:
@@ -112,12 +112,12 @@ def test_an_order_is_total_and_pages_follow_it(house: House, runs: ExperimentVie
         assert seen == ORDERS[order], (order, size)
 
 
-def test_roots_are_found_at_any_depth(house: House, runs: ExperimentView):
+def test_roots_are_found_at_any_depth(house: House, runs: ExperimentView) -> None:
     page = house.database.read_now(lambda db: list_runs(db, house.workspace, Within(), Question()))
     assert {run.run_id: page.roots[run.row_id] for run in page.runs} == {"a": "a", "b": "a", "c": "a", "d": "d"}
 
 
-def test_runs_are_counted_where_a_filter_holds(house: House, runs: ExperimentView):
+def test_runs_are_counted_where_a_filter_holds(house: House, runs: ExperimentView) -> None:
     counts = house.database.read_now(lambda db: count_runs(db, house.workspace, runs.row_id, "ParentRunId eq null"))
     assert counts == {"Running": 1, "NotStarted": 1}
 
@@ -145,19 +145,19 @@ BAD = [
 
 
 @pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
-def test_a_filter_that_cannot_be_read_says_where(text: str):
+def test_a_filter_that_cannot_be_read_says_where(text: str) -> None:
     with pytest.raises(Invalid) as fault:
         read_filter(text)
     assert fault.value.code == "InvalidFilter"
 
 
-def test_and_binds_closer_than_or():
+def test_and_binds_closer_than_or() -> None:
     a, b, c = (Comparison("runid", None, "eq", each) for each in "abc")
     assert read_filter("RunId eq a or RunId eq b and RunId eq c") == AnyOf((a, AllOf((b, c))))
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_or_refused(text: str):
+def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         read_filter(text)
         read_order(text)
@@ -166,12 +166,12 @@ def test_any_text_is_read_or_refused(text: str):
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40), st.sampled_from("'\""))
-def test_a_quoted_value_is_any_text(value: str, quote: str):
+def test_a_quoted_value_is_any_text(value: str, quote: str) -> None:
     text = f"(Tags/k eq {quote}{value.replace(quote, quote * 2)}{quote}) and RunId eq x"
     assert read_filter(text) == AllOf((Comparison("tags", "k", "eq", value), Comparison("runid", None, "eq", "x")))
 
 
-def test_a_page_token_is_bound_to_its_question(azure: Azure):
+def test_a_page_token_is_bound_to_its_question(azure: Azure) -> None:
     for _ in range(3):
         azure.new_run()
     where = f"{azure.history}/experiments/{azure.experiment}/runs:query"
@@ -184,7 +184,7 @@ def test_a_page_token_is_bound_to_its_question(azure: Azure):
     assert bobs.status_code == 400
 
 
-def test_the_published_list_calls_answer(azure: Azure):
+def test_the_published_list_calls_answer(azure: Azure) -> None:
     run = azure.new_run(target="gpu-box")
     for where in ("experiments/{e}/runs", "runs", "computes/gpu-box/runs"):
         value = azure.ok("GET", f"{azure.history}/{where.format(e=azure.experiment)}?$filter=RunId%20eq%20{run}")[

@@ -5,7 +5,7 @@ import pytest
 from tests.azure2020.conftest import Azure
 
 
-def test_a_patch_makes_a_run_and_then_changes_it(azure: Azure):
+def test_a_patch_makes_a_run_and_then_changes_it(azure: Azure) -> None:
     made = azure.put_run(
         f"{azure.experiment}-r",
         displayName="first",
@@ -30,21 +30,21 @@ def test_a_patch_makes_a_run_and_then_changes_it(azure: Azure):
     assert changed["runNumber"] == made["runNumber"]
 
 
-def test_a_run_has_the_same_document_at_every_address(azure: Azure):
+def test_a_run_has_the_same_document_at_every_address(azure: Azure) -> None:
     run = azure.new_run()
     by_name = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{run}")
     by_id = azure.ok("GET", f"{azure.history}/experimentids/{by_name['experimentId']}/runs/{run}")
     assert by_name == by_id == azure.ok("GET", f"{azure.history}/runs/{run}")
 
 
-def test_mlflow_sees_the_run(azure: Azure):
+def test_mlflow_sees_the_run(azure: Azure) -> None:
     run = azure.new_run(displayName="both", tags={"k": "v"})
     seen = azure.world.mlflow("GET", "runs/get", {"run_id": run})["run"]
     assert seen["info"]["run_name"] == "both"
     assert {"key": "k", "value": "v"} in seen["data"]["tags"]
 
 
-def test_a_run_set_aside_by_mlflow_reads_as_none(azure: Azure):
+def test_a_run_set_aside_by_mlflow_reads_as_none(azure: Azure) -> None:
     run = azure.new_run()
     azure.world.mlflow("POST", "runs/delete", {"run_id": run})
     assert azure.call("GET", f"{azure.history}/runs/{run}").status_code == 404
@@ -53,7 +53,7 @@ def test_a_run_set_aside_by_mlflow_reads_as_none(azure: Azure):
     assert azure.ids() == [run]
 
 
-def test_an_id_stands_in_one_experiment_only(azure: Azure):
+def test_an_id_stands_in_one_experiment_only(azure: Azure) -> None:
     run = azure.new_run()
     azure.make_experiment(f"{azure.experiment}-other")
     other = f"{azure.history}/experiments/{azure.experiment}-other/runs/{run}"
@@ -63,7 +63,7 @@ def test_an_id_stands_in_one_experiment_only(azure: Azure):
 
 
 @pytest.mark.parametrize("run", ["a.b", "a%20b", "x" * 256, "%F0%9F%98%80"])
-def test_a_bad_id_is_refused(azure: Azure, run: str):
+def test_a_bad_id_is_refused(azure: Azure, run: str) -> None:
     answer = azure.call("PATCH", f"{azure.history}/experiments/{azure.experiment}/runs/{run}", {})
     assert (answer.status_code, answer.json()["error"]["innerError"]["code"]) == (400, "InvalidRunId")
 
@@ -79,14 +79,14 @@ def test_a_bad_id_is_refused(azure: Azure, run: str):
         ({"dataContainerId": "../x"}, "InvalidArtifactContainer"),
     ],
 )
-def test_a_bad_body_is_refused_and_nothing_is_kept(azure: Azure, body: dict[str, object], code: str):
+def test_a_bad_body_is_refused_and_nothing_is_kept(azure: Azure, body: dict[str, object], code: str) -> None:
     run = f"{azure.experiment}-bad"
     answer = azure.call("PATCH", f"{azure.history}/experiments/{azure.experiment}/runs/{run}", body)
     assert (answer.status_code, answer.json()["error"]["innerError"]["code"]) == (400, code)
     assert azure.call("GET", f"{azure.history}/runs/{run}").status_code == 404
 
 
-def test_malformed_and_oversized_bodies_are_refused(azure: Azure):
+def test_malformed_and_oversized_bodies_are_refused(azure: Azure) -> None:
     where = f"{azure.history}/experiments/{azure.experiment}/runs/x"
     answer = azure.world.request("PATCH", where, azure.person, content=b"{")
     assert (answer.status_code, answer.json()["error"]["innerError"]["code"]) == (400, "MalformedJson")
@@ -94,7 +94,7 @@ def test_malformed_and_oversized_bodies_are_refused(azure: Azure):
     assert answer.status_code == 413
 
 
-def test_events_move_the_run(azure: Azure):
+def test_events_move_the_run(azure: Azure) -> None:
     run = azure.new_run()
     azure.report(run, "Start", StartTime="2026-03-01T10:00:00Z")
     started = azure.ok("GET", f"{azure.history}/runs/{run}")
@@ -111,7 +111,7 @@ def test_events_move_the_run(azure: Azure):
     assert [each["name"].rpartition(".")[2] for each in events] == ["Start", "Warning", "Error", "Failed"]
 
 
-def test_a_batch_of_events_tells_what_failed(azure: Azure):
+def test_a_batch_of_events_tells_what_failed(azure: Azure) -> None:
     run = azure.new_run()
     start = {"name": "Microsoft.MachineLearning.Run.Start", "timestamp": "2026-03-01T10:00:00Z"}
     body = {"events": [start | {"data": {"RunId": run}}, start | {"data": {"RunId": "none"}}, start]}
@@ -121,7 +121,7 @@ def test_a_batch_of_events_tells_what_failed(azure: Azure):
     assert azure.ok("GET", f"{azure.history}/runs/{run}")["status"] == "Running"
 
 
-def test_children_know_their_root(azure: Azure):
+def test_children_know_their_root(azure: Azure) -> None:
     top = azure.new_run()
     middle = azure.new_run(parentRunId=top)
     body = {"runs": [{"runId": f"{middle}-{n}", "parentRunId": middle} for n in range(3)] + [{"runId": "not ok"}]}
@@ -133,7 +133,7 @@ def test_children_know_their_root(azure: Azure):
     assert [each["runId"] for each in azure.ok("GET", f"{azure.history}/runs/{top}/children")["value"]] == [middle]
 
 
-def test_children_come_in_pages(azure: Azure):
+def test_children_come_in_pages(azure: Azure) -> None:
     top = azure.new_run()
     wanted = [azure.new_run(parentRunId=top) for _ in range(5)]
     where = f"{azure.history}/experiments/{azure.experiment}/runs/{top}/children"
@@ -148,26 +148,26 @@ def test_children_come_in_pages(azure: Azure):
     assert found == wanted
 
 
-def test_tags_are_deleted_by_a_body(azure: Azure):
+def test_tags_are_deleted_by_a_body(azure: Azure) -> None:
     run = azure.new_run(tags={"a": "1", "b": "2"})
     where = f"{azure.history}/experiments/{azure.experiment}/runs/{run}/tags"
     assert azure.ok("DELETE", where, ["a", "none"])["tags"] == {"b": "2"}
 
 
-def test_runs_are_counted_by_status(azure: Azure):
+def test_runs_are_counted_by_status(azure: Azure) -> None:
     for word in ("Completed", "Completed", "Failed"):
         azure.report(azure.new_run(), word)
     counts = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runcounts")
     assert (counts["completed"], counts["failed"], counts["running"]) == (2, 1, 0)
 
 
-def test_a_run_token_signs_its_holder_in(azure: Azure):
+def test_a_run_token_signs_its_holder_in(azure: Azure) -> None:
     run = azure.new_run()
     token = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{run}/token")["token"]
     answer = azure.world.get(f"{azure.history}/runs/{run}", headers={"Authorization": f"Bearer {token}"})
     assert answer.json()["runId"] == run
 
 
-def test_metrics_are_there_when_their_request_is_answered(azure: Azure):
+def test_metrics_are_there_when_their_request_is_answered(azure: Azure) -> None:
     run = azure.new_run()
     azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{run}/metricsingest/wait")

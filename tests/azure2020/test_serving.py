@@ -1,27 +1,31 @@
 """Images and services: registered by one call, moved by reports, deleted from the outside in."""
 
+from typing import Any
+
+import httpx
 import pytest
 
 from tests.azure2020.conftest import Azure
 
 
 def make_model(azure: Azure, name: str) -> str:
-    return azure.ok("POST", f"{azure.models}/models", {"name": name, "url": "https://example.test/m"})["id"]
+    made: str = azure.ok("POST", f"{azure.models}/models", {"name": name, "url": "https://example.test/m"})["id"]
+    return made
 
 
-def follow(azure: Azure, answer) -> dict:
+def follow(azure: Azure, answer: httpx.Response) -> Any:
     assert answer.status_code == 202, answer.text
     operation = answer.headers["operation-location"].rpartition("/")[2]
     return azure.ok("GET", f"{azure.models}/operations/{operation}")
 
 
-def make_image(azure: Azure, name: str, **body: object) -> dict:
+def make_image(azure: Azure, name: str, **body: object) -> Any:
     done = follow(azure, azure.call("POST", f"{azure.models}/images", {"name": name, "imageType": "Docker", **body}))
     assert done["state"] == "Succeeded"
     return azure.ok("GET", f"{azure.models}/images/{done['resourceLocation'].rpartition('/')[2]}")
 
 
-def make_service(azure: Azure, name: str, **body: object) -> dict:
+def make_service(azure: Azure, name: str, **body: object) -> Any:
     done = follow(azure, azure.call("POST", f"{azure.models}/services", {"name": name, "computeType": "ACI", **body}))
     assert done["operationType"] == "Service"
     return azure.ok("GET", f"{azure.models}/services/{name}")
@@ -36,7 +40,7 @@ def chain(azure: Azure) -> tuple[str, str, str]:
     return model, image["id"], name
 
 
-def test_an_image_has_what_the_sdk_demands(azure: Azure):
+def test_an_image_has_what_the_sdk_demands(azure: Azure) -> None:
     name = azure.name("img")
     model = make_model(azure, name)
     image = make_image(azure, name, modelIds=[model], driverProgram="score.py", assets=[{"id": "a", "url": "u"}],
@@ -55,7 +59,7 @@ def test_an_image_has_what_the_sdk_demands(azure: Azure):
     assert azure.ok("GET", f"{azure.models}/images?modelName={name}")["value"][0]["modelDetails"] is None
 
 
-def test_a_service_has_what_the_sdk_demands(azure: Azure):
+def test_a_service_has_what_the_sdk_demands(azure: Azure) -> None:
     model, image, name = chain(azure)
     service = azure.ok("GET", f"{azure.models}/services/{name}")
     assert service["id"] == service["name"] == name
@@ -67,7 +71,7 @@ def test_a_service_has_what_the_sdk_demands(azure: Azure):
     assert azure.ok("GET", f"{azure.models}/services?name={name}&computeType=AKS")["value"] == []
 
 
-def test_what_is_in_use_cannot_be_deleted(azure: Azure):
+def test_what_is_in_use_cannot_be_deleted(azure: Azure) -> None:
     model, image, service = chain(azure)
     for what, needed_by in ((f"models/{model}", image), (f"images/{image}", service)):
         answer = azure.call("DELETE", f"{azure.models}/{what}")
@@ -83,7 +87,7 @@ def test_what_is_in_use_cannot_be_deleted(azure: Azure):
     azure.erased()
 
 
-def test_a_model_that_a_service_runs_without_an_image_is_in_use(azure: Azure):
+def test_a_model_that_a_service_runs_without_an_image_is_in_use(azure: Azure) -> None:
     name = azure.name("bare")
     model = make_model(azure, name)
     make_service(azure, name, environmentImageRequest={"modelIds": [model]})
@@ -91,7 +95,7 @@ def test_a_model_that_a_service_runs_without_an_image_is_in_use(azure: Azure):
     assert azure.call("DELETE", f"{azure.models}/models/{model}").status_code == 412
 
 
-def test_an_image_made_for_a_service_goes_with_its_last_service(azure: Azure):
+def test_an_image_made_for_a_service_goes_with_its_last_service(azure: Azure) -> None:
     name = azure.name("auto")
     image = make_image(azure, name, autoDelete=True)["id"]
     for number in (1, 2):
@@ -102,7 +106,7 @@ def test_an_image_made_for_a_service_goes_with_its_last_service(azure: Azure):
     assert azure.call("GET", f"{azure.models}/images/{image}").status_code == 404
 
 
-def test_a_second_service_of_a_name_is_refused_until_the_first_is_gone(azure: Azure):
+def test_a_second_service_of_a_name_is_refused_until_the_first_is_gone(azure: Azure) -> None:
     name = azure.name("twice")
     make_service(azure, name)
     answer = azure.call("POST", f"{azure.models}/services", {"name": name, "computeType": "AKS"})
@@ -111,7 +115,7 @@ def test_a_second_service_of_a_name_is_refused_until_the_first_is_gone(azure: Az
     assert make_service(azure, name, computeType="AKS")["computeType"] == "AKS"
 
 
-def test_put_makes_or_changes(azure: Azure):
+def test_put_makes_or_changes(azure: Azure) -> None:
     name = azure.name("put")
     image = make_image(azure, name)["id"]
     body = {"name": name, "computeType": "AKS", "numReplicas": 2}
@@ -121,7 +125,7 @@ def test_put_makes_or_changes(azure: Azure):
     assert (service["numReplicas"], service["imageId"]) == (3, image)
 
 
-def test_a_patch_moves_a_service_to_another_image(azure: Azure):
+def test_a_patch_moves_a_service_to_another_image(azure: Azure) -> None:
     _, image, name = chain(azure)
     other = make_image(azure, azure.name("other"))["id"]
     patch = [{"op": "replace", "path": "/imageId", "value": other}, {"op": "add", "path": "/kvTags/a", "value": "1"}]
@@ -130,7 +134,7 @@ def test_a_patch_moves_a_service_to_another_image(azure: Azure):
     azure.ok("DELETE", f"{azure.models}/images/{image}")
 
 
-def test_keys_are_given_changed_and_kept_out_of_the_document(azure: Azure):
+def test_keys_are_given_changed_and_kept_out_of_the_document(azure: Azure) -> None:
     name = azure.name("keys")
     service = make_service(azure, name, keys={"primaryKey": "chosen-primary"}, authEnabled=True)
     assert "chosen-primary" not in str(service)
@@ -154,19 +158,19 @@ def test_keys_are_given_changed_and_kept_out_of_the_document(azure: Azure):
         ("images", {"name": "../no"}, 400),
     ],
 )
-def test_what_does_not_fit_is_refused(azure: Azure, what: str, body: dict, status: int):
+def test_what_does_not_fit_is_refused(azure: Azure, what: str, body: dict[str, Any], status: int) -> None:
     answer = azure.call("POST", f"{azure.models}/{what}", body)
     assert (answer.status_code, answer.json()["statusCode"]) == (status, status)
 
 
-def test_services_are_listed_by_a_question_in_the_body_too(azure: Azure):
+def test_services_are_listed_by_a_question_in_the_body_too(azure: Azure) -> None:
     name = azure.name("asked")
     azure.ok("POST", f"{azure.models}/services", {"name": name, "computeType": "ACI"}, status=202)
     found = azure.ok("POST", f"{azure.models}/services/list", {"name": name})["value"]
     assert [each["name"] for each in found] == [name]
 
 
-def test_no_token_is_made_for_a_service_that_runs_elsewhere(azure: Azure):
+def test_no_token_is_made_for_a_service_that_runs_elsewhere(azure: Azure) -> None:
     name = azure.name("tokens")
     azure.ok("POST", f"{azure.models}/services", {"name": name, "computeType": "AKS"}, status=202)
     answer = azure.call("POST", f"{azure.models}/services/{name}/token")

@@ -1,6 +1,7 @@
 """ARM workspaces: made, read in any spelling, listed, changed, erased."""
 
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ def put(azure: Azure, name: str, **body: object) -> httpx.Response:
     return azure.call("PUT", f"{in_group(azure.world, name)}?{VERSION}", {"location": "local", **body})
 
 
-def test_a_workspace_is_read_with_what_clients_need(azure: Azure):
+def test_a_workspace_is_read_with_what_clients_need(azure: Azure) -> None:
     found = azure.ok("GET", f"{azure.workspace}?{VERSION}")
     assert found["id"] == azure.workspace
     assert found["type"] == "Microsoft.MachineLearningServices/workspaces"
@@ -39,12 +40,12 @@ def test_a_workspace_is_read_with_what_clients_need(azure: Azure):
     [str.lower, str.upper, lambda path: path.replace("resourceGroups", "resourceGroup")],
     ids=["lower", "upper", "singular"],
 )
-def test_a_path_is_understood_in_any_case(azure: Azure, spell):
+def test_a_path_is_understood_in_any_case(azure: Azure, spell: Callable[[str], str]) -> None:
     assert azure.ok("GET", f"{spell(azure.workspace)}?{VERSION}")["id"] == azure.workspace
 
 
 @pytest.mark.parametrize("version", [*HISTORICAL, "2019-11-01%22", "2019-11-01%20"])
-def test_the_versions_of_all_clients_are_served(azure: Azure, version: str):
+def test_the_versions_of_all_clients_are_served(azure: Azure, version: str) -> None:
     azure.ok("GET", f"{azure.workspace}?api-version={version}")
 
 
@@ -52,13 +53,13 @@ def test_the_versions_of_all_clients_are_served(azure: Azure, version: str):
     ("query", "code"),
     [("", "MissingApiVersionParameter"), ("?api-version=1999-01-01", "NoRegisteredProviderFound")],
 )
-def test_another_version_is_refused_by_name(azure: Azure, query: str, code: str):
+def test_another_version_is_refused_by_name(azure: Azure, query: str, code: str) -> None:
     answer = azure.call("GET", azure.workspace + query)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
     assert query == "" or "2020-08-01" in answer.json()["error"]["message"]
 
 
-def test_a_workspace_is_made_changed_and_listed(azure: Azure):
+def test_a_workspace_is_made_changed_and_listed(azure: Azure) -> None:
     made = put(azure, "made-1", tags={"team": "a"}, properties={"description": "d", "friendlyName": "Made"})
     assert made.status_code == 201
     assert made.json()["properties"]["friendlyName"] == "Made"
@@ -77,7 +78,7 @@ def test_a_workspace_is_made_changed_and_listed(azure: Azure):
     assert "elsewhere" not in names
 
 
-def test_lists_come_in_pages_of_absolute_links(azure: Azure):
+def test_lists_come_in_pages_of_absolute_links(azure: Azure) -> None:
     for number in range(3):
         put(azure, f"paged-{number}")
     root = f"/subscriptions/{azure.world.subscription_id}/providers/Microsoft.MachineLearningServices/workspaces"
@@ -91,7 +92,7 @@ def test_lists_come_in_pages_of_absolute_links(azure: Azure):
     assert {"default", "elsewhere", "paged-0", "paged-1", "paged-2"} <= set(names)
 
 
-def test_a_page_token_of_another_is_refused(azure: Azure):
+def test_a_page_token_of_another_is_refused(azure: Azure) -> None:
     for name in ("token-1", "token-2"):
         put(azure, name)
     root = f"/subscriptions/{azure.world.subscription_id}/providers/Microsoft.MachineLearningServices/workspaces"
@@ -100,7 +101,7 @@ def test_a_page_token_of_another_is_refused(azure: Azure):
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidPageToken")
 
 
-def test_generic_resources_list_workspaces(azure: Azure):
+def test_generic_resources_list_workspaces(azure: Azure) -> None:
     resources = f"/subscriptions/{azure.world.subscription_id}/resources?api-version=2025-04-01"
     wanted = "resourceType eq 'Microsoft.MachineLearningServices/workspaces'"
     found = azure.ok("GET", resources, params={"$filter": wanted, "api-version": "2025-04-01"})
@@ -109,7 +110,7 @@ def test_generic_resources_list_workspaces(azure: Azure):
     assert azure.ok("GET", resources, params=other) == {"value": []}
 
 
-def test_subscriptions_and_groups_are_told(azure: Azure):
+def test_subscriptions_and_groups_are_told(azure: Azure) -> None:
     found = azure.ok("GET", "/subscriptions?api-version=2022-12-01")["value"]
     assert [each["subscriptionId"] for each in found] == [azure.world.subscription_id]
     one = azure.ok("GET", f"/subscriptions/{azure.world.subscription_id}?api-version=2022-12-01")
@@ -122,19 +123,19 @@ def test_subscriptions_and_groups_are_told(azure: Azure):
     assert azure.call("GET", f"{root}/none?api-version=2025-04-01").json()["error"]["code"] == "ResourceGroupNotFound"
 
 
-def test_bob_may_not_make_a_workspace(azure: Azure):
+def test_bob_may_not_make_a_workspace(azure: Azure) -> None:
     bob = Azure(azure.world, azure.client, azure.world.bob, azure.workspace, "")
     answer = put(bob, "bobs")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "AuthorizationFailed")
 
 
 @pytest.mark.parametrize("name", ["x", "-x1", "a" * 34, "a b", "a.b"])
-def test_a_bad_name_is_refused(azure: Azure, name: str):
+def test_a_bad_name_is_refused(azure: Azure, name: str) -> None:
     answer = put(azure, name)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidResourceName")
 
 
-def test_preconditions_hold_a_put_back(azure: Azure):
+def test_preconditions_hold_a_put_back(azure: Azure) -> None:
     where = f"{azure.workspace}?{VERSION}"
     assert azure.call("PUT", where, {}, headers={"If-None-Match": "*"}).status_code == 412
     assert azure.call("PUT", where, {}, headers={"If-Match": "*"}).status_code == 200
@@ -143,22 +144,22 @@ def test_preconditions_hold_a_put_back(azure: Azure):
     assert azure.call("GET", missing).status_code == 404
 
 
-def test_a_workspace_does_not_move(azure: Azure):
+def test_a_workspace_does_not_move(azure: Azure) -> None:
     answer = azure.call("PUT", f"{azure.workspace}?{VERSION}", {"location": "East US 2"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "InvalidResourceLocation")
 
 
-def test_deleting_none_is_204(azure: Azure):
+def test_deleting_none_is_204(azure: Azure) -> None:
     assert azure.call("DELETE", f"{in_group(azure.world, 'never-was')}?{VERSION}").status_code == 204
 
 
-def test_bob_may_not_delete_the_workspace(azure: Azure):
+def test_bob_may_not_delete_the_workspace(azure: Azure) -> None:
     answer = azure.world.request("DELETE", f"{azure.workspace}?{VERSION}", azure.world.bob)
     assert answer.status_code == 403
     azure.ok("GET", f"{azure.workspace}?{VERSION}")
 
 
-def test_delete_erases_and_frees_the_name(azure: Azure):
+def test_delete_erases_and_frees_the_name(azure: Azure) -> None:
     first = put(azure, "to-delete").json()
     inside = Azure(azure.world, azure.client, azure.person, first["id"], "exp")
     inside.make_experiment()

@@ -19,7 +19,7 @@ def block_list(*ids: str, kind: str = "Latest") -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?><BlockList>{inside}</BlockList>'.encode()
 
 
-def test_what_is_put_is_read_back(blob: Blob):
+def test_what_is_put_is_read_back(blob: Blob) -> None:
     put = blob.put(CONTENT, content_type="text/plain", x_ms_version="2021-08-06", if_none_match="*")
     assert put.status_code == 201
     assert put.content == b""
@@ -32,7 +32,7 @@ def test_what_is_put_is_read_back(blob: Blob):
     assert "sandbox" in read.headers["content-security-policy"]
 
 
-def test_head_tells_size_and_type_of_blob(blob: Blob):
+def test_head_tells_size_and_type_of_blob(blob: Blob) -> None:
     blob.put(CONTENT)
     head = blob.client.head(blob.read)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(CONTENT)))
@@ -45,7 +45,7 @@ def test_head_tells_size_and_type_of_blob(blob: Blob):
     ("asked", "start", "end"),
     [("bytes=0-9", 0, 10), ("bytes=1000-", 1000, 1024), ("bytes=-24", 1000, 1024), ("bytes=1020-5000", 1020, 1024)],
 )
-def test_a_range_is_answered_with_206(blob: Blob, asked: str, start: int, end: int):
+def test_a_range_is_answered_with_206(blob: Blob, asked: str, start: int, end: int) -> None:
     blob.put(CONTENT)
     for header in ("range", "x_ms_range"):
         answer = blob.get(**{header: asked})
@@ -55,7 +55,7 @@ def test_a_range_is_answered_with_206(blob: Blob, asked: str, start: int, end: i
         assert answer.headers["content-length"] == str(end - start)
 
 
-def test_a_range_beyond_the_end_is_416(blob: Blob):
+def test_a_range_beyond_the_end_is_416(blob: Blob) -> None:
     blob.put(CONTENT)
     answer = blob.get(range="bytes=1024-")
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (416, "InvalidRange")
@@ -66,12 +66,12 @@ def test_a_range_beyond_the_end_is_416(blob: Blob):
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=a-b"])
-def test_a_range_of_another_form_means_the_whole(blob: Blob, asked: str):
+def test_a_range_of_another_form_means_the_whole(blob: Blob, asked: str) -> None:
     blob.put(CONTENT)
     assert (blob.get(range=asked).status_code, len(blob.get(range=asked).content)) == (200, 1024)
 
 
-def test_blocks_become_one_blob_in_the_order_of_the_list(blob: Blob):
+def test_blocks_become_one_blob_in_the_order_of_the_list(blob: Blob) -> None:
     for block_id, content in (("Qg==", b"second"), ("QQ==", b"first-"), ("Qg==", b"SECOND"), ("Qw==", b"left out")):
         assert blob.put(content, f"&comp=block&blockid={block_id}").status_code == 201
     assert blob.get().status_code == 404
@@ -84,7 +84,7 @@ def test_blocks_become_one_blob_in_the_order_of_the_list(blob: Blob):
     assert blob.get().content == b"first-SECONDfirst-"
 
 
-def test_nothing_is_overwritten_where_none_may_be(blob: Blob):
+def test_nothing_is_overwritten_where_none_may_be(blob: Blob) -> None:
     blob.put(b"one", if_none_match="*")
     answer = blob.put(b"two", if_none_match="*")
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (409, "BlobAlreadyExists")
@@ -108,12 +108,12 @@ BAD_LISTS = {
 
 
 @pytest.mark.parametrize("name", BAD_LISTS)
-def test_a_list_that_is_none_is_refused(blob: Blob, name: str):
+def test_a_list_that_is_none_is_refused(blob: Blob, name: str) -> None:
     answer = blob.put(BAD_LISTS[name], "&comp=blocklist")
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "InvalidXmlDocument")
 
 
-def test_a_list_that_is_too_large_is_refused(blob: Blob):
+def test_a_list_that_is_too_large_is_refused(blob: Blob) -> None:
     assert blob.put(b" " * (11 << 20), "&comp=blocklist").status_code == 413
 
 
@@ -126,28 +126,28 @@ def test_a_list_that_is_too_large_is_refused(blob: Blob):
         (f"&comp=block&blockid={'x' * 129}", {}, 400),
     ],
 )
-def test_what_is_not_served_is_said(blob: Blob, query: str, headers: dict[str, str], status: int):
+def test_what_is_not_served_is_said(blob: Blob, query: str, headers: dict[str, str], status: int) -> None:
     answer = blob.put(b"x", query, **headers)
     assert answer.status_code == status
     assert answer.text.startswith("<?xml")
     assert "<Message>" in answer.text
 
 
-def test_versions_are_told_apart(blob: Blob):
+def test_versions_are_told_apart(blob: Blob) -> None:
     etag = blob.put(b"x").headers["etag"]
     assert blob.get(if_none_match=etag).status_code == 304
     assert blob.get(if_match=etag).status_code == 200
     assert blob.get(if_match='"other"').headers["x-ms-error-code"] == "ConditionNotMet"
 
 
-def test_a_large_blob_passes_through(blob: Blob):
+def test_a_large_blob_passes_through(blob: Blob) -> None:
     piece = bytes(range(256)) * 4_096
     assert blob.put(piece * 12).status_code == 201
     assert blob.get().content == piece * 12
     assert blob.get(range=f"bytes={5 * len(piece)}-{6 * len(piece) - 1}").content == piece
 
 
-def test_a_cut_upload_leaves_nothing(world: World):
+def test_a_cut_upload_leaves_nothing(world: World) -> None:
     with httpx.Client(verify=trust(world)) as client:
         blob = make_blob(world, client)
         for query in ("", "&comp=block&blockid=QQ=="):

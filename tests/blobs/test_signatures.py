@@ -1,5 +1,6 @@
 """A signed address opens what it was signed for, to whom it was given, for as long as it says, and nothing else."""
 
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx
@@ -26,7 +27,7 @@ def changed(address: str, path: str | None = None, **query: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path or parts.path, urlencode(wanted), ""))
 
 
-def test_an_unsigned_address_opens_nothing(blob: Blob):
+def test_an_unsigned_address_opens_nothing(blob: Blob) -> None:
     blob.put(b"secret")
     bare = blob.read.partition("?")[0]
     for method in ("GET", "HEAD", "PUT"):
@@ -38,7 +39,7 @@ def test_an_unsigned_address_opens_nothing(blob: Blob):
 
 
 @pytest.mark.parametrize("part", ["sv", "sp", "se", "skoid", "sktid", "sig"])
-def test_a_changed_part_closes_it(blob: Blob, part: str):
+def test_a_changed_part_closes_it(blob: Blob, part: str) -> None:
     blob.put(b"secret")
     for value in ("", "2", "rcw", "9" * 30, blob.world.charlie.object_id, "%ff"):
         answer = blob.client.get(changed(blob.read, **{part: value}))
@@ -46,7 +47,7 @@ def test_a_changed_part_closes_it(blob: Blob, part: str):
         assert b"secret" not in answer.content
 
 
-def test_it_opens_no_other_artifact(blob: Blob):
+def test_it_opens_no_other_artifact(blob: Blob) -> None:
     blob.put(b"mine")
     other = make_blob(blob.world, blob.client)
     other.put(b"other")
@@ -54,7 +55,7 @@ def test_it_opens_no_other_artifact(blob: Blob):
     assert blob.client.get(stolen).status_code == 403
 
 
-def test_reading_is_not_writing(blob: Blob):
+def test_reading_is_not_writing(blob: Blob) -> None:
     answer = blob.client.put(blob.read, content=b"x", headers={"x-ms-blob-type": "BlockBlob"})
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "AuthorizationPermissionMismatch")
     assert blob.client.get(blob.write).status_code == 404
@@ -62,13 +63,13 @@ def test_reading_is_not_writing(blob: Blob):
     assert blob.client.get(blob.write).content == b"x"
 
 
-def test_a_plain_connection_serves_it_as_well(blob: Blob):
+def test_a_plain_connection_serves_it_as_well(blob: Blob) -> None:
     blob.put(b"x")
     parts = urlsplit(blob.read)
     assert httpx.get(f"{blob.world.url}{parts.path}?{parts.query}").content == b"x"
 
 
-def test_it_dies_with_what_it_names(world: World):
+def test_it_dies_with_what_it_names(world: World) -> None:
     with httpx.Client(verify=trust(world)) as client:
         blob = make_blob(world, client)
         blob.put(b"x")
@@ -81,7 +82,7 @@ def test_it_dies_with_what_it_names(world: World):
 
 
 @pytest.fixture
-def keys(tmp_path) -> KeyStore:
+def keys(tmp_path: Path) -> KeyStore:
     return KeyStore(tmp_path / "keys", FixedClock())
 
 
@@ -93,7 +94,7 @@ def sign(keys: KeyStore, clock: FixedClock, may: Action = Action.READ) -> dict[s
     return dict(parse_qsl(urlsplit(address).query))
 
 
-def test_it_ends_when_it_says(keys: KeyStore):
+def test_it_ends_when_it_says(keys: KeyStore) -> None:
     clock = FixedClock()
     query = sign(keys, clock)
     clock.at += LIFETIME_SECONDS * MICROSECONDS - MICROSECONDS
@@ -103,7 +104,7 @@ def test_it_ends_when_it_says(keys: KeyStore):
         check_url(query, keys, clock, "public", NAME, may=Action.READ)
 
 
-def test_it_holds_over_a_rotation_and_ends_with_its_key(keys: KeyStore):
+def test_it_holds_over_a_rotation_and_ends_with_its_key(keys: KeyStore) -> None:
     clock = FixedClock()
     query = sign(keys, clock, Action.WRITE)
     old = keys.object_urls.key_id
@@ -114,7 +115,7 @@ def test_it_holds_over_a_rotation_and_ends_with_its_key(keys: KeyStore):
         check_url(query, keys, clock, "public", NAME, may=Action.WRITE)
 
 
-def test_parts_cannot_be_shifted(keys: KeyStore):
+def test_parts_cannot_be_shifted(keys: KeyStore) -> None:
     clock = FixedClock()
     query = sign(keys, clock)
     shifted = ArtifactName("ExperimentRun", "dcid.r/a", "ü?#.txt")

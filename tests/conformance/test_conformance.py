@@ -157,7 +157,7 @@ def test_every_call_is_exercised() -> None:
 
 
 @pytest.mark.parametrize("call", READS, ids=lambda call: f"{call.number} {call.url.partition('/providers/')[2]}")
-def test_a_read_answers_what_was_stored(azure: Azure, worlds: Worlds, call: PublishedCall):
+def test_a_read_answers_what_was_stored(azure: Azure, worlds: Worlds, call: PublishedCall) -> None:
     answer = send(azure, worlds, call)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith("application/json")
@@ -173,7 +173,7 @@ def test_a_read_answers_what_was_stored(azure: Azure, worlds: Worlds, call: Publ
 
 
 @pytest.mark.parametrize("call", READS, ids=lambda call: str(call.number))
-def test_a_read_is_for_those_who_may(azure: Azure, worlds: Worlds, call: PublishedCall):
+def test_a_read_is_for_those_who_may(azure: Azure, worlds: Worlds, call: PublishedCall) -> None:
     assert send(azure, worlds, call, headers={}).status_code == 401
     charlie = send(azure, worlds, call, headers=azure.world.charlie.headers)
     assert charlie.status_code == 404, charlie.text
@@ -225,7 +225,7 @@ def exported(azure: Azure, worlds: Worlds, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize(("folder", "number"), EXPORTED.items())
 def test_an_export_has_what_the_calls_answer(
     azure: Azure, worlds: Worlds, exported: dict[str, list[Any]], folder: str, number: int
-):
+) -> None:
     """But for people, secrets and what is made anew at every answer, which are null in the bag."""
     text = send(azure, worlds, by_number(number)).text
     answer = json.loads(text.replace(azure.world.subscription_id, SUBSCRIPTION))  # a bag stands in no server's place
@@ -259,7 +259,7 @@ def refusals(azure: Azure, worlds: Worlds) -> dict[int, httpx.Response]:
 
 
 @pytest.mark.parametrize("number", sorted(REFUSED_BEFORE))
-def test_what_is_needed_is_refused_by_name(refusals: dict[int, httpx.Response], number: int):
+def test_what_is_needed_is_refused_by_name(refusals: dict[int, httpx.Response], number: int) -> None:
     answer = refusals[number]
     assert answer.status_code == REFUSED_BEFORE[number], answer.text
     body = answer.json()
@@ -270,7 +270,7 @@ def test_what_is_needed_is_refused_by_name(refusals: dict[int, httpx.Response], 
 @pytest.mark.parametrize("number", DELETES)
 def test_a_delete_takes_all_that_it_owns_and_nothing_else(
     azure: Azure, worlds: Worlds, refusals: dict[int, httpx.Response], number: int
-):
+) -> None:
     call = by_number(number)
     for content in TAKES.get(number, []):
         assert lies_in_store(azure, content)
@@ -289,7 +289,7 @@ def test_a_delete_takes_all_that_it_owns_and_nothing_else(
         assert not lies_in_store(azure, content)
 
 
-def test_what_belongs_to_others_still_stands(azure: Azure):
+def test_what_belongs_to_others_still_stands(azure: Azure) -> None:
     """After both worlds were taken down, the default workspace answers as before."""
     assert azure.call("GET", f"{azure.workspace}?api-version=2019-11-01").status_code == 200
 

@@ -111,7 +111,7 @@ def test_a_published_get_takes_few_statements(
     headers = azure.person.headers | {"Host": host}
     assert azure.client.get(path, headers=headers).status_code == 200  # and lets the caller in
     most = SINGLE if call.number in SINGLES else MORE.get(call.number, MOST)
-    counts = []
+    counts: list[int] = []
     while not counts or (min(counts) > most and len(counts) < ATTEMPTS):
         counter.statements = 0
         azure.client.get(path, headers=headers)

@@ -11,7 +11,7 @@ from freehold.storage.transaction import Transaction
 from tests.conftest import House
 
 
-def test_datasets_are_found_by_part_of_the_name_and_by_what_they_were_saved_as(house: House):
+def test_datasets_are_found_by_part_of_the_name_and_by_what_they_were_saved_as(house: House) -> None:
     def work(db: Transaction) -> None:
         saved = save_dataset(db, house.alice, house.workspace, "file", {"dataflowJson": "{}"})
         for name, saved_id in (("Iris_1", saved.saved_id), ("Iris_2", None)):
@@ -28,7 +28,7 @@ def test_datasets_are_found_by_part_of_the_name_and_by_what_they_were_saved_as(h
     house.database.write_now(work)
 
 
-def test_one_datastore_is_the_default(house: House):
+def test_one_datastore_is_the_default(house: House) -> None:
     def work(db: Transaction) -> None:
         for name in ("a", "b"):
             datastores.create_datastore(db, house.alice, house.workspace, NewDatastore(name, "DBFS", {}))

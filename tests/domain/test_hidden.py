@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,14 +21,14 @@ from tests.lifecycle.erase.site import Site, open_site
 
 HERE = 1
 DOCUMENTS = ("assets", "models", "manifests", "images", "services", "computes", "datastores", "datasets")
-Look = Callable[[Transaction, sa.Row, str], int]  # type: ignore[type-arg]  # any row
+Look = Callable[[Transaction, sa.Row[Any], str], int]
 """How many a list shows, given the experiment's row and the run's id."""
 
 
 def _of_documents(name: str) -> Look:
     record = catalogue()[name]
 
-    def look(db: Transaction, _: sa.Row, __: str) -> int:  # type: ignore[type-arg]  # any row
+    def look(db: Transaction, _: sa.Row[Any], __: str) -> int:
         page = documents.find_page(db, HERE, record, Paging(limit=1))
         return len(page.rows) + (page.next_place is not None)
 
@@ -83,10 +84,10 @@ LISTS: dict[str, tuple[str, Look]] = {
     **{
         f"one of {name}": (
             name,
-            lambda db, e, r, name=name: int(documents.find(db, HERE, catalogue()[name]) is not None),
+            lambda db, e, r, name=name: int(documents.find(db, HERE, catalogue()[name]) is not None),  # type: ignore[misc]  # binds the loop's value
         )
         for name in DOCUMENTS
-    },  # type: ignore[misc]
+    },
 }
 
 

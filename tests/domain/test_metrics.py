@@ -7,11 +7,12 @@ import pytest
 
 from freehold.domain.experiments.service import create_experiment
 from freehold.domain.metrics import compaction, queries
-from freehold.domain.metrics.service import METRICS, latest_of, log_metrics, prepare, read_history
+from freehold.domain.metrics.service import METRICS, History, latest_of, log_metrics, prepare, read_history
 from freehold.domain.runs import service as runs
 from freehold.kit.problems import Conflict, Invalid, NotFound
-from freehold.lifecycle.sweeps import remove_released
-from freehold.storage.metrics import Point
+from freehold.lifecycle.sweeps import LONGEST_REST, compact, remove_released
+from freehold.records.metrics import MetricSegment
+from freehold.storage.metrics import MetricColumns, Point
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
 from tests.domain.leases import end_export, take_lease
@@ -36,6 +37,15 @@ def log(house: House, run_id: str, points: list[Point]) -> None:
 def latest(house: House, run_row: int) -> dict[str, tuple[float, int]]:
     found = house.database.read_now(lambda db: queries.latest_of(db, house.workspace.workspace_id, [run_row]))
     return {row.key: (row.value, row.step) for row in found[run_row]}
+
+
+def histories(house: House, run_row: int) -> list[History]:
+    """Of three keys that a test logged."""
+
+    def read(db: Transaction) -> list[History]:
+        return [read_history(db, house.workspace, run_row, key) for key in "abü"]
+
+    return house.database.read_now(read)
 
 
 def test_nan_and_infinities_are_kept(house: House, run: tuple[str, int]) -> None:
@@ -109,7 +119,7 @@ def test_a_missing_run_never_fails_what_waits_with_it(sqlite_house: House) -> No
     results = asyncio.run(together())
     assert [type(each).__name__ for each in results] == ["NotFound", *["NoneType"] * 40, "NotFound"]
     for run_id in run_ids:
-        run_row = house.database.read_now(lambda db, run_id=run_id: runs.open_run(db, house.workspace, run_id))
+        run_row = house.database.read_now(lambda db, run_id=run_id: runs.open_run(db, house.workspace, run_id))  # type: ignore[misc]  # binds the loop's value
         assert latest(house, run_row) == {"x": (0.5, 1)}
 
 
@@ -122,13 +132,41 @@ def test_any_number_of_metrics_keeps_its_latest_values(house: House, run: tuple[
 def test_compaction_changes_nothing_that_is_read(house: House, run: tuple[str, int]) -> None:
     for number in range(compaction.CROWDED + 5):
         log(house, run[0], [Point(key, number, number, number / 7) for key in ("b", "a", "ü")])
-    before = [house.database.read_now(lambda db, k=key: read_history(db, house.workspace, run[1], k)) for key in "abü"]
-    replaced = house.database.write_now(lambda db: compaction.compact_run(db, house.workspace.workspace_id, run[1]))
-    after = [house.database.read_now(lambda db, k=key: read_history(db, house.workspace, run[1], k)) for key in "abü"]
+    before = histories(house, run[1])
+    replaced = compaction.compact_run(house.database, house.workspace.workspace_id, run[1])
+    after = histories(house, run[1])
     assert replaced == compaction.CROWDED + 5
     assert before == after
     payloads = house.database.read_now(lambda db: queries.payloads_of(db, house.workspace.workspace_id, run[1]))
     assert len(payloads) == 1
+
+
+def test_compaction_leaves_a_run_alone_that_loses_a_segment_meanwhile(
+    house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(compaction.CROWDED):
+        log(house, run[0], [Point("x", number, number, 1.0)])
+    joined, workspace_id = compaction.join, house.workspace.workspace_id
+
+    def erased_meanwhile(parts: list[MetricColumns]) -> MetricColumns:
+        house.database.write_now(lambda db: db.execute(MetricSegment.table.delete()))
+        return joined(parts)
+
+    monkeypatch.setattr(compaction, "join", erased_meanwhile)
+    assert compaction.compact_run(house.database, workspace_id, run[1]) == 0
+    assert house.database.read_now(lambda db: queries.payloads_of(db, workspace_id, run[1])) == []
+
+
+def test_compaction_goes_on_until_no_run_is_crowded_and_rests_after_each_turn(
+    house: House, run: tuple[str, int]
+) -> None:
+    for number in range(compaction.LARGEST_INTAKE + compaction.CROWDED):
+        log(house, run[0], [Point("x", number, number, 1.0)])
+    rests: list[float] = []
+    assert compact(house.database, rests.append) == compaction.LARGEST_INTAKE + compaction.CROWDED
+    assert len(rests) == 2
+    assert all(0 < rest <= LONGEST_REST for rest in rests)
+    assert compact(house.database, rests.append) == 0
 
 
 def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, run: tuple[str, int]) -> None:
@@ -136,7 +174,7 @@ def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, r
         log(house, run[0], [Point("x", number, number, 1.0)])
 
     take_lease(house)
-    house.database.write_now(lambda db: compaction.compact_run(db, house.workspace.workspace_id, run[1]))
+    compaction.compact_run(house.database, house.workspace.workspace_id, run[1])
     house.clock.at += 400 * 24 * 3_600 * 1_000_000
     house.database.write_now(remove_released)
     dead = house.database.read_now(queries.workspaces_with_dead)

@@ -41,7 +41,7 @@ def test_run_numbers_go_on(house: House, experiment: ExperimentView) -> None:
     numbers = []
     for _ in range(3):
         run_id = make_run(house, experiment)
-        numbers.append(house.database.read_now(lambda db, r=run_id: runs.get_run(db, house.workspace, r)).run_number)
+        numbers.append(house.database.read_now(lambda db, r=run_id: runs.get_run(db, house.workspace, r)).run_number)  # type: ignore[misc]  # binds the loop's value
     assert numbers == [1, 2, 3]
 
 
@@ -95,5 +95,5 @@ def test_text_refuses_nul_and_half_surrogates(house: House, experiment: Experime
     for text in ("a\0b", "\ud800"):
         with pytest.raises(Invalid):
             house.database.write_now(
-                lambda db, t=text: runs.set_tags(db, house.alice, house.workspace, run_id, {"k": t})
+                lambda db, t=text: runs.set_tags(db, house.alice, house.workspace, run_id, {"k": t})  # type: ignore[misc]  # binds the loop's value
             )

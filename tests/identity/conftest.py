@@ -63,7 +63,7 @@ class World:
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.https, verify=ssl.create_default_context(cafile=str(self.ca)))
 
-    def ask_for_token(self, path: str = "/oauth2/v2.0/token", **changes: str | None) -> httpx.Response:
+    def ask_for_token(self, path: str = "/oauth2/v2.0/token", /, **changes: str | None) -> httpx.Response:
         """POST a client-credentials form of the owner; `None` leaves a parameter out."""
         form = {
             "grant_type": "client_credentials",

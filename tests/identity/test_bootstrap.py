@@ -1,5 +1,6 @@
 import logging
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,10 @@ from freehold.domain.access.rules import READER
 from freehold.kit.problems import Forbidden, NotFound
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore, KeysUnusable
+from tests.identity.conftest import World
 
 
-def test_first_start_gives_an_owner_a_workspace(world):
+def test_first_start_gives_an_owner_a_workspace(world: World) -> None:
     name = WorkspaceName(world.owner.subscription_id, "freehold", ("default",))
     owner = world.actor()
     workspace, actions = world.services.database.read_now(lambda db: access.enter(db, owner, name))
@@ -24,18 +26,18 @@ def test_first_start_gives_an_owner_a_workspace(world):
     assert default == workspace
 
 
-def test_second_start_makes_nothing(world):
+def test_second_start_makes_nothing(world: World) -> None:
     before = owner_client(world.services.keys)
     assert world.services.database.write_now(bootstrap) is False
     assert owner_client(world.services.keys) == before
 
 
-def test_local_token_needs_only_the_key_folder(world):
+def test_local_token_needs_only_the_key_folder(world: World) -> None:
     token = mint_for_owner(world.services.keys, world.clock, "api://freehold")
     assert world.get(token).status_code == 200
 
 
-def test_keys_of_other_data_are_refused(world, tmp_path):
+def test_keys_of_other_data_are_refused(world: World, tmp_path: Path) -> None:
     services = world.services
     strange = KeyStore(tmp_path / "strange", world.clock)
     database = open_database(services.settings, world.clock, services.ids, strange)
@@ -44,7 +46,7 @@ def test_keys_of_other_data_are_refused(world, tmp_path):
     assert refused.value.code == "KeysOfAnotherServer"
 
 
-def test_owners_secret_lies_nowhere_in_clear(world):
+def test_owners_secret_lies_nowhere_in_clear(world: World) -> None:
     world.ask_for_token()
     secret = world.owner.client_secret.encode()
     files = [path for path in world.folder.rglob("*") if path.is_file()]
@@ -52,11 +54,11 @@ def test_owners_secret_lies_nowhere_in_clear(world):
     assert not [path for path in files if secret in path.read_bytes()]
 
 
-def test_printed_owner_shows_no_secret(world):
+def test_printed_owner_shows_no_secret(world: World) -> None:
     assert world.owner.client_secret not in repr(world.owner) + str(world.owner) + f"{[world.owner]}"
 
 
-def test_secrets_and_tokens_are_never_logged(world, caplog):
+def test_secrets_and_tokens_are_never_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     token = world.ask_for_token().json()["access_token"]
     world.get(token)
@@ -71,7 +73,7 @@ def test_secrets_and_tokens_are_never_logged(world, caplog):
         assert word not in text
 
 
-def test_charlie_sees_nothing_and_a_reader_only_reads(world):
+def test_charlie_sees_nothing_and_a_reader_only_reads(world: World) -> None:
     database, owner = world.services.database, world.actor()
     workspace, _ = database.read_now(lambda db: access.enter(db, owner, None))
     charlie = database.write_now(lambda db: directory.add_person(db, kind="person", display_name="Charlie"))
@@ -83,13 +85,13 @@ def test_charlie_sees_nothing_and_a_reader_only_reads(world):
         database.read_now(lambda db: access.allow(db, charlie, Action.WRITE, workspace))
 
 
-def test_display_name_is_sealed_in_the_database(world):
+def test_display_name_is_sealed_in_the_database(world: World) -> None:
     canary = "Ada Canary Lovelace"
     world.services.database.write_now(lambda db: directory.add_person(db, kind="person", display_name=canary))
     assert not [p for p in world.folder.rglob("*") if p.is_file() and canary.encode() in p.read_bytes()]
 
 
-def test_secret_is_checked(world):
+def test_secret_is_checked(world: World) -> None:
     kept = hash_secret("right")
     assert is_secret_of("right", kept)
     assert not is_secret_of("wrong", kept)
@@ -97,7 +99,7 @@ def test_secret_is_checked(world):
     assert not is_secret_of("right", "no hash at all")
 
 
-def test_unknown_client_takes_as_long_as_a_known_one():
+def test_unknown_client_takes_as_long_as_a_known_one() -> None:
     """Both hash; a comparison of one hash with none would differ a hundredfold."""
     from time import perf_counter
 

@@ -1,6 +1,8 @@
 import httpx
 import pytest
 
+from tests.identity.conftest import World
+
 ANONYMOUS = [
     ("GET", "/common/discovery/instance"),
     ("GET", "/metadata/endpoints"),
@@ -19,7 +21,7 @@ ANONYMOUS = [
 ]
 
 
-def test_anonymous_routes_are_these():
+def test_anonymous_routes_are_these() -> None:
     from freehold.api.identity import identity
     from freehold.api.routing import Anonymous
 
@@ -28,7 +30,7 @@ def test_anonymous_routes_are_these():
 
 
 @pytest.mark.parametrize("path", ["{tenant}/v2.0", "{tenant}", "adfs", "dstsv2/{tenant}", "common/v2.0"])
-def test_configuration_points_back_here(world, path):
+def test_configuration_points_back_here(world: World, path: str) -> None:
     path = path.replace("{tenant}", world.owner.tenant_id)
     with world.client() as client:
         document = client.get(f"/{path}/.well-known/openid-configuration").json()
@@ -49,7 +51,7 @@ def test_configuration_points_back_here(world, path):
     assert world.get(token).status_code == 200
 
 
-def test_issuer_of_document_is_that_of_tokens(world):
+def test_issuer_of_document_is_that_of_tokens(world: World) -> None:
     from joserfc import jwt
 
     for host in ("127.0.0.1", "localhost"):
@@ -69,7 +71,7 @@ def test_issuer_of_document_is_that_of_tokens(world):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8443", "localhost@evil.example", "local host", "["])
-def test_forged_host_names_nothing(world, host):
+def test_forged_host_names_nothing(world: World, host: str) -> None:
     with world.client() as client:
         for path in (f"/{world.owner.tenant_id}/v2.0/.well-known/openid-configuration", "/metadata/endpoints"):
             answer = client.get(path, headers={"Host": host})
@@ -77,20 +79,20 @@ def test_forged_host_names_nothing(world, host):
             assert world.https in answer.text
 
 
-def test_published_keys_hold_no_private_part(world):
+def test_published_keys_hold_no_private_part(world: World) -> None:
     with world.client() as client:
         (key,) = client.get(f"/{world.owner.tenant_id}/discovery/keys").json()["keys"]
     assert key.keys() == {"kty", "use", "alg", "kid", "x5t", "n", "e"}
 
 
 @pytest.mark.parametrize("path", ["v2.0/.well-known/openid-configuration", "discovery/keys"])
-def test_unknown_tenant_is_refused(world, path):
+def test_unknown_tenant_is_refused(world: World, path: str) -> None:
     with world.client() as client:
         answer = client.get(f"/01990000-0000-7000-8000-000000000000/{path}")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_tenant")
 
 
-def test_instance_discovery_knows_this_server_only(world):
+def test_instance_discovery_knows_this_server_only(world: World) -> None:
     own = f"{world.https}/{world.owner.tenant_id}/oauth2/v2.0/authorize"
     with world.client() as client:
         found = client.get("/common/discovery/instance", params={"authorization_endpoint": own, "api-version": "1.0"})
@@ -100,7 +102,7 @@ def test_instance_discovery_knows_this_server_only(world):
             assert (answer.status_code, answer.json()["error"]) == (400, "invalid_instance")
 
 
-def test_cloud_metadata_has_what_the_sdk_reads(world):
+def test_cloud_metadata_has_what_the_sdk_reads(world: World) -> None:
     with world.client() as client:
         (cloud,) = client.get("/metadata/endpoints", params={"api-version": "2019-05-01"}).json()
     assert cloud["name"] == "AzureCloud"

@@ -1,4 +1,5 @@
 import base64
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -7,18 +8,19 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from freehold.domain.access.authority import AUDIENCES
+from tests.identity.conftest import World
 
 GRANTED = 200
 
 
-def claims_of(world, answer: httpx.Response) -> dict[str, object]:
+def claims_of(world: World, answer: httpx.Response) -> dict[str, Any]:
     """Verified with nothing but the published keys."""
     with world.client() as client:
         keys = KeySet.import_key_set(client.get(f"/{world.owner.tenant_id}/discovery/v2.0/keys").json())
     return jwt.decode(answer.json()["access_token"], keys, algorithms=["RS256"]).claims
 
 
-def test_v2_token_has_azures_claims(world):
+def test_v2_token_has_azures_claims(world: World) -> None:
     answer = world.ask_for_token()
     assert answer.status_code == GRANTED
     body = answer.json()
@@ -44,7 +46,7 @@ def test_v2_token_has_azures_claims(world):
     }
 
 
-def test_v1_token_has_azures_claims(world):
+def test_v1_token_has_azures_claims(world: World) -> None:
     answer = world.ask_for_token("/oauth2/token", scope=None, resource="https://management.core.windows.net/")
     body = answer.json()
     assert (body["expires_in"], body["resource"]) == ("3600", "https://management.core.windows.net/")
@@ -56,7 +58,7 @@ def test_v1_token_has_azures_claims(world):
 
 
 @pytest.mark.parametrize("audience", sorted(AUDIENCES))
-def test_token_for_every_audience_is_accepted(world, audience):
+def test_token_for_every_audience_is_accepted(world: World, audience: str) -> None:
     for path, asked in (
         ("/oauth2/v2.0/token", {"scope": f"{audience}/.default"}),
         ("/oauth2/token", {"resource": audience, "scope": None}),
@@ -65,13 +67,13 @@ def test_token_for_every_audience_is_accepted(world, audience):
         assert world.get(token).status_code == GRANTED
 
 
-def test_two_tokens_differ(world):
+def test_two_tokens_differ(world: World) -> None:
     first, second = (world.ask_for_token().json()["access_token"] for _ in range(2))
     assert first != second
 
 
 @pytest.mark.parametrize("tenant", ["adfs", "dstsv2/{tenant}", "common", "organizations", "{TENANT}"])
-def test_every_name_of_the_tenant_gives_tokens(world, tenant):
+def test_every_name_of_the_tenant_gives_tokens(world: World, tenant: str) -> None:
     own = world.owner.tenant_id
     path = tenant.replace("{tenant}", own).replace("{TENANT}", own.upper())
     form = {
@@ -104,7 +106,7 @@ def test_every_name_of_the_tenant_gives_tokens(world, tenant):
         ({"scope": None, "resource": "https://graph.windows.net/"}, 400, "invalid_resource"),
     ],
 )
-def test_bad_request_gets_an_oauth_error(world, changes, status, error):
+def test_bad_request_gets_an_oauth_error(world: World, changes: dict[str, str | None], status: int, error: str) -> None:
     answer = world.ask_for_token(**changes)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert answer.json()["error_description"]
@@ -112,7 +114,7 @@ def test_bad_request_gets_an_oauth_error(world, changes, status, error):
     assert ("www-authenticate" in answer.headers) == (status == 401)
 
 
-def test_unknown_client_and_wrong_secret_look_alike(world):
+def test_unknown_client_and_wrong_secret_look_alike(world: World) -> None:
     answers = [
         world.ask_for_token(client_secret="wrong").json(),
         world.ask_for_token(client_id="01990000-0000-7000-8000-000000000000").json(),
@@ -120,14 +122,14 @@ def test_unknown_client_and_wrong_secret_look_alike(world):
     assert answers[0]["error_description"] == answers[1]["error_description"]
 
 
-def test_unknown_tenant_is_refused(world):
+def test_unknown_tenant_is_refused(world: World) -> None:
     with world.client() as client:
         for path in ("oauth2/v2.0/token", "oauth2/token"):
             answer = client.post(f"/01990000-0000-7000-8000-000000000000/{path}", data={"a": "b"})
             assert (answer.status_code, answer.json()["error"]) == (400, "invalid_tenant")
 
 
-def test_basic_header_signs_in(world):
+def test_basic_header_signs_in(world: World) -> None:
     pair = f"{quote(world.owner.client_id)}:{quote(world.owner.client_secret, safe='')}"
     header = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
     form = {"grant_type": "client_credentials", "scope": "https://management.azure.com/.default"}
@@ -146,19 +148,19 @@ def test_basic_header_signs_in(world):
     "body",
     [b"grant_type=client_credentials&grant_type=client_credentials", b"\xff\xfe", b"&".join([b"a=1"] * 60)],
 )
-def test_form_with_doubt_is_refused(world, body):
+def test_form_with_doubt_is_refused(world: World, body: bytes) -> None:
     with world.client() as client:
         answer = client.post(f"/{world.owner.tenant_id}/oauth2/v2.0/token", content=body)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-def test_endless_form_is_refused(world):
+def test_endless_form_is_refused(world: World) -> None:
     with world.client() as client:
         answer = client.post(f"/{world.owner.tenant_id}/oauth2/v2.0/token", content=b"a=" + b"x" * 20_000)
     assert (answer.status_code, answer.json()["error"]) == (413, "invalid_request")
 
 
-def test_plain_http_on_loopback_is_accepted(world):
+def test_plain_http_on_loopback_is_accepted(world: World) -> None:
     form = {
         "grant_type": "client_credentials",
         "client_id": world.owner.client_id,

@@ -190,8 +190,8 @@ def test_a_restored_old_backup_is_noticed_and_never_signed(world: World, tmp_pat
     world.start()
     assert "certificate log closed" in world.log()
     for _ in range(2):  # shorter than what was signed; then as long, with others in it
-        for path in ("checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1"):
-            answer = world.get(f"{LOG}/{path}")
+        for name in ("checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1"):
+            answer = world.get(f"{LOG}/{name}")
             assert (answer.status_code, answer.json()["code"]) == (503, "CertificatesLost")
             assert "begin-anew" in answer.text
         erase_a_run(world)

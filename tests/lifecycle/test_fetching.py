@@ -35,7 +35,7 @@ def address(operation: str, form: str) -> str:
 
 
 @pytest.mark.parametrize("form", ["tar", "zip"])
-def test_any_part_is_a_part_of_the_whole(shared_world: World, operation: str, form: str):
+def test_any_part_is_a_part_of_the_whole(shared_world: World, operation: str, form: str) -> None:
     whole = shared_world.get(address(operation, form), shared_world.alice)
     assert (whole.status_code, len(whole.content)) == (200, int(whole.headers["content-length"]))
     for asked, expected in (
@@ -51,22 +51,22 @@ def test_any_part_is_a_part_of_the_whole(shared_world: World, operation: str, fo
     assert shared_world.request("GET", address(operation, form), headers=beyond).status_code == 416
 
 
-def test_a_part_of_another_bag_is_not_given(shared_world: World, operation: str):
+def test_a_part_of_another_bag_is_not_given(shared_world: World, operation: str) -> None:
     headers = asking(shared_world, "bytes=5-") | {"If-Range": '"another"'}
     assert shared_world.request("GET", address(operation, "tar"), headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("form", ["rar", ""])
-def test_other_forms_are_refused(shared_world: World, operation: str, form: str):
+def test_other_forms_are_refused(shared_world: World, operation: str, form: str) -> None:
     assert shared_world.get(address(operation, form), shared_world.alice).status_code == 400
 
 
-def test_strangers_fetch_nothing(shared_world: World, operation: str):
+def test_strangers_fetch_nothing(shared_world: World, operation: str) -> None:
     assert shared_world.get(address(operation, "zip")).status_code == 401
     assert shared_world.get(address(operation, "zip"), shared_world.charlie).status_code == 404
 
 
-def test_both_forms_hold_the_same_files(shared_world: World, operation: str):
+def test_both_forms_hold_the_same_files(shared_world: World, operation: str) -> None:
     tar = shared_world.get(address(operation, "tar"), shared_world.alice).content
     packed = shared_world.get(address(operation, "zip"), shared_world.alice).content
     with tarfile.open(fileobj=io.BytesIO(tar)) as one, zipfile.ZipFile(io.BytesIO(packed)) as other:
@@ -75,13 +75,13 @@ def test_both_forms_hold_the_same_files(shared_world: World, operation: str):
         }
 
 
-def test_the_command_writes_and_verifies_a_zip(shared_world: World, tmp_path: Path):
+def test_the_command_writes_and_verifies_a_zip(shared_world: World, tmp_path: Path) -> None:
     bag = tmp_path / "bag.zip"
     freehold(shared_world, "export", "workspace", "--to", str(bag))
     assert verify_bag(bag).ok
 
 
-def test_the_command_puts_a_bag_into_an_object_store(shared_world: World, tmp_path: Path):
+def test_the_command_puts_a_bag_into_an_object_store(shared_world: World, tmp_path: Path) -> None:
     place = f"file://{tmp_path}/bag.tar"
     freehold(shared_world, "export", "workspace", "--to", place)
     assert verify_bag(tmp_path / "bag.tar").ok
@@ -92,7 +92,7 @@ def test_the_command_puts_a_bag_into_an_object_store(shared_world: World, tmp_pa
 
 def test_a_download_that_breaks_off_goes_on(
     shared_world: World, operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(client_session, "BREAK_SECONDS", 0.0)
     with Breaking(shared_world.url, after=100_000, times=3) as proxy:
         with Freehold(proxy.url, shared_world.alice.token) as server:
@@ -103,7 +103,7 @@ def test_a_download_that_breaks_off_goes_on(
 
 def test_one_that_breaks_off_always_leaves_nothing(
     shared_world: World, operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(client_session, "BREAK_SECONDS", 0.0)
     broken = pytest.raises(FreeholdError, match="broke off")
     with Breaking(shared_world.url, after=1_000, times=99) as proxy, broken:

@@ -26,7 +26,7 @@ def run(shared_world: World) -> str:
     return run_id
 
 
-def test_an_export_is_planned_with_counts_and_bytes(shared_world: World, run: str):
+def test_an_export_is_planned_with_counts_and_bytes(shared_world: World, run: str) -> None:
     found = json.loads(freehold(shared_world, "plan", "export", "run", run, "--json"))
     rows = {each["record"]: each["rows"] for each in found["records"]}
     assert (rows["runs"], rows["artifacts"], found["metric_points"]) == (1, 1, 3)
@@ -36,7 +36,7 @@ def test_an_export_is_planned_with_counts_and_bytes(shared_world: World, run: st
     assert all(withheld.values())
 
 
-def test_an_export_does_what_its_plan_says(shared_world: World, run: str):
+def test_an_export_does_what_its_plan_says(shared_world: World, run: str) -> None:
     planned = shared_world.post(
         "/freehold/v1/exports", {"scope": "run", "id": run, "dry_run": True}, shared_world.alice
     )
@@ -52,7 +52,7 @@ def test_an_export_does_what_its_plan_says(shared_world: World, run: str):
     assert counts["metric_points"] == planned.json()["metric_points"]
 
 
-def test_an_erasure_is_planned_and_nothing_goes(shared_world: World, run: str):
+def test_an_erasure_is_planned_and_nothing_goes(shared_world: World, run: str) -> None:
     found = json.loads(freehold(shared_world, "plan", "erase", "run", run, "--json"))
     assert found["digest"]
     assert {"record": "runs", "count": 1}.items() <= next(
@@ -66,11 +66,11 @@ def test_an_erasure_is_planned_and_nothing_goes(shared_world: World, run: str):
     ("arguments", "exit_code"),
     [(("erase", "run"), 2), (("export", "workspace", "x"), 2), (("burn", "run", "x"), 2), (("erase", "run", "no"), 1)],
 )
-def test_wrong_questions_are_told_apart(shared_world: World, arguments: tuple[str, ...], exit_code: int):
+def test_wrong_questions_are_told_apart(shared_world: World, arguments: tuple[str, ...], exit_code: int) -> None:
     freehold(shared_world, "plan", *arguments, expect=exit_code)
 
 
-def test_every_field_of_every_record_is_explained():
+def test_every_field_of_every_record_is_explained() -> None:
     found = json.loads(catalogue_of("--json"))
     assert {each["record"]: [field["field"] for field in each["fields"]] for each in found} == {
         name: [column.name for column in record.table.columns] for name, record in catalogue().items()
@@ -85,7 +85,7 @@ def test_every_field_of_every_record_is_explained():
         assert all((field["link"] is None) == (field["fate"] is None) for field in each["fields"])
 
 
-def test_one_record_is_explained_in_words():
+def test_one_record_is_explained_in_words() -> None:
     said = catalogue_of("runs")
     assert "created_by" in said
     assert "pseudonym" in said

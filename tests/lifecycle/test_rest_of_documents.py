@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ VERSION = "api-version=2020-02-02"
 
 
 @pytest.fixture(scope="module")
-def client(shared_world: World) -> Any:
+def client(shared_world: World) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=shared_world.url, headers=shared_world.alice.headers, timeout=60) as made:
         yield made
 
@@ -33,8 +34,8 @@ def made(shared_world: World, client: httpx.Client) -> dict[str, Any]:
         assert client.post(f"{root}/{kind}", json=body).status_code == 202
     asset = client.post(f"{root}/assets", json={"name": "rest", "artifacts": [{"prefix": "LocalUpload/x"}]}).json()
     secret = {"administratorAccount": {"username": "admin", "password": "canary-of-a-password"}}
-    body = {"properties": {"computeType": "VirtualMachine", "properties": secret}}
-    assert client.put(f"{place}/computes/rest?{VERSION}", json=body).status_code == 201
+    machine = {"properties": {"computeType": "VirtualMachine", "properties": secret}}
+    assert client.put(f"{place}/computes/rest?{VERSION}", json=machine).status_code == 201
     return {
         "models": f"{root}/models/{model}",
         "assets": f"{root}/assets/{asset['id']}",
@@ -52,7 +53,7 @@ def whole(shared_world: World, made: dict[str, Any], tmp_path_factory: pytest.Te
 @pytest.mark.parametrize("kind", ["models", "assets", "images", "services", "computes"])
 def test_a_document_reads_in_the_bag_as_over_http(
     shared_world: World, client: httpx.Client, made: dict[str, Any], whole: dict[str, bytes], kind: str
-):
+) -> None:
     answer = client.get(made[kind]).json()
     found = documents(whole, kind)
     (mine,) = [each for each in found if each["name"] == answer["name"]]
@@ -62,7 +63,7 @@ def test_a_document_reads_in_the_bag_as_over_http(
 
 def test_the_workspace_itself_reads_in_its_bag_as_over_http(
     shared_world: World, client: httpx.Client, whole: dict[str, bytes]
-):
+) -> None:
     (mine,) = documents(whole, "workspaces")
     answer = client.get(f"{shared_world.workspace}?{VERSION}").json()
     answer = json.loads(json.dumps(answer).replace(shared_world.subscription_id, SUBSCRIPTION))
@@ -71,12 +72,14 @@ def test_the_workspace_itself_reads_in_its_bag_as_over_http(
     assert "workspaces" in json.loads(whole["coverage.json"])["rest"]
 
 
-def test_a_bag_of_less_than_the_workspace_does_not_have_it(shared_world: World, made: dict[str, Any], tmp_path: Path):
+def test_a_bag_of_less_than_the_workspace_does_not_have_it(
+    shared_world: World, made: dict[str, Any], tmp_path: Path
+) -> None:
     bag = exported(shared_world, tmp_path, "model", "rest:1")
     assert not [name for name in bag if name.startswith("rest/workspaces/")]
 
 
-def test_no_secret_is_in_a_bag(whole: dict[str, bytes]):
+def test_no_secret_is_in_a_bag(whole: dict[str, bytes]) -> None:
     for name, content in whole.items():
         assert b"canary-of-a" not in content, name
     (model,) = [each for each in documents(whole, "models") if each["id"] == "rest:1"]
@@ -88,7 +91,7 @@ def test_no_secret_is_in_a_bag(whole: dict[str, bytes]):
 @pytest.mark.parametrize(("scope", "name"), [("model", "rest:1"), ("image", "rest:1"), ("service", "rest-service")])
 def test_one_document_is_exported_by_its_name(
     shared_world: World, made: dict[str, Any], tmp_path: Path, scope: str, name: str
-):
+) -> None:
     bag = exported(shared_world, tmp_path, scope, name)
     (found,) = documents(bag, f"{scope}s")
     assert found["id"] == name

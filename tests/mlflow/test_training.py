@@ -96,9 +96,10 @@ def test_numbers_without_end_survive(client: MlflowClient) -> None:
 
 def test_unchosen_experiment_is_the_default_one(client: MlflowClient) -> None:
     run = client.create_run("0")
-    default = client.get_experiment("0")
+    default, named = client.get_experiment("0"), client.get_experiment_by_name("Default")
+    assert named is not None
     assert default.name == "Default"
-    assert run.info.experiment_id == default.experiment_id == client.get_experiment_by_name("Default").experiment_id
+    assert run.info.experiment_id == default.experiment_id == named.experiment_id
     assert run.info.run_id in [each.info.run_id for each in client.search_runs(["0"])]
 
 

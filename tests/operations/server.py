@@ -109,7 +109,7 @@ def main() -> None:
     _register(engine)
     engine.start()
     for kind in arguments.request:
-        print(database.write_now(lambda db, kind=kind: _request(db, engine, kind)), flush=True)
+        print(database.write_now(lambda db, kind=kind: _request(db, engine, kind)), flush=True)  # type: ignore[misc]  # binds the loop's value
     assert engine.wait_until_running(20)
     print("running", flush=True)
     if arguments.until_ended:

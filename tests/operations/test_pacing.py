@@ -2,25 +2,37 @@
 
 import os
 import sys
+import time
 
 import pytest
 
 from freehold.operations import pacing
 from freehold.operations.children import run_child
-from freehold.operations.pacing import LONGEST_PAUSE, PATIENCE, SHORT, SMALLEST, Pace
+from freehold.operations.pacing import (
+    FIRST,
+    LONGEST_PAUSE,
+    PATIENCE,
+    SHARE,
+    SHARE_LATER,
+    SHORT,
+    SHORTEST_PAUSE,
+    SMALLEST,
+    Pace,
+)
 from freehold.settings import Settings
 
 
 class Counter:
     """As much of a database as a pace looks at."""
 
+    is_embedded = True
     commands = 0
 
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     moment = [100.0]
-    monkeypatch.setattr(pacing.time, "monotonic", lambda: moment[0])
+    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
     return moment
 
 
@@ -34,29 +46,46 @@ def after_a_step(pace: Pace, counter: Counter, now: list[float], *, clients: int
 def test_where_nobody_writes_nothing_is_held_back(now: list[float]) -> None:
     counter = Counter()
     pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
+    assert pace.factor == FIRST, "it is not known yet"
     assert after_a_step(pace, counter, now, clients=10, held=1.0) == 0.0
     assert pace.factor == 1.0
+
+
+def test_where_a_step_locks_its_own_rows_only_nothing_is_held_back_from_the_first_on() -> None:
+    counter = Counter()
+    counter.is_embedded = False
+    assert Pace(counter).factor == 1.0  # type: ignore[arg-type]  # all that it looks at
 
 
 def test_while_clients_write_steps_become_short_and_pauses_follow(now: list[float]) -> None:
     counter = Counter()
     pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
-    first = after_a_step(pace, counter, now, clients=2_000, held=0.1)
+    first = after_a_step(pace, counter, now, clients=2_000, held=2 * SHORT)
     assert first == LONGEST_PAUSE
-    assert pace.factor == pytest.approx(SHORT / 0.1)
+    assert pace.factor == pytest.approx(FIRST / 2)
     second = after_a_step(pace, counter, now, clients=2_000, held=SHORT)
-    assert second == pytest.approx(SHORT * 9)
-    assert pace.factor == pytest.approx(SHORT / 0.1), "it is as long as it should be"
+    assert second == pytest.approx(SHORT / SHARE)
+    assert pace.factor == pytest.approx(FIRST / 2), "it is as long as it should be"
+    third = after_a_step(pace, counter, now, clients=2_000, held=SHORT / 100)
+    assert third == SHORTEST_PAUSE
+    assert pace.factor == pytest.approx(FIRST), "it grows to the double at most: the next row may cost more"
     after_a_step(pace, counter, now, clients=0, held=SHORT)
     assert pace.factor == 1.0, "full speed again when they have gone"
 
 
-def test_pauses_end_when_patience_does(now: list[float]) -> None:
+def test_what_held_nobody_up_is_followed_by_no_pause(now: list[float]) -> None:
     counter = Counter()
     pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
-    pauses = [after_a_step(pace, counter, now, clients=2_000, held=1.0) for _ in range(200)]
-    assert sum(pauses) == pytest.approx(PATIENCE)
-    assert pauses[-1] == 0.0
+    assert after_a_step(pace, counter, now, clients=2_000, held=0.0) == 0.0
+
+
+def test_long_pauses_end_when_patience_does(now: list[float]) -> None:
+    counter = Counter()
+    pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
+    pauses = [after_a_step(pace, counter, now, clients=2_000, held=0.1) for _ in range(200)]
+    long = [pause for pause in pauses if pause == LONGEST_PAUSE]
+    assert PATIENCE - LONGEST_PAUSE <= sum(long) <= PATIENCE
+    assert set(pauses[len(long) :]) == {0.1 / SHARE_LATER}, "clients and the operation take turns from then on"
     assert pace.factor == SMALLEST
 
 

@@ -37,10 +37,10 @@ def runner_of(house: House) -> Runner:
     return Runner(house.database, house.settings, engine.kinds, engine._stopping)
 
 
-def request(house: House, **options: bool) -> Operation:
+def request(house: House, *, can_cancel: bool = True) -> Operation:
     engine = engine_of(house)
     return house.database.write_now(
-        lambda db: request_operation(db, engine, kind="erase", target_id=TARGET, scope="run", **options)
+        lambda db: request_operation(db, engine, kind="erase", target_id=TARGET, scope="run", can_cancel=can_cancel)
     )
 
 

@@ -94,10 +94,12 @@ def test_a_server_keeps_one_and_it_ends_with_the_server(
     monkeypatch.setenv("FREEHOLD_SPARE_WORKER", "true")
     world = make_world(tmp_path / "data").start()
     try:
-        server = psutil.Process(world.process.pid)
+        process = world.process
+        assert process is not None
+        server = psutil.Process(process.pid)
         until(lambda: any("wait" in child.cmdline() for child in server.children()), 60)
         child = next(child for child in server.children() if "wait" in child.cmdline())
-        os.kill(world.process.pid, number)
+        os.kill(process.pid, number)
         until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 30)
     finally:
         world.kill()

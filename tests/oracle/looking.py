@@ -104,7 +104,7 @@ def _of_route(telling: Telling, route: Route, contexts: list[Context]) -> Iterat
     for place in _places_of(route):
         base = _in_place(telling, route.path, place)
         for context in _fitting(route, place, wanted, contexts):
-            path = _NAMES.sub(lambda found, of=context: of[found[1]], f"{base}?{query}" if query else base)  # type: ignore[misc]
+            path = _NAMES.sub(lambda found, of=context: of[found[1]], f"{base}?{query}" if query else base)  # type: ignore[misc]  # binds the loop's value
             if _is_asked(route.path, path):
                 yield from _askers(place, _versioned(route, path))
 

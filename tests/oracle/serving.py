@@ -120,7 +120,7 @@ class Served:
         for operation_id in done:
             while runner.advance(operation_id):
                 pass
-        found = [database.read_now(lambda db, each=each: operations.find(db, each)) for each in done]  # type: ignore[misc]
+        found = [database.read_now(lambda db, each=each: operations.find(db, each)) for each in done]  # type: ignore[misc]  # binds the loop's value
         return [each for each in found if each is not None]
 
     def export(self, target: Target) -> Path:

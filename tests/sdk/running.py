@@ -20,7 +20,7 @@ _SDK = Path(__file__).parents[2] / ".tools" / "sdk"
 def run_script(script: Path, world: World, home: Path) -> dict[str, Any]:
     """What it printed last, one JSON object. `home`: the SDK keeps there what it discovered."""
     owner = owner_client(KeyStore(world.settings().key_folder, SystemClock()))
-    command = [_python(), script, owner.subscription_id, owner.client_id, owner.client_secret]
+    command: list[str | Path] = [_python(), script, owner.subscription_id, owner.client_id, owner.client_secret]
     ended = subprocess.run(
         command, env=environment(world, home), cwd=home, capture_output=True, text=True, timeout=SECONDS
     )

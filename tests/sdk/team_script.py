@@ -43,7 +43,7 @@ def log_a_run(ws: Workspace) -> str:
     run.upload_file("outputs/weights.bin", str(FOLDER / "weights.bin"))
     run.flush()
     run.complete()
-    return run.id
+    return str(run.id)
 
 
 def read_it_back(ws: Workspace, run_id: str) -> None:

@@ -1,8 +1,9 @@
 """Commands that wait together are committed together; one that fails never fails its group."""
 
 import asyncio
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ import sqlalchemy as sa
 
 from freehold.kit.problems import Conflict, InsufficientStorage, NotFound
 from freehold.records.containers import Subscription
+from freehold.storage.database import SqliteDatabase
 from freehold.storage.transaction import Transaction
 from tests.conftest import House, open_house
 
 _s = Subscription.c
 
 
-def add(name: str) -> object:
+def add(name: str) -> Callable[[Transaction], str]:
     def command(db: Transaction) -> str:
         db.execute(Subscription.table.insert().values(subscription_id=name, display_name=name, created_at=1))
         return name
@@ -28,9 +30,14 @@ def names(house: House) -> set[str]:
     return set(house.database.read_now(lambda db: db.execute(sa.select(_s.subscription_id)).scalars().all()))
 
 
-def fail(name: str) -> object:
+def embedded(house: House) -> SqliteDatabase:
+    assert isinstance(house.database, SqliteDatabase)
+    return house.database
+
+
+def fail(name: str) -> Callable[[Transaction], None]:
     def command(db: Transaction) -> None:
-        add(name)(db)  # type: ignore[operator]  # the command made above
+        add(name)(db)
         raise Conflict("Planted", "This command fails after its write.")
 
     return command
@@ -40,7 +47,7 @@ def test_a_failing_command_undoes_itself_and_not_its_group(house: House) -> None
     async def together() -> list[object]:
         calls = [add("a"), fail("b"), add("c"), fail("d"), add("e")]
         return await asyncio.gather(
-            *(house.database.write(call) for call in calls),  # type: ignore[arg-type]  # commands made above
+            *(house.database.write(call) for call in calls),
             return_exceptions=True,
         )
 
@@ -59,7 +66,7 @@ def test_commands_that_wait_share_a_commit(sqlite_house: House) -> None:
 
     def note(db: Transaction) -> None:
         versions.append(db.connection.exec_driver_sql("PRAGMA data_version").scalar_one())
-        add(f"n{len(versions)}")(db)  # type: ignore[operator]  # the command made above
+        add(f"n{len(versions)}")(db)
 
     async def together() -> None:
         first = asyncio.create_task(sqlite_house.database.write(hold))
@@ -69,7 +76,7 @@ def test_commands_that_wait_share_a_commit(sqlite_house: House) -> None:
         gate.set()
         await asyncio.gather(first, *rest)
 
-    wal = Path(str(sqlite_house.database.path) + "-wal")  # type: ignore[attr-defined]  # SQLite's own
+    wal = Path(str(embedded(sqlite_house).path) + "-wal")
     before = wal.stat().st_size
     asyncio.run(together())
     frames = (wal.stat().st_size - before) // 4_120
@@ -81,7 +88,7 @@ def test_what_follows_a_commit_runs_only_after_it(house: House) -> None:
     seen: list[set[str]] = []
 
     def command(db: Transaction) -> None:
-        add("late")(db)  # type: ignore[operator]  # the command made above
+        add("late")(db)
         db.after_commit(lambda: seen.append(names(house)))
         assert not seen
 
@@ -90,12 +97,15 @@ def test_what_follows_a_commit_runs_only_after_it(house: House) -> None:
 
 
 def test_a_fault_after_a_commit_ends_nothing(house: House) -> None:
+    def fall() -> None:
+        raise ZeroDivisionError
+
     def command(db: Transaction) -> str:
-        db.after_commit(lambda: 1 // 0)
+        db.after_commit(fall)
         return "done"
 
     assert house.database.write_now(command) == "done"
-    assert house.database.write_now(add("still writing")) == "still writing"  # type: ignore[arg-type]  # as above
+    assert house.database.write_now(add("still writing")) == "still writing"
 
 
 def test_what_follows_a_commit_is_dropped_with_a_failed_command(house: House) -> None:
@@ -107,14 +117,14 @@ def test_what_follows_a_commit_is_dropped_with_a_failed_command(house: House) ->
 
     with pytest.raises(NotFound):
         house.database.write_now(command)
-    house.database.write_now(add("z"))  # type: ignore[arg-type]  # the command made above
+    house.database.write_now(add("z"))
     assert seen == []
 
 
 def test_a_reader_sees_one_snapshot(house: House) -> None:
     def look(db: Transaction) -> tuple[int, int]:
         first = db.execute(sa.select(sa.func.count()).select_from(Subscription.table)).scalar_one()
-        thread = threading.Thread(target=lambda: house.database.write_now(add("meanwhile")))  # type: ignore[arg-type]  # as above
+        thread = threading.Thread(target=lambda: house.database.write_now(add("meanwhile")))
         thread.start()
         thread.join()
         return first, db.execute(sa.select(sa.func.count()).select_from(Subscription.table)).scalar_one()
@@ -125,24 +135,24 @@ def test_a_reader_sees_one_snapshot(house: House) -> None:
 
 
 def test_a_full_disk_refuses_writes_and_still_reads(sqlite_house: House) -> None:
-    database = sqlite_house.database
+    database = embedded(sqlite_house)
     before = names(sqlite_house)
 
-    def cap(raw: object) -> None:
-        pages = raw.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined]  # sqlite3's own connection
-        raw.execute(f"PRAGMA max_page_count={pages}")  # type: ignore[attr-defined]  # as above
+    def cap(raw: sqlite3.Connection) -> None:
+        pages = raw.execute("PRAGMA page_count").fetchone()[0]
+        raw.execute(f"PRAGMA max_page_count={pages}")
 
-    database.exclusively(cap)  # type: ignore[attr-defined]  # SQLite's own
+    database.exclusively(cap)
 
     def fill(db: Transaction) -> None:
         for number in range(10_000):
-            add(f"{number}-{'x' * 400}")(db)  # type: ignore[operator]  # the command made above
+            add(f"{number}-{'x' * 400}")(db)
 
     with pytest.raises(InsufficientStorage):
         database.write_now(fill)
     assert names(sqlite_house) == before
-    database.exclusively(lambda raw: raw.execute("PRAGMA max_page_count=1073741823"))  # type: ignore[attr-defined]  # as above
-    database.write_now(add("room again"))  # type: ignore[arg-type]  # the command made above
+    database.exclusively(lambda raw: raw.execute("PRAGMA max_page_count=1073741823"))
+    database.write_now(add("room again"))
     assert "room again" in names(sqlite_house)
 
 
@@ -162,10 +172,8 @@ def test_the_pragmas_hold_on_every_connection(built: House) -> None:
 
 
 def test_a_checkpoint_truncates_while_no_reader_is_inside(sqlite_house: House) -> None:
-    sqlite_house.database.write_now(add("x"))  # type: ignore[arg-type]  # the command made above
-    answer = sqlite_house.database.exclusively(  # type: ignore[attr-defined]  # SQLite's own
-        lambda raw: raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    )
+    sqlite_house.database.write_now(add("x"))
+    answer = embedded(sqlite_house).exclusively(lambda raw: raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
     assert answer[0] == 0
-    wal = Path(str(sqlite_house.database.path) + "-wal")  # type: ignore[attr-defined]  # as above
+    wal = Path(str(embedded(sqlite_house).path) + "-wal")
     assert wal.stat().st_size == 0

@@ -1,6 +1,7 @@
 """Increments at the command line, against a real server: export --since, plan, verify, combine, import."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Bags:
 
 
 @pytest.fixture(scope="module")
-def bags(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def bags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bags]:
     world = make_world(tmp_path_factory.mktemp("world") / "data").start()
     yield Bags(world, tmp_path_factory.mktemp("bags"))
     world.stop()

@@ -78,7 +78,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def test_full_disk_refuses_writes_and_serves_reads(disk: SmallDisk) -> None:
-    world, kept = disk.world, {}
+    world, kept = disk.world, dict[str, str]()
     run_id = make_run(world, "before")
     upload(world, run_id, "before", b"before").raise_for_status()
     kept |= write_until_refused(world, run_id, "roomy", tries=5)

@@ -58,7 +58,7 @@ def client(shared_world: World) -> Iterator[httpx.Client]:
         yield made
 
 
-def test_no_hostile_part_of_an_address_makes_the_server_fall(shared_world: World, client: httpx.Client):
+def test_no_hostile_part_of_an_address_makes_the_server_fall(shared_world: World, client: httpx.Client) -> None:
     faults = []
     for route, part, value in attacks():
         answer = client.request(route.method, address(shared_world, route, part, value), json={})
@@ -69,7 +69,7 @@ def test_no_hostile_part_of_an_address_makes_the_server_fall(shared_world: World
     assert faults == []
 
 
-def test_what_is_of_another_tenant_is_not_here(shared_world: World, client: httpx.Client):
+def test_what_is_of_another_tenant_is_not_here(shared_world: World, client: httpx.Client) -> None:
     """Bob with the address of Charlie's workspace, at every route that enters one."""
     other = shared_world.elsewhere.split("/")
     seen = []

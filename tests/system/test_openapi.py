@@ -1,6 +1,7 @@
 """The description of /freehold/v1 is true: whatever a generated client sends, the answer is one it describes."""
 
 import os
+from typing import Any
 
 import pytest
 import schemathesis
@@ -53,7 +54,7 @@ def test_answers_are_as_described(shared_world: World, description: OpenApiSchem
 
     @seeded
     @given(cases, st.booleans())
-    def ask(case: schemathesis.Case, is_owner: bool) -> None:
+    def ask(case: schemathesis.Case[Any], is_owner: bool) -> None:
         person = shared_world.alice if is_owner else shared_world.charlie
         keep_the_world(case)
         case.call_and_validate(checks=CHECKS, headers=person.headers, timeout=30)
@@ -61,7 +62,7 @@ def test_answers_are_as_described(shared_world: World, description: OpenApiSchem
     ask()
 
 
-def keep_the_world(case: schemathesis.Case) -> None:
+def keep_the_world(case: schemathesis.Case[Any]) -> None:
     """Others use this server: erasures are only planned, no generated body exports it again and again or holds it."""
     if isinstance(case.body, dict) and case.path.endswith("/erasures"):
         case.body["dry_run"] = True

@@ -37,7 +37,7 @@ seeded = settings(
 
 
 @pytest.mark.parametrize("facade", DESCRIBED, ids=lambda facade: facade.name)
-def test_a_description_is_openapi_3_1_and_names_every_route(shared_world: World, facade: Facade):
+def test_a_description_is_openapi_3_1_and_names_every_route(shared_world: World, facade: Facade) -> None:
     document = shared_world.get(f"/openapi/{facade.name}.json").raise_for_status().json()
     faults = jsonschema_rs.validator_for(OPENAPI_31).iter_errors(document)
     assert [f"{fault.instance_path}: {fault.message}" for fault in faults] == []
@@ -45,12 +45,12 @@ def test_a_description_is_openapi_3_1_and_names_every_route(shared_world: World,
     assert described == {f"{route.method} {template(route)}" for route in facade.routes}
 
 
-def test_there_is_no_description_of_what_is_not_there(shared_world: World):
+def test_there_is_no_description_of_what_is_not_there(shared_world: World) -> None:
     assert shared_world.get("/openapi/nothing.json").status_code == 404
 
 
 @pytest.mark.parametrize("facade", DESCRIBED, ids=lambda facade: facade.name)
-def test_answers_are_as_described(shared_world: World, facade: Facade):
+def test_answers_are_as_described(shared_world: World, facade: Facade) -> None:
     description = schemathesis.openapi.from_url(f"{shared_world.url}/openapi/{facade.name}.json")
     for route in facade.routes:
         operation = description[template(route)][route.method]
@@ -62,7 +62,7 @@ def test_answers_are_as_described(shared_world: World, facade: Facade):
 def ask(world: World, cases: Any) -> None:
     @seeded
     @given(cases, st.booleans())
-    def send(case: schemathesis.Case, goes_in: bool) -> None:
+    def send(case: schemathesis.Case[Any], goes_in: bool) -> None:
         if goes_in:
             enter(world, case)
         answer = case.call(headers=world.alice.headers, timeout=patient(30))
@@ -72,7 +72,7 @@ def ask(world: World, cases: Any) -> None:
     send()
 
 
-def enter(world: World, case: schemathesis.Case) -> None:
+def enter(world: World, case: schemathesis.Case[Any]) -> None:
     """Into the default workspace, but never so that it would be erased or held."""
     parts = world.workspace.split("/")
     known = {"subscription": parts[2], "group": parts[4], "workspace": parts[8]}

@@ -30,13 +30,13 @@ def get(client: httpx.Client, world: World, host: str, path: str) -> httpx.Respo
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_certificate_is_good_for_the_name(client: httpx.Client, shared_world: World, host: str):
+def test_the_certificate_is_good_for_the_name(client: httpx.Client, shared_world: World, host: str) -> None:
     answer = get(client, shared_world, host, f"/history/v1.0{shared_world.workspace}/experiments")
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("host", HOSTS[:1])
-def test_links_keep_the_name(client: httpx.Client, shared_world: World, host: str):
+def test_links_keep_the_name(client: httpx.Client, shared_world: World, host: str) -> None:
     for name in ("one", "two"):
         path = f"{shared_world.workspace}/computes/{name}-host?api-version=2020-02-02"
         body = {"location": "local", "properties": {"computeType": "AmlCompute"}}
@@ -46,7 +46,7 @@ def test_links_keep_the_name(client: httpx.Client, shared_world: World, host: st
 
 
 @pytest.mark.parametrize("host", ["evil.example.org", "management.azure.com.example.org", "a.b.aether.ms.example.org"])
-def test_another_name_is_not_repeated(client: httpx.Client, shared_world: World, host: str):
+def test_another_name_is_not_repeated(client: httpx.Client, shared_world: World, host: str) -> None:
     path = f"{shared_world.workspace}?api-version=2019-11-01"
     answer = client.get(shared_world.url + path, headers={"Host": host})
     assert host not in answer.text

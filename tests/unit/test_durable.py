@@ -30,7 +30,13 @@ def test_a_few_are_synced_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @SYNCED
 def test_many_are_synced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = durable._syncfs, list[int]()
-    monkeypatch.setattr(durable, "_syncfs", lambda descriptor: (calls.append(descriptor), real(descriptor))[1])
+
+    def counted(descriptor: int) -> int:
+        calls.append(descriptor)
+        status: int = real(descriptor)
+        return status
+
+    monkeypatch.setattr(durable, "_syncfs", counted)
     monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("they are synced together"))
     durable.sync_all(made(tmp_path, durable.FEW + 1))
     assert len(calls) == 1

@@ -18,7 +18,7 @@ FAULT = Fault("StoreAway", "The store [s3] does not answer.")
         ("Running", None, None),
     ],
 )
-def test_an_operation_says_what_it_waits_for(state: str, error: Fault | None, said: str | None):
+def test_an_operation_says_what_it_waits_for(state: str, error: Fault | None, said: str | None) -> None:
     progress, moment = Progress(0, None, None, {}), "2026-01-01T00:00:00Z"
     operation = Operation("op-1", "erase", "run", state, "rows", "t", progress, None, error, moment, moment, None)
     with console.capture() as captured:

@@ -18,6 +18,7 @@ from freehold.domain.access.ages import age
 from freehold.domain.access.kinds import Kind, parse
 from freehold.domain.access.service import enter, require
 from freehold.kit.problems import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
+from freehold.kit.sharing import SharedLooks
 
 ACCESS_SECONDS = 1.0
 """How long a resolved workspace and the actor's rights in it are reused before they are read again."""
@@ -128,6 +129,7 @@ class Entrance:
         self._patterns: dict[tuple[str, int], list[Route]] = {}
         self.routes = [route for facade in facades for route in facade.routes]
         self._access: dict[tuple[int, WorkspaceName | None], Held] = {}
+        self._looks: SharedLooks[Held] = SharedLooks()
         for route in self.routes:
             self._add(route)
 
@@ -202,14 +204,20 @@ class Entrance:
         name = workspace_name(call.params)
         key = (call.actor.person_row, name)
         held = self._access.get(key)
-        now, age_now = time.monotonic(), age()  # before the read: what is hidden meanwhile is looked up again
-        if held is None or held.until < now or held.age != age_now:
-            workspace, actions = await self._services.database.read(lambda db: enter(db, call.actor, name))
-            if len(self._access) >= LARGEST_CACHE:
-                self._access.clear()
-            held = self._access[key] = Held(now + ACCESS_SECONDS, age_now, workspace, actions)
+        age_now = age()
+        if held is None or held.until < time.monotonic() or held.age != age_now:
+            held = await self._looks.ask((key, age_now), self._look(call.actor, name, age_now))
         call._workspace, call.actions = held.workspace, held.actions
         require(call.actions, action)
+
+    async def _look(self, actor: Actor, name: WorkspaceName | None, age_now: int) -> Held:
+        """`age_now` was taken before the read: what is hidden meanwhile is looked up again."""
+        until = time.monotonic() + ACCESS_SECONDS
+        workspace, actions = await self._services.database.read(lambda db: enter(db, actor, name))
+        if len(self._access) >= LARGEST_CACHE:
+            self._access.clear()
+        held = self._access[actor.person_row, name] = Held(until, age_now, workspace, actions)
+        return held
 
 
 def workspace_name(params: dict[str, str]) -> WorkspaceName | None:

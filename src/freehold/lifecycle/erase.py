@@ -296,13 +296,13 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     record; the step ends when a look from the first to the last finds nothing."""
     reaches: list[Reach] = context.found
     going = [(reach, each) for reach in reaches for each in reach.records()]
+    also = {reach: frozenset(record.table.name for record in reach.records()) for reach in reaches}
     begin = context.cursor or 0
     for place in range(begin, len(going)):
         reach, each = going[place]
-        also = frozenset(record.table.name for record in reach.records())
         try:
             with undone_alone(db.connection):
-                gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also)
+                gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also[reach])
         except sa.exc.IntegrityError:
             if _is_any_left(db, going[:place]):
                 return again(None)  # something came below it since its place was passed: begin anew

@@ -61,8 +61,8 @@ POINTS_AT_ONCE = 1 << 17
 class Bench(Protocol):
     """What a task of the worker is given."""
 
-    settings: Settings
-
+    @property
+    def settings(self) -> Settings: ...
     def read(self, query: Callable[[Transaction], T]) -> T: ...
     def report(self, progress: Mapping[str, Any]) -> None: ...
 

@@ -47,8 +47,8 @@ class Reach:
 
     def records(self) -> list[type[Record]]:
         """Those whose rows go, children first, the root last."""
-        tables = [table.name for table in reversed(metadata.sorted_tables) if table.name in self._reached]
-        return [self._reached[name] for name in tables if name != self.root.table.name] + [self.root]
+        below = [name for name in _children_first(tuple(self._records.values())) if name in self._reached]
+        return [self._reached[name] for name in below if name != self.root.table.name] + [self.root]
 
     def rows(self, record: type[Record]) -> sa.ColumnElement[bool]:
         """The condition on the record's table that picks the rows that go."""
@@ -183,6 +183,12 @@ def _parts_of(record: type[Record]) -> Iterator[tuple[type[Record], str]]:
 def pointers_to(record: type[Record]) -> Sequence[Pointer]:
     """Every link in the catalogue that leads to the record."""
     return _pointers(tuple(catalogue().values())).get(str(record.table.name), ())
+
+
+@cache
+def _children_first(records: tuple[type[Record], ...]) -> list[str]:
+    """Names of tables, each before those that it refers to. To sort them takes longer than most statements."""
+    return [table.name for table in reversed(metadata.sorted_tables)]
 
 
 @cache

@@ -4,6 +4,7 @@ With a row go: links to it that are shallow (set to null), rows whose text repea
 counting, if nobody else does. Objects that lose their row are doomed in the same transaction; their bytes follow.
 """
 
+import json
 from collections import Counter
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from freehold.lifecycle.repeats import repeated
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Link, LinkKind
-from freehold.storage.portable import among
+from freehold.storage.portable import among, gathered
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
@@ -40,8 +41,10 @@ def remove_rows(
     """
     counting = [name for name, link in going.links().items() if _is_counted(link, also)]
     objects = object_column(going)
+    if objects is None and not counting and not pointers_to(going):
+        return _remove_alone(db, going, condition, limit)
     columns = [*(going.table.c[name] for name in counting), *([objects] if objects is not None else [])]
-    rows: Any = db.execute(sa.select(key_of(going.table), *columns).where(condition).limit(limit)).all()
+    rows = _fetched(db, sa.select(key_of(going.table), *columns).where(condition).limit(limit))
     if not rows:
         return Counter()
     keys = [row[0] for row in rows]
@@ -59,6 +62,21 @@ def remove_rows(
         artifact_queries.doom(db, [row[-1] for row in rows])
         passing("erase:objects:doomed")
     return gone
+
+
+def _fetched(db: Transaction, chosen: sa.Select[Any]) -> list[list[Any]]:
+    """Its rows, as one value of one row: the writer would stop and go on at each, amid the threads that answer
+    clients."""
+    rows: list[list[Any]] = json.loads(db.execute(sa.select(gathered(*chosen.subquery().c))).scalar() or "[]")
+    return rows
+
+
+def _remove_alone(db: Transaction, going: type[Record], condition: sa.ColumnElement[bool], limit: int) -> Counter[str]:
+    """Rows that nothing refers to or hangs on: their keys are not even fetched."""
+    chosen = sa.select(key_of(going.table)).where(condition).limit(limit).correlate(None)
+    number = db.execute(sa.delete(going.table).where(key_of(going.table).in_(chosen))).rowcount
+    passing("erase:rows:deleted")
+    return Counter({str(going.table.name): number}) if number else Counter()
 
 
 def object_column(record: type[Record]) -> sa.Column[Any] | None:
@@ -100,7 +118,8 @@ def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> Counter[st
 
 
 def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
-    db.execute(sa.delete(going.table).where(among(db.connection, key_of(going.table), keys)))
+    if keys:
+        db.execute(sa.delete(going.table).where(among(db.connection, key_of(going.table), keys)))
 
 
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> Counter[str]:

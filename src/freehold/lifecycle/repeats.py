@@ -38,7 +38,7 @@ def _rows(
     what is cut off, nothing above the cut can be told any more."""
     below = _cut_off(repeats.link, going, goes)
     above = _names_above(repeats.link, going, below)
-    says = record.table.alias()
+    (says,) = _names_of(record.table, 1)
     found = (
         sa.select(key_of(says))
         .join(below, says.c[repeats.owner] == below.c.row)
@@ -51,7 +51,7 @@ def _rows(
 def _cut_off(link: str, going: type[Record], goes: Condition) -> sa.CTE:
     """(row, cut): rows that stay and lose their link to the row `cut`, and those that stay below them. What goes is
     not passed: a line may be long, and all of it go."""
-    first, child = going.table.alias(), going.table.alias()
+    first, child = _names_of(going.table, 2)
     cut = sa.select(key_of(going.table)).where(goes)
     start = sa.select(key_of(first).label("row"), first.c[link].label("cut"))
     line = start.where(first.c[link].in_(cut), key_of(first).not_in(cut)).cte(recursive=True)
@@ -61,12 +61,18 @@ def _cut_off(link: str, going: type[Record], goes: Condition) -> sa.CTE:
 
 def _names_above(link: str, going: type[Record], below: sa.CTE) -> sa.CTE:
     """(cut, name): the public ids of the rows at the cuts, and of those above them."""
-    first, parent = going.table.alias(), going.table.alias()
+    first, parent = _names_of(going.table, 2)
     name = public_id(going).name
     start = sa.select(key_of(first).label("cut"), first.c[name].label("name"), first.c[link].label("next"))
     line = start.where(key_of(first).in_(sa.select(below.c.cut))).cte(recursive=True)
     above = sa.select(line.c.cut, parent.c[name], parent.c[link])
     return line.union(above.join(line, key_of(parent) == line.c.next))
+
+
+@cache
+def _names_of(table: sa.Table, number: int) -> list[sa.FromClause]:
+    """So many other names of the table, made once: each makes all its columns anew."""
+    return [table.alias() for _ in range(number)]
 
 
 @cache

@@ -3,6 +3,7 @@ policies find due, reap orphans, trim."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -31,6 +32,11 @@ from freehold.storage.transaction import Transaction
 
 log = logging.getLogger("freehold.sweeps")
 RUNS_AT_ONCE = 100
+LONGEST_COMPACTION = 20.0
+"""Seconds of a sweep; what is left over waits for the next one."""
+RESTS = 9
+"""So many times as long as it took does the sweeper rest after compacting a run, but not above LONGEST_REST seconds."""
+LONGEST_REST = 0.25
 EXPIRING: tuple[type[Record], ...] = (ForgottenId, IdempotencyKey)
 
 
@@ -74,7 +80,7 @@ class Sweeper:
     def sweep(self) -> None:
         """All sweeps once, in the caller's thread."""
         self._try(lambda: look(self._database))
-        self._try(lambda: compact(self._database))
+        self._try(lambda: compact(self._database, self._stopping.wait))
         self._try(lambda: self._database.write_now(remove_released))
         self._try(self._carry_out_policies)
         self._try(lambda: remove_withdrawn_bags(self._database, self._settings))
@@ -110,13 +116,19 @@ class Sweeper:
             log.warning("a sweep failed and will be tried again", extra={"fault": type(fault).__name__})
 
 
-def compact(database: Database) -> int:
-    """Give runs with many segments chunks; how many segments went. One run, one short transaction."""
+def compact(database: Database, rest: Callable[[float], object] = lambda seconds: None) -> int:
+    """Give runs with many segments chunks; how many segments went. `rest` is called after each, with the seconds to
+    leave to clients, who else would wait for all of them together."""
     crowded = database.read_now(lambda db: queries.crowded_runs(db, compaction.CROWDED, RUNS_AT_ONCE))
-    return sum(
-        database.write_now(lambda db, at=at: compaction.compact_run(db, *at))  # type: ignore[misc]  # binds the loop's value
-        for at in crowded
-    )
+    began, replaced = time.monotonic(), 0
+    for workspace_id, run_row in crowded:
+        more = compaction.LARGEST_INTAKE
+        while more == compaction.LARGEST_INTAKE and time.monotonic() - began < LONGEST_COMPACTION:
+            at = time.monotonic()
+            more = compaction.compact_run(database, workspace_id, run_row)
+            replaced += more
+            rest(min(RESTS * (time.monotonic() - at), LONGEST_REST))
+    return replaced
 
 
 def remove_expired(db: Transaction) -> None:

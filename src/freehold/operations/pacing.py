@@ -8,14 +8,17 @@ import time
 
 from freehold.storage.database import Database
 
-SHORT = 0.005
+SHORT = 0.01
 """Seconds that a step may hold the writer while clients write."""
-SHARE = 0.1
-"""The part of the time that steps take then."""
-LONGEST_PAUSE = 0.25
+SHARE, SHARE_LATER = 0.02, 0.5
+"""The part of the time that steps take then, and after PATIENCE."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 0.6
+"""Few steps with long pauses: a short one is felt as well, by those who ask at that moment."""
 PATIENCE = 20.0
-"""Seconds of pauses in all: after them it is the operation's turn. A DELETE promises to be done within a minute."""
-SMALLEST = 0.02
+"""Seconds of long pauses in all: after them clients and the operation take turns. A DELETE promises to be done soon."""
+FIRST, SMALLEST = 0.25, 0.1
+"""`factor` before it is known whether clients write, and its least: below, a step's fixed cost outweighs what it does.
+"""
 BUSY = 50.0
 """Commands of clients a second, from which on they count as writing."""
 OWN = 3
@@ -26,7 +29,7 @@ class Pace:
     """Of one operation. `factor`: the part of its usual budgets that a step takes now."""
 
     def __init__(self, database: Database) -> None:
-        self.factor = 1.0
+        self.factor = FIRST if database.is_embedded else 1.0
         self._database = database
         self._seen = database.commands
         self._looked_at = time.monotonic()
@@ -37,8 +40,13 @@ class Pace:
         if not self._clients_write():
             self.factor = 1.0
             return 0.0
-        self.factor = min(1.0, max(SMALLEST, self.factor * SHORT / max(seconds, SHORT / 4)))
-        pause = min(seconds * (1 / SHARE - 1), LONGEST_PAUSE, self._left)
+        wanted = self.factor * SHORT / max(seconds, SHORT / 2)
+        self.factor = min(1.0, max(SMALLEST, wanted))
+        if seconds == 0.0:
+            return 0.0
+        pause = min(max(seconds / SHARE, SHORTEST_PAUSE), LONGEST_PAUSE)
+        if pause > self._left:
+            return min(seconds / SHARE_LATER, LONGEST_PAUSE)
         self._left -= pause
         return pause
 

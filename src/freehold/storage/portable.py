@@ -195,13 +195,28 @@ def _as_it_is(checked: _Checked, compiler: Any, **more: Any) -> str:
     return str(compiler.process(checked.clauses, **more))
 
 
+_IN_JSON = sa.text("SELECT value FROM json_each(:keys)")
+_IN_ARRAY = sa.text("SELECT unnest(:keys)")
+
+
 def among(connection: sa.Connection, column: sa.ColumnElement[int], keys: Sequence[int]) -> sa.ColumnElement[bool]:
     """The column is one of many keys, which go as one parameter: one for each takes longer to spell than to answer."""
     if is_postgres(connection):
-        given = sa.bindparam(None, list(keys), type_=sa.ARRAY(sa.BigInteger()), unique=True)
-        return column.in_(sa.select(sa.func.unnest(given).column_valued("key")))
-    text = sa.bindparam(None, json.dumps(list(keys)), type_=sa.Text(), unique=True)
-    return column.in_(sa.select(sa.func.json_each(text).table_valued(sa.column("value", sa.BigInteger())).c.value))
+        return column.in_(_IN_ARRAY.bindparams(_given(list(keys), sa.ARRAY(sa.BigInteger()))))
+    return column.in_(_IN_JSON.bindparams(_given(json.dumps(list(keys)), sa.Text())))
+
+
+def _given(value: Any, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
+    return sa.bindparam("keys", value, type_=kind, unique=True)
+
+
+def listed(connection: sa.Connection, texts: Sequence[str]) -> sa.ColumnElement[str]:
+    """A column of many texts, which go as one parameter, to select from."""
+    if is_postgres(connection):
+        given = sa.bindparam(None, list(texts), type_=sa.ARRAY(sa.Text()), unique=True)
+        return sa.func.unnest(given).column_valued("text")
+    text = sa.bindparam(None, json.dumps(list(texts)), type_=sa.Text(), unique=True)
+    return sa.func.json_each(text).table_valued(sa.column("value", sa.Text())).c.value
 
 
 def gathered(*columns: sa.ColumnElement[Any]) -> sa.ColumnElement[str | None]:

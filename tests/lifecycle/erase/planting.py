@@ -77,7 +77,7 @@ class Planter:
         for table in metadata.sorted_tables:
             record = catalogue()[table.name]
             if record.rules.container is Container.WORKSPACE and table.name not in FRAME:
-                self.site.database.write_now(lambda db, record=record: grove.plant(db, record))  # type: ignore[misc]
+                self.site.database.write_now(lambda db, record=record: grove.plant(db, record))  # type: ignore[misc]  # binds the loop's value
         return grove
 
     def server(self) -> None:
@@ -89,7 +89,7 @@ class Planter:
                 to = {name: last.get(link.to) for name, link in record.links().items() if link.to != "workspaces"}
                 links = {name: each for name, each in to.items() if each is not None}
                 made = self.site.database.write_now(
-                    lambda db, record=record, links=links: self._insert(db, record, links)  # type: ignore[misc]
+                    lambda db, record=record, links=links: self._insert(db, record, links)  # type: ignore[misc]  # binds the loop's value
                 )
                 last[table.name] = made.name
 

@@ -128,7 +128,7 @@ class Site:
             record = catalogue()[name]
             if record.rules.container is Container.WORKSPACE and name not in roots and name not in SKIPPED:
                 for _ in range(rows):
-                    self.database.write_now(lambda db, record=record: self._add_row(db, record, roots))  # type: ignore[misc]
+                    self.database.write_now(lambda db, record=record: self._add_row(db, record, roots))  # type: ignore[misc]  # binds the loop's value
 
     def _add_row(self, db: Transaction, record: type[Record], roots: dict[str, int]) -> None:
         values: dict[str, Any] = {}

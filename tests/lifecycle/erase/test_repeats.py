@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from freehold.domain.runs import queries
 from freehold.domain.runs.service import create_run, get_run, set_properties, set_tags
 from freehold.lifecycle import proof, removal
+from freehold.lifecycle.cleaning import NotErased
 from freehold.lifecycle.joint import joints
 from freehold.lifecycle.plan import plan_erasure
 from freehold.lifecycle.reach import Reach
@@ -130,7 +131,7 @@ def test_what_goes_anyhow_is_not_counted_twice(family: Family, going: tuple[str,
     assert [found["run_tags"], found["run_properties"]] == texts
 
 
-def _count(each: Repeated) -> sa.Select[tuple[int]]:
+def _count(each: Repeated) -> sa.Select[int]:
     return sa.select(sa.func.count()).select_from(each.record.table).where(each.rows)
 
 
@@ -168,12 +169,12 @@ def test_the_verifier_sees_what_the_eraser_left(family: Family, monkeypatch: pyt
     def look(*given: object) -> None:
         try:
             really(*given)  # type: ignore[arg-type]  # as it was called
-        except proof.NotErased as fault:
+        except NotErased as fault:
             seen.append(fault.code)
             raise
 
     monkeypatch.setattr(proof, "_refuse_leftovers", look)
     operation = family.site.request(Scope.RUN, family.top)
-    with pytest.raises(proof.NotErased, match="still name"):
+    with pytest.raises(NotErased, match="still name"):
         family.site.work_off(operation)
     assert seen == ["RepeatsLeft"]

@@ -63,7 +63,7 @@ def add_run(house: House, experiment: ExperimentView, name: str, points: int = 6
     run_id = house.database.write_now(make)
     for start in range(0, points, 20):
         log = [Point(key, step, 1_000 * step, step / 7) for step in range(start, start + 10) for key in ("loss", "acc")]
-        house.database.write_now(lambda db, log=log: log_metrics(db, house.workspace, run_id, log))  # type: ignore[misc]
+        house.database.write_now(lambda db, log=log: log_metrics(db, house.workspace, run_id, log))  # type: ignore[misc]  # binds the loop's value
     return run_id
 
 

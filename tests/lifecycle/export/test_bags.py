@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import bagit
 import duckdb
@@ -18,13 +19,15 @@ from freehold.records.catalogue import catalogue
 from freehold.records.experiments import Experiment
 from freehold.records.rules import Container, Decoded, Rows, Scope
 from freehold.records.runs import Run
+from freehold.storage.transaction import Transaction
 from tests.conftest import House
 from tests.lifecycle.export.content import FILES, add_experiment, add_run, export, fill
 from tests.unit.bag.crate_oracle import faults_of
 
 
-def rows_of(bag: Path, table: str) -> list[dict[str, object]]:
-    return pq.read_table(bag / "data/tables" / table).to_pylist()
+def rows_of(bag: Path, table: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(bag / "data/tables" / table).to_pylist()
+    return rows
 
 
 def test_other_tools_accept_the_bag(house: House, tmp_path: Path) -> None:
@@ -73,15 +76,15 @@ def test_every_row_is_accounted_for(house: House) -> None:
     assert told == set(catalogue())
     assert all(coverage["withheld"].values())
     for name, counts in coverage["tables"].items():
-        stored = house.database.read_now(lambda db, name=name: count(db, name, house.workspace.workspace_id))
+        stored = house.database.read_now(lambda db, name=name: count(db, name, house.workspace.workspace_id))  # type: ignore[misc]  # binds the loop's value
         assert counts["rows_exported"] == counts["rows_in_snapshot"] == stored == len(rows_of(bag, name)), name
     assert coverage["decoded"]["metric_segments"]["points_exported"] == 180 == len(rows_of(bag, "metric_points"))
 
 
-def count(db: object, name: str, workspace_id: int) -> int:
+def count(db: Transaction, name: str, workspace_id: int) -> int:
     table = catalogue()[name].table
     query = sa.select(sa.func.count()).select_from(table).where(table.c["workspace_id"] == workspace_id)
-    return int(db.execute(query).scalar_one())  # type: ignore[attr-defined]
+    return int(db.execute(query).scalar_one())
 
 
 def test_files_keep_their_names_and_bytes(house: House) -> None:
@@ -137,7 +140,7 @@ def test_points_keep_their_order_however_they_are_packed(house: House) -> None:
     experiment = add_experiment(house, "crowded")
     run_id = add_run(house, experiment, "many", points=20 * 70)
     before = export(house, "before")
-    compacted = house.database.write_now(lambda db: compact_run(db, house.workspace.workspace_id, 1))
+    compacted = compact_run(house.database, house.workspace.workspace_id, 1)
     assert compacted >= 64
     after = export(house, "after")
     part = "data/tables/metric_points/part-00000.parquet"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freehold.lifecycle.points import point_batches, point_schema, sorted_points, without_first
+from freehold.lifecycle.points import Points, point_batches, point_schema, sorted_points, without_first
 from freehold.lifecycle.readahead import read_ahead
 from freehold.storage.metrics import MetricColumns, Point, columns_of
 
@@ -39,13 +39,13 @@ def test_points_stand_by_key_and_then_in_order_of_arrival(tmp_path: Path, parts:
 def test_batches_have_their_size_and_can_begin_anywhere(
     tmp_path: Path, parts: list[list[Point]], size: int, skip: int
 ) -> None:
-    def stream() -> Iterator[tuple[str, object]]:
+    def stream() -> Iterator[tuple[str, Points]]:
         for number, part in enumerate(parts):
             for points in sorted_points([columns_of(part)], tmp_path):
                 yield f"run{number}", points
 
     def rows(skipped: int) -> list[dict[str, object]]:
-        batches = list(point_batches(without_first(stream(), skipped), point_schema("run_id"), size))  # type: ignore[arg-type]
+        batches = list(point_batches(without_first(stream(), skipped), point_schema("run_id"), size))
         assert all(batch.num_rows == size for batch in batches[:-1])
         return [row | {"value": repr(row["value"])} for batch in batches for row in batch.to_pylist()]
 

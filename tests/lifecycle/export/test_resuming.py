@@ -75,7 +75,7 @@ def add_many(house: House) -> None:
         step = np.arange(number * size, (number + 1) * size)
         columns = MetricColumns(["b", "a"], (step % 2).astype(np.uint16), step, step * 1_000, np.sqrt(step))
         payload = encode_segment(columns)
-        house.database.write_now(lambda db, payload=payload: add_chunk(db, 1, 1, size, payload))  # type: ignore[misc]
+        house.database.write_now(lambda db, payload=payload: add_chunk(db, 1, 1, size, payload))  # type: ignore[misc]  # binds the loop's value
 
 
 def test_two_exports_of_one_state_have_the_same_bytes(house: House) -> None:

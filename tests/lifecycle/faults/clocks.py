@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
+from typing import Any
 
 from freehold.domain.artifacts.service import ArtifactName
 from freehold.domain.artifacts.transfer import upload
@@ -21,6 +22,7 @@ from freehold.storage.blobs import open_objects
 from freehold.storage.metrics import Point
 from tests.lifecycle.erase.site import Site
 from tests.lifecycle.faults.checks import at_end
+from tests.lifecycle.faults.places import Below
 from tests.lifecycle.faults.work import Base, ask_export, open_whole, run
 
 HOUR = 3_600 * MICROSECONDS
@@ -101,12 +103,12 @@ def finished(base: Base, folder: Path, jumps: tuple[int, int]) -> dict[str, obje
         server.sweep()
     finally:
         server.stop()
-    return without_keys(at_end(base, folder, folder.with_name("aside")))
+    return without_keys(at_end(base, folder, folder.with_name("aside"), Below()))
 
 
-def without_keys(made: dict[str, object]) -> dict[str, object]:
+def without_keys(made: dict[str, Any]) -> dict[str, Any]:
     """A sweep signs the head of the log."""
-    files = [path for path in made["files"] if not path.startswith("keys/")]  # type: ignore[attr-defined]  # a list of paths
+    files = [path for path in made["files"] if not path.startswith("keys/")]
     return made | {"files": files}
 
 
@@ -118,7 +120,7 @@ def prepare_export(folder: Path) -> tuple[Base, Callable[[Site], None]]:
         run_id = site.run(experiment, points=500)
         for number in range(CROWDED):
             site.database.write_now(
-                lambda db, n=number: log_metrics(db, site.workspace, run_id, [Point("m", n, n, 0.5)])  # type: ignore[misc]
+                lambda db, n=number: log_metrics(db, site.workspace, run_id, [Point("m", n, n, 0.5)])  # type: ignore[misc]  # binds the loop's value
             )
         site.artifact(run_id, "replaced.txt", site.canary("replaced").encode())
         operation = ask_export(site, Scope.WORKSPACE, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lifecycle.faults.kills import Bench
-from tests.lifecycle.faults.places import in_azure, in_s3
+from tests.lifecycle.faults.places import Place, in_azure, in_s3
 
 
 class Benches:
@@ -22,9 +22,13 @@ class Benches:
         if name not in self._benches:
             folder = self._root / name
             folder.mkdir()
-            place = in_azure(folder) if name == "azure" else in_s3(is_versioned=name == "s3-versioned")
-            self._benches[name] = Bench(folder, self._opened.enter_context(place))
+            self._benches[name] = Bench(folder, self._open(name, folder))
         return self._benches[name]
+
+    def _open(self, name: str, folder: Path) -> Place:
+        if name == "azure":
+            return self._opened.enter_context(in_azure(folder))
+        return self._opened.enter_context(in_s3(is_versioned=name == "s3-versioned"))
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def passages() -> dict[str, dict[str, int]]:
 
 def states(*variants: str, sample: int = SAMPLE) -> list[Any]:
     """(variant, planted deaths): every state once; every day a seeded sample of them."""
-    every = [
+    every: list[tuple[str, tuple[str, ...]]] = [
         (variant, (f"{point}#{number}",))
         for variant in variants
         for point, most in passages()[variant].items()
@@ -86,7 +86,7 @@ class Bench:
 
     def __init__(self, root: Path, place: Place | None = None) -> None:
         self._root = root
-        self.place: Place = place or Below()
+        self.place: Place = place if place is not None else Below()
         self._bases: dict[str, tuple[Base, dict[str, object]]] = {}
         self._numbers = 0
 

@@ -79,7 +79,7 @@ class Pair:
         """As MLflow's delete and `freehold purge` do it."""
         site = self.site
 
-        def purge(db: Any) -> Operation:
+        def purge(db: Transaction) -> Operation:
             runs.delete_run(db, site.workspace, self.run_id)
             return request_purge(db, site.engine, site.actor, site.workspace)
 
@@ -89,7 +89,7 @@ class Pair:
     def purge_experiment(self) -> Operation:
         site = self.site
 
-        def purge(db: Any) -> Operation:
+        def purge(db: Transaction) -> Operation:
             self._set_aside_experiment(db)
             return request_purge(db, site.engine, site.actor, site.workspace)
 
@@ -110,17 +110,17 @@ class Pair:
     def set_aside_long_ago(self) -> None:
         """The run, and a policy whose restore window is over for it."""
 
-        def set_aside(db: Any) -> None:
+        def set_aside(db: Transaction) -> None:
             runs.delete_run(db, self.site.workspace, self.run_id)
             self._age(db, sa.update(Run.table).where(Run.c.run_id == self.run_id))
 
         self.site.database.write_now(set_aside)
 
-    def _set_aside_experiment(self, db: Any) -> sa.Update:
+    def _set_aside_experiment(self, db: Transaction) -> sa.Update:
         change_experiment(db, self.site.workspace, self.inner, deleted=True)
         return sa.update(Experiment.table).where(Experiment.c.experiment_id == self.inner.experiment_id)
 
-    def _age(self, db: Any, set_aside: sa.Update) -> None:
+    def _age(self, db: Transaction, set_aside: sa.Update) -> None:
         set_policy(db, self.site.actor, self.site.workspace, Policy(restore_days=30))
         db.execute(set_aside.values(deleted_at=db.now() - 31 * DAY))
 
@@ -149,7 +149,9 @@ class Pair:
                 is_going = _step(runner, now)
             except StepFault as fault:
                 faults[now] += 1
-                is_going = faults[now] < ATTEMPTS or (runner.give_up(now, fault.code) is None and False)
+                is_going = faults[now] < ATTEMPTS
+                if not is_going:
+                    runner.give_up(now, fault.code)
             if not is_going:
                 going.remove(now)
         return [site.operation(each) for each in asked]

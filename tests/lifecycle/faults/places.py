@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import obstore
@@ -51,7 +51,7 @@ class Place(Protocol):
 class Below:
     """A folder in the data folder, which is copied and searched with it."""
 
-    gate = None
+    gate: Gate | None = None
 
     def environment(self, folder: Path) -> dict[str, str]:
         return {}
@@ -74,7 +74,8 @@ class InS3:
     """moto, behind a gate. A versioned bucket has an old version of every object that is copied."""
 
     def __init__(self, store: Store, gate: Gate, *, is_versioned: bool = False) -> None:
-        self.gate = gate
+        self.gate: Gate | None = gate
+        self._url = gate.url
         self._store, self._client, self._is_versioned = store, s3_client(store), is_versioned
         self._read: dict[Path, dict[str, bytes]] = {}
         self._bucket = str(store.body["customSection"]["bucket"])
@@ -82,7 +83,7 @@ class InS3:
             self._client.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
 
     def environment(self, folder: Path) -> dict[str, str]:
-        return s3_environment(self._store, _prefix(folder)) | {"AWS_ENDPOINT_URL": self.gate.url}
+        return s3_environment(self._store, _prefix(folder)) | {"AWS_ENDPOINT_URL": self._url}
 
     def copy(self, source: Path, target: Path, cut: list[str]) -> None:
         for key, content in self._contents(source).items():
@@ -142,26 +143,29 @@ def _dispose(prefix: str) -> None:
         bucket for regions in s3_backends.values() for each in regions.values() for bucket in each.buckets.values()
     ]
     living = {id(key) for bucket in buckets for name in list(bucket.keys) for key in bucket.keys.getlist(name)}
-    for each in [each for each in FakeMultipart.instances_tracked if each.key_name.startswith(prefix)]:
+    keys: list[Any] = vars(FakeKey)["instances_tracked"]
+    uploads: list[Any] = vars(FakeMultipart)["instances_tracked"]
+    for each in [each for each in uploads if each.key_name.startswith(prefix)]:
         each.dispose()
-        FakeMultipart.instances_tracked.remove(each)
-    for key in [key for key in FakeKey.instances_tracked if id(key) not in living]:
+        uploads.remove(each)
+    for key in [key for key in keys if id(key) not in living]:
         key.dispose()
-        FakeKey.instances_tracked.remove(key)
+        keys.remove(key)
 
 
 class InAzure:
     """Azurite, behind a gate. Unfinished blocks cannot be listed: they are no part of `rest`."""
 
     def __init__(self, store: Store, gate: Gate) -> None:
-        self.gate = gate
+        self.gate: Gate | None = gate
+        self._url = gate.url
         self._environment = azure_environment(store)
         with patch.dict(os.environ, self._environment):
             self._store = AzureStore(CONTAINER, client_options={"allow_http": True})
         self._host = store.host
 
     def environment(self, folder: Path) -> dict[str, str]:
-        endpoint = self._environment["AZURE_STORAGE_ENDPOINT"].replace(self._host, self.gate.url)
+        endpoint = self._environment["AZURE_STORAGE_ENDPOINT"].replace(self._host, self._url)
         return self._environment | {
             "FREEHOLD_OBJECTS": f"az://{CONTAINER}/{folder.name}",
             "AZURE_STORAGE_ENDPOINT": endpoint,

@@ -1,5 +1,6 @@
 """A clock that jumps by an hour or by years, forth or back: nothing is lost, ends early or comes back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,9 +18,10 @@ from freehold.lifecycle.certificate import JUMPED, find_certificate, verify
 from freehold.lifecycle.export import request_export
 from freehold.lifecycle.idempotency import once
 from freehold.operations import queries
-from freehold.operations.model import State
+from freehold.operations.model import Operation, State
 from freehold.records.lifecycle import KeptBag
 from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
 from tests.lifecycle.faults.clocks import (
     DAY,
     HOUR,
@@ -95,7 +97,7 @@ def test_nothing_that_an_export_reads_is_removed_because_the_clock_jumps(tmp_pat
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Any:
+def server(tmp_path: Path) -> Iterator[Server]:
     made = serve(tmp_path / "data")
     yield made
     made.stop()
@@ -205,7 +207,7 @@ def test_a_repeated_request_is_not_done_twice_because_the_clock_jumps(server: Se
     assert ask() == first
 
 
-def ask_in(server: Server, db: Any) -> Any:
+def ask_in(server: Server, db: Transaction) -> Operation:
     site = server.site
     return request_export(db, site.engine, site.actor, site.workspace, Scope.WORKSPACE)
 

@@ -18,11 +18,11 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.access.actor import WorkspaceName, WorkspaceRef
 from freehold.domain.access.bootstrap import RESOURCE_GROUP
 from freehold.domain.access.kinds import Kind
 from freehold.domain.runs.service import log_parameters
-from freehold.domain.workspaces.service import Wanted, WorkspaceName, list_subscriptions, put_workspace
+from freehold.domain.workspaces.service import Wanted, list_subscriptions, put_workspace
 from freehold.kit.clock import Clock
 from freehold.kit.faults import GROUP, TRACE, VARIABLE
 from freehold.lifecycle.erase import ERASE

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from freehold.operations.faults import EXIT_CODE, MOMENTS, VARIABLE
-from tests.lifecycle.imports.bags import files_of, frozen
+from tests.lifecycle.imports.bags import Files, files_of, frozen
 from tests.lifecycle.imports.content import IMPORTS, OPERATIONS, begin_import, ended, export_bag
 from tests.world import World, make_world
 
@@ -33,7 +34,7 @@ def objects_of(world: World) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
     """The bag after an import that nothing disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
     made = make_world(folder / "data").start()
@@ -50,7 +51,7 @@ def borders() -> list[Any]:
 
 
 @pytest.mark.parametrize(("step", "moment"), borders())
-def test_killed_anywhere_it_ends_whole(world: World, expected: Any, tmp_path: Path, step: str, moment: str) -> None:
+def test_killed_anywhere_it_ends_whole(world: World, expected: Files, tmp_path: Path, step: str, moment: str) -> None:
     world.stop()
     world.start(**{VARIABLE: f"import:{step}:{moment}"})
     operation_id = begin_import(world, frozen())

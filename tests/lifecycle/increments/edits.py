@@ -111,4 +111,5 @@ class Edits:
         if not found:
             self._show()
             return self._run()
-        return self._chance.choice(found)
+        chosen: str = self._chance.choice(found)
+        return chosen

@@ -148,7 +148,7 @@ def test_nothing_changed_leaves_an_increment_of_nothing(house: House, tmp_path: 
 def test_compaction_is_no_change(house: House) -> None:
     run_id = add_run(house, add_experiment(house, "crowded"), "many", points=20 * 70)
     full(house, "base")
-    house.database.write_now(lambda db: compact_run(db, house.workspace.workspace_id, 1))
+    compact_run(house.database, house.workspace.workspace_id, 1)
     house.database.write_now(
         lambda db: log_metrics(db, house.workspace, run_id, [Point("acc", 9_999, 1, float("nan"))])
     )

@@ -73,7 +73,12 @@ def test_holds_win_over_rules_and_over_the_restore_window(place: Place, scope: S
     policy = Policy(rules=OLD.rules, restore_days=30)
     assert place.due(policy) == sorted([aside, run])
     h = place.house
-    for root_id in {Scope.RUN: [run, aside], Scope.EXPERIMENT: [digits.experiment_id], Scope.WORKSPACE: [None]}[scope]:
+    held_roots: dict[Scope, list[str | None]] = {
+        Scope.RUN: [run, aside],
+        Scope.EXPERIMENT: [digits.experiment_id],
+        Scope.WORKSPACE: [None],
+    }
+    for root_id in held_roots[scope]:
         held = place.write(lambda db, at=root_id: place_hold(db, h.alice, h.workspace, scope, at, "dispute"))
     found = place.preview(policy)
     assert found.page == []

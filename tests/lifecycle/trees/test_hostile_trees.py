@@ -1,7 +1,7 @@
 """Bags of trees that somebody made to do harm: refused with the reason, and nothing of them stays."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ def files() -> Files:
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = make_world(tmp_path_factory.mktemp("target") / "data").start()
     yield made
     made.stop()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -98,7 +99,7 @@ def test_killed_anywhere_a_tree_is_the_same_bag(sqlite_house: House, monkeypatch
     assert (spool.bag / MANIFEST).read_bytes() == (whole.bag / MANIFEST).read_bytes()
 
 
-def test_who_may_not_export_something_below_exports_nothing(tmp_path: Any) -> None:
+def test_who_may_not_export_something_below_exports_nothing(tmp_path: Path) -> None:
     """Roles reach down three levels, as deep as ARM's trees are; what stands deeper is asked for by itself."""
     world = make_world(tmp_path / "data")
     group = world.workspace.split("/providers/")[0]

@@ -52,4 +52,4 @@ def _fill(cache: Path) -> None:
     response.raw = HTTPResponse(io.BytesIO(context), status=200, preload_content=False)
     response._content = context
     session.cache.save_response(response)
-    session.close()
+    session.close()  # type: ignore[no-untyped-call]  # requests_cache leaves it untyped

@@ -40,30 +40,30 @@ def whole(bag: Path) -> bytes:
     return b"".join(iter_zip(bag, NAME, SECONDS))
 
 
-def test_the_size_is_known_before(bag: Path, whole: bytes):
+def test_the_size_is_known_before(bag: Path, whole: bytes) -> None:
     assert len(whole) == zip_size(bag, NAME)
     assert b"".join(iter_zip(bag, NAME, SECONDS)) == whole
     assert sum(map(len, iter_tar(bag, NAME, SECONDS))) == tar_size(bag, NAME)
 
 
 @given(part=st.floats(0, 1))
-def test_any_rest_of_it_can_be_sent_alone(bag: Path, whole: bytes, part: float):
+def test_any_rest_of_it_can_be_sent_alone(bag: Path, whole: bytes, part: float) -> None:
     start = int(part * len(whole))
     assert b"".join(iter_zip(bag, NAME, SECONDS, start)) == whole[start:]
 
 
-def test_the_standard_library_reads_it(whole: bytes):
+def test_the_standard_library_reads_it(whole: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(f"{NAME}/{name}") for name in CONTENT} == CONTENT
         assert {each.date_time for each in archive.infolist()} == {(2026, 5, 28, 20, 26, 40)}
 
 
-def test_its_entries_are_the_files(whole: bytes, tmp_path: Path):
+def test_its_entries_are_the_files(whole: bytes, tmp_path: Path) -> None:
     assert read(tmp_path, whole).items() >= CONTENT.items()
 
 
-def test_it_is_verified_like_a_folder(bag: Path, whole: bytes, tmp_path: Path):
+def test_it_is_verified_like_a_folder(bag: Path, whole: bytes, tmp_path: Path) -> None:
     """The fixture is no whole bag: its report as a zip is its report as a folder."""
     (tmp_path / "bag.zip").write_bytes(whole)
     of_zip, of_folder = verify_bag(tmp_path / "bag.zip"), verify_bag(bag)
@@ -72,18 +72,18 @@ def test_it_is_verified_like_a_folder(bag: Path, whole: bytes, tmp_path: Path):
 
 
 @pytest.mark.parametrize("cut", [1, 21, 22, 60, 98, 2_000])
-def test_a_cut_one_is_broken(whole: bytes, tmp_path: Path, cut: int):
+def test_a_cut_one_is_broken(whole: bytes, tmp_path: Path, cut: int) -> None:
     with pytest.raises(BrokenArchive):
         read(tmp_path, whole[:-cut])
 
 
 @pytest.mark.parametrize("more", [b"x", b"\0" * 100, b"PK\x05\x06" + bytes(18)])
-def test_bytes_behind_the_end_are_refused(whole: bytes, tmp_path: Path, more: bytes):
+def test_bytes_behind_the_end_are_refused(whole: bytes, tmp_path: Path, more: bytes) -> None:
     with pytest.raises(BrokenArchive):
         read(tmp_path, whole + more)
 
 
-def test_a_directory_that_says_otherwise_is_refused(whole: bytes, tmp_path: Path):
+def test_a_directory_that_says_otherwise_is_refused(whole: bytes, tmp_path: Path) -> None:
     """A name is changed in the directory at the end alone: tools would unpack another file than was read."""
     place = whole.rindex(b"data/a.txt")
     with pytest.raises(BrokenArchive, match="other files"):
@@ -91,7 +91,7 @@ def test_a_directory_that_says_otherwise_is_refused(whole: bytes, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/etc/passwd", "bag-1/../../x", "other/x", "bag-1/a\\b"])
-def test_a_path_that_leaves_the_bag_is_odd(whole: bytes, tmp_path: Path, name: str):
+def test_a_path_that_leaves_the_bag_is_odd(whole: bytes, tmp_path: Path, name: str) -> None:
     """All of one name's occurrences, padded to its length, so that headers and directory agree."""
     old = b"bag-1/data/a.txt"
     new = name.encode().ljust(len(old), b"x")[: len(old)]
@@ -100,7 +100,7 @@ def test_a_path_that_leaves_the_bag_is_odd(whole: bytes, tmp_path: Path, name: s
     assert [each for each in found if isinstance(each, Oddity)]
 
 
-def test_a_zip_of_another_tool_is_told_to_be_unpacked(tmp_path: Path):
+def test_a_zip_of_another_tool_is_told_to_be_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bag.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bag/bagit.txt", "x" * 10_000_000)
     with pytest.raises(BrokenArchive, match="unpack it"):

@@ -2,6 +2,7 @@ import socket
 import ssl
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -17,7 +18,7 @@ def certificate(files: TLSFiles) -> x509.Certificate:
 
 
 @pytest.fixture
-def live(folder):
+def live(folder: Path) -> KeyStore:
     """TLS libraries look at the real time."""
     return KeyStore(folder, SystemClock())
 
@@ -48,14 +49,14 @@ def handshake(files: TLSFiles, name: str, host: str, trust: ssl.SSLContext) -> d
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", socket.gethostname(), "ml.example.org"])
-def test_strict_client_accepts_every_name(live, name):
+def test_strict_client_accepts_every_name(live: KeyStore, name: str) -> None:
     files = live.tls.ensure(["ml.example.org"])
     trust = ssl.create_default_context(cafile=str(files.ca_certificate))
     trust.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     assert handshake(files, name, "127.0.0.1", trust)["subject"]
 
 
-def test_client_refuses_other_names_and_cas(live, tmp_path):
+def test_client_refuses_other_names_and_cas(live: KeyStore, tmp_path: Path) -> None:
     files = live.tls.ensure()
     trust = ssl.create_default_context(cafile=str(files.ca_certificate))
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -65,13 +66,13 @@ def test_client_refuses_other_names_and_cas(live, tmp_path):
         handshake(files, "localhost", "127.0.0.1", ssl.create_default_context(cafile=str(other.ca_certificate)))
 
 
-def test_good_certificate_is_kept(keys, clock):
+def test_good_certificate_is_kept(keys: KeyStore, clock: FixedClock) -> None:
     before = certificate(keys.tls.ensure(["ml.example.org"]))
     clock.at += 300 * DAY
     assert certificate(keys.tls.ensure()) == before
 
 
-def test_certificate_is_renewed_before_it_ends(keys, clock):
+def test_certificate_is_renewed_before_it_ends(keys: KeyStore, clock: FixedClock) -> None:
     files = keys.tls.ensure()
     authority, before = files.ca_certificate.read_bytes(), certificate(files)
     clock.at += 368 * DAY
@@ -80,7 +81,7 @@ def test_certificate_is_renewed_before_it_ends(keys, clock):
     assert files.ca_certificate.read_bytes() == authority
 
 
-def test_certificate_is_renewed_for_new_names(keys):
+def test_certificate_is_renewed_for_new_names(keys: KeyStore) -> None:
     keys.tls.ensure()
     after = certificate(keys.tls.ensure(["new.example.org"], ["10.1.2.3"]))
     names = after.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -88,7 +89,7 @@ def test_certificate_is_renewed_for_new_names(keys):
     assert "10.1.2.3" in map(str, names.get_values_for_type(x509.IPAddress))
 
 
-def test_lost_ca_key_makes_a_new_pair(folder, keys):
+def test_lost_ca_key_makes_a_new_pair(folder: Path, keys: KeyStore) -> None:
     before = keys.tls.ensure().ca_certificate.read_bytes()
     (folder / "tls" / "ca.key").unlink()
     files = keys.tls.ensure()
@@ -97,7 +98,7 @@ def test_lost_ca_key_makes_a_new_pair(folder, keys):
     certificate(files).verify_directly_issued_by(authority)
 
 
-def test_half_written_pair_is_made_anew(folder, keys, tmp_path):
+def test_half_written_pair_is_made_anew(folder: Path, keys: KeyStore, tmp_path: Path) -> None:
     files = keys.tls.ensure()
     stranger = KeyStore(tmp_path / "other", FixedClock()).tls.ensure()
     files.key.write_bytes(stranger.key.read_bytes())

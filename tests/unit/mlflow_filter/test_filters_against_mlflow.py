@@ -47,7 +47,7 @@ FILTERS = st.lists(st.one_of(METRICS, WORDS, MISSING, ATTRIBUTES), min_size=1, m
 
 @given(FILTERS)
 def test_both_parsers_read_the_same(text: str) -> None:
-    theirs = SearchUtils.parse_search_filter(text)
+    theirs = SearchUtils.parse_search_filter(text)  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
     assert [_as_mlflow(clause) for clause in parse_filter(text, RUNS)] == [
         (
             each["type"].replace("parameter", "param"),
@@ -72,6 +72,6 @@ def _as_mlflow(clause: Clause) -> tuple[object, ...]:
 def _value(value: object) -> object:
     """Numbers as numbers: MLflow leaves a metric's number as text."""
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]  # what is no number is caught below
     except (TypeError, ValueError):
         return value

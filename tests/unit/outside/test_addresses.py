@@ -65,13 +65,13 @@ def code_of(url: str, allowed: frozenset[str] = NOBODY) -> str | None:
         "[ff02::1]",
     ],
 )
-def test_no_address_inside_is_visited(host: str):
+def test_no_address_inside_is_visited(host: str) -> None:
     assert code_of(f"http://{host}/score") == "AddressNotPublic"
     assert code_of(f"https://{host}:8443/score") == "AddressNotPublic"
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "[2001:4860:4860::8888]", "[::ffff:8.8.8.8]", "[64:ff9b::8.8.8.8]"])
-def test_a_public_address_is(host: str):
+def test_a_public_address_is(host: str) -> None:
     assert code_of(f"https://{host}/score") is None
 
 
@@ -96,12 +96,12 @@ def test_a_public_address_is(host: str):
         "http://8.8.8.8/" + "a" * 2_000,
     ],
 )
-def test_what_is_no_plain_web_address_is_refused(url: str):
+def test_what_is_no_plain_web_address_is_refused(url: str) -> None:
     assert code_of(url) == "InvalidAddress"
 
 
 @pytest.mark.parametrize("host", ["none.invalid", "a" * 70 + ".example", "a..b.example"])
-def test_a_name_that_nobody_knows_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch, host: str):
+def test_a_name_that_nobody_knows_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     def fails(*given: Any, **more: Any) -> None:
         raise socket.gaierror
 
@@ -110,12 +110,12 @@ def test_a_name_that_nobody_knows_is_said_to_be_unknown(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("addresses", [("8.8.8.8", "10.0.0.1"), ("10.0.0.1", "8.8.8.8"), ("::1",)])
-def test_a_name_with_any_address_inside_is_refused(monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...]):
+def test_a_name_with_any_address_inside_is_refused(monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...]) -> None:
     answers(monkeypatch, *addresses)
     assert code_of("https://mixed.example/") == "AddressNotPublic"
 
 
-def test_the_checked_addresses_are_given_so_that_the_name_is_asked_once(monkeypatch: pytest.MonkeyPatch):
+def test_the_checked_addresses_are_given_so_that_the_name_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answers(monkeypatch, "8.8.8.8", "8.8.4.4", "8.8.8.8")
     place = find_place("HTTPS://Public.Example.:8443/a/ü?b=c%20d#part", NOBODY)
     assert place == ("https", "public.example", 8443, "/a/%C3%BC?b=c%20d", ("8.8.8.8", "8.8.4.4"))
@@ -134,11 +134,11 @@ def test_the_checked_addresses_are_given_so_that_the_name_is_asked_once(monkeypa
         (" , ", "http://127.0.0.1/", False),
     ],
 )
-def test_the_operator_may_allow_addresses_and_networks(allowed: str, url: str, is_allowed: bool):
+def test_the_operator_may_allow_addresses_and_networks(allowed: str, url: str, is_allowed: bool) -> None:
     assert (code_of(url, read_hosts(allowed)) is None) is is_allowed
 
 
-def test_the_operator_may_allow_a_name_but_not_those_below_it(monkeypatch: pytest.MonkeyPatch):
+def test_the_operator_may_allow_a_name_but_not_those_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, "10.0.0.1")
     allowed = read_hosts("Models.Inside.")
     assert code_of("http://models.inside/score", allowed) is None
@@ -146,7 +146,7 @@ def test_the_operator_may_allow_a_name_but_not_those_below_it(monkeypatch: pytes
     assert code_of("http://other.models.inside/score", allowed) == "AddressNotPublic"
 
 
-def test_a_refusal_says_what_to_do_and_not_where_the_name_leads(monkeypatch: pytest.MonkeyPatch):
+def test_a_refusal_says_what_to_do_and_not_where_the_name_leads(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, "10.20.30.40")
     with pytest.raises(Invalid) as refused:
         check_address("https://secretive.example/?key=hush", NOBODY)

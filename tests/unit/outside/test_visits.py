@@ -48,12 +48,12 @@ def place_at(port: int, *addresses: str, scheme: str = "http") -> Place:
 
 
 @pytest.mark.parametrize("status", [200, 204, 404, 503])
-def test_the_status_is_told(status: int):
+def test_the_status_is_told(status: int) -> None:
     with listening(says(b"HTTP/1.1 %d Well\r\nContent-Length: 0\r\n\r\n" % status), []) as port:
         assert visit(place_at(port), 5) == status
 
 
-def test_it_goes_to_the_checked_address_and_names_the_host():
+def test_it_goes_to_the_checked_address_and_names_the_host() -> None:
     """The name does not exist: only the pinned address can have led there."""
     seen: list[bytes] = []
     with listening(says(b"HTTP/1.1 200 OK\r\n\r\n"), seen) as port:
@@ -63,7 +63,7 @@ def test_it_goes_to_the_checked_address_and_names_the_host():
     assert b"uthorization" not in seen[0]
 
 
-def test_a_redirect_is_told_and_not_followed():
+def test_a_redirect_is_told_and_not_followed() -> None:
     reached: list[bytes] = []
     with listening(says(b"HTTP/1.1 200 OK\r\n\r\n"), reached) as inside:
         head = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\n\r\n" % inside
@@ -72,7 +72,7 @@ def test_a_redirect_is_told_and_not_followed():
     assert reached == []
 
 
-def test_the_second_address_is_tried_where_the_first_does_not_listen():
+def test_the_second_address_is_tried_where_the_first_does_not_listen() -> None:
     with listening(says(b"HTTP/1.1 200 OK\r\n\r\n"), []) as port:
         assert visit(place_at(port, "127.0.0.9", "127.0.0.1"), 5) == 200
 
@@ -96,7 +96,7 @@ def say_nothing(peer: socket.socket) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("answer", [drip, go_on_continuing, say_nothing])
-def test_a_server_that_stalls_is_left_in_time(answer: Callable[[socket.socket], None], scheme: str):
+def test_a_server_that_stalls_is_left_in_time(answer: Callable[[socket.socket], None], scheme: str) -> None:
     with listening(answer, []) as port:
         begun = time.monotonic()
         assert visit(place_at(port, scheme=scheme), 0.5) is None
@@ -113,12 +113,12 @@ def test_a_server_that_stalls_is_left_in_time(answer: Callable[[socket.socket], 
     ],
     ids=["nothing", "another protocol", "a line without end", "too many lines"],
 )
-def test_what_is_no_bounded_http_answer_is_none(text: bytes):
+def test_what_is_no_bounded_http_answer_is_none(text: bytes) -> None:
     with listening(says(text), []) as port:
         assert visit(place_at(port), 5) is None
 
 
-def test_a_body_of_any_size_is_not_read():
+def test_a_body_of_any_size_is_not_read() -> None:
     sent = [0]
 
     def pour(peer: socket.socket) -> None:
@@ -131,7 +131,7 @@ def test_a_body_of_any_size_is_not_read():
     assert sent[0] < 100_000_000
 
 
-def test_nobody_listening_is_none():
+def test_nobody_listening_is_none() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     assert visit(place_at(port), 1) is None

@@ -13,6 +13,7 @@ from freehold.domain.access.directory.service import Server, find_server, find_s
 from freehold.domain.access.issuer import TokenIssuer
 from freehold.kit.clock import MICROSECONDS, Clock
 from freehold.kit.problems import Unauthenticated, Unavailable
+from freehold.kit.sharing import SharedLooks
 from freehold.settings import Settings
 from freehold.storage.database import Database
 from freehold.storage.keys import KeyGone, KeyStore
@@ -31,6 +32,7 @@ class TokenVerifier:
         self._database = database
         self._clock = clock
         self._known: dict[bytes, tuple[int, Actor]] = {}
+        self._looks: SharedLooks[Actor] = SharedLooks()
         self.issuer = TokenIssuer(Authority.of(_server(database).tenant_id, hosts), keys.tokens, clock)
 
     def known(self, authorization: str) -> Actor | None:
@@ -41,6 +43,10 @@ class TokenVerifier:
     async def authenticate(self, authorization: str) -> Actor:
         """Verify a header. Raises Unauthenticated with a message that says what is wrong with the token."""
         remembered = self._known  # an erasure meanwhile puts a new one in its place, and this one is lost with it
+        key = (id(remembered), _digest(authorization))
+        return await self._looks.ask(key, self._authenticate(authorization, remembered))
+
+    async def _authenticate(self, authorization: str, remembered: dict[bytes, tuple[int, Actor]]) -> Actor:
         claims = self._verify(_bearer(authorization))
         found = await self._database.read(lambda db: find_signed_in(db, claims.tid, claims.oid))
         if found is None or claims.iat < found.created_at // MICROSECONDS:

@@ -9,7 +9,7 @@ from freehold.records.artifacts import Artifact, ArtifactBlock, ObjectLedgerEntr
 from freehold.records.assets import AssetFile
 from freehold.records.lifecycle import ExportLease
 from freehold.records.runs import Run
-from freehold.storage.portable import begins_with, upsert
+from freehold.storage.portable import begins_with, listed, upsert
 from freehold.storage.transaction import Transaction
 
 _a, _o, _b, _f, _g = Artifact.c, StoredObject.c, ArtifactBlock.c, AssetFile.c, ObjectLedgerEntry.c
@@ -97,13 +97,15 @@ def take_from_ledger(db: Transaction, object_key: str) -> bool:
     return db.execute(taken).rowcount == 1
 
 
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def doom(db: Transaction, object_keys: list[str]) -> None:
     """The objects' rows are gone with this transaction; their bytes are to follow."""
-    now = db.now()
-    rows = [{"object_key": key, "created_at": now, "doomed_at": now} for key in object_keys]
-    if rows:
+    now = sa.literal(db.now(), sa.BigInteger())
+    if object_keys:
+        rows = sa.select(listed(db.connection, sorted(set(object_keys))), now, now).where(sa.true())
         insert = upsert(db.connection, ObjectLedgerEntry.table)
-        db.execute(insert.on_conflict_do_update(index_elements=["object_key"], set_={"doomed_at": now}), rows)
+        insert = insert.from_select(["object_key", "created_at", "doomed_at"], rows)
+        db.execute(insert.on_conflict_do_update(index_elements=["object_key"], set_={"doomed_at": now}))
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace

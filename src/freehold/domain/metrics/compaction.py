@@ -1,6 +1,10 @@
 """Many small segments of a run become one sorted chunk: less space, fast reads."""
 
+from contextlib import suppress
+
 from freehold.domain.metrics import queries
+from freehold.kit.problems import Conflict
+from freehold.storage.database import Database
 from freehold.storage.metrics import MetricColumns, decode_segment, encode_segment
 from freehold.storage.transaction import Transaction
 
@@ -8,15 +12,29 @@ CROWDED = 64
 LARGEST_INTAKE = 512
 
 
-def compact_run(db: Transaction, workspace_id: int, run_row: int) -> int:
-    """Replace the run's oldest segments by one chunk; how many. Points of a key keep their order of arrival."""
-    segments = queries.segments_of(db, workspace_id, run_row, LARGEST_INTAKE)
+def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
+    """Replace the run's oldest segments by one chunk; how many. Points of a key keep their order of arrival.
+
+    Read and joined beside the writer, which clients wait for. What lost a segment meanwhile is left as it is.
+    """
+    segments = database.read_now(lambda db: queries.segments_of(db, workspace_id, run_row, LARGEST_INTAKE))
     if len(segments) < CROWDED:
         return 0
-    columns = join([decode_segment(payload) for _, payload in segments])
-    queries.add_chunk(db, workspace_id, run_row, len(columns.step), encode_segment(columns))
     rows = [row for row, _ in segments]
-    return queries.retire_segments(db, workspace_id, rows, keep_until_released=queries.is_leased(db, workspace_id))
+    columns = join([decode_segment(payload) for _, payload in segments])
+    chunk, points = encode_segment(columns), len(columns.step)
+    with suppress(Conflict):
+        return database.write_now(lambda db: _replace(db, workspace_id, run_row, rows, chunk, points))
+    return 0
+
+
+def _replace(db: Transaction, workspace_id: int, run_row: int, rows: list[int], chunk: bytes, points: int) -> int:
+    is_read = queries.is_leased(db, workspace_id)
+    replaced = queries.retire_segments(db, workspace_id, rows, keep_until_released=is_read)
+    if replaced != len(rows):
+        raise Conflict("SegmentsGone", "Segments of this run went while they were joined.")
+    queries.add_chunk(db, workspace_id, run_row, points, chunk)
+    return replaced
 
 
 def join(parts: list[MetricColumns]) -> MetricColumns:
