@@ -34,6 +34,7 @@ from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.verifier import TokenVerifier, own_hosts
 from freehold.domain.forgetting.service import reconcile
 from freehold.kit.clock import Clock, SystemClock
+from freehold.kit.faults import passing
 from freehold.kit.ids import IdSource, UuidSource
 from freehold.kit.logs import set_up_logs
 from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
@@ -49,10 +50,11 @@ from freehold.lifecycle.sweeps import Sweeper
 from freehold.operations.children import spare
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Operation
+from freehold.operations.queries import unfinished_ids
 from freehold.operations.service import get_operation
 from freehold.operations.steps import Kind
 from freehold.settings import Settings
-from freehold.storage.backup import check_backup, put_back
+from freehold.storage.backup import check_backup, finish_restore, is_being_restored, put_back
 from freehold.storage.blobs import open_objects
 from freehold.storage.cloud.keeping import looked_at
 from freehold.storage.cloud.places import place_of_objects
@@ -114,8 +116,11 @@ def operation_kinds() -> list[Kind]:
 
 
 @contextlib.contextmanager
-def only_server(settings: Settings) -> Iterator[TextIOWrapper]:
-    """SQLite has one writing process: hold the data folder's lock while serving. Raises DataFolderBusy."""
+def only_server(settings: Settings, *, restores: bool = False) -> Iterator[TextIOWrapper]:
+    """SQLite has one writing process: hold the data folder's lock while serving. Raises DataFolderBusy.
+
+    Also where a restore was cut off: what was erased since its backup may stand again. `restores`: this one goes on.
+    """
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (settings.data_folder / LOCK_FILE).open("a+") as lock:
         try:
@@ -123,6 +128,9 @@ def only_server(settings: Settings) -> Iterator[TextIOWrapper]:
         except BlockingIOError:
             message = f"Another Freehold server uses {settings.data_folder}. Stop it, or choose another --data."
             raise DataFolderBusy(message) from None
+        if is_being_restored(settings) and not restores:
+            message = f"A restore into {settings.data_folder} was cut off. Run `freehold restore` again: it goes on."
+            raise DataFolderBusy(message)
         yield lock
         lock.truncate(0)
 
@@ -161,17 +169,23 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
 def restore(settings: Settings, backup: Path) -> list[Operation]:
     """Put a backup into an empty data folder and erase again what was erased since; those erasures, ended.
 
-    Nobody is served meanwhile. Raises Problem where the backup does not hold or data is there already.
+    Nobody is served meanwhile. After a death in the middle no server starts until the same call has hidden again what
+    was erased; behind that, a server goes on with it. Raises Problem where the backup does not hold or data is there
+    already, DataFolderBusy.
     """
-    check_backup(backup)
-    put_back(settings, backup)
-    with only_server(settings):
+    mark = check_backup(backup)
+    with only_server(settings, restores=True):
+        put_back(settings, backup, mark)
         services = build_services(settings)
         engine = _engine(services)
         try:
-            begun = services.database.write_now(lambda db: erase_returned(db, engine))
+            services.database.write_now(lambda db: erase_returned(db, engine))
+            passing("restore:returned:hidden")
+            begun = services.database.read_now(lambda db: unfinished_ids(db, kind=ERASE.name))
+            finish_restore(settings)
+            passing("restore:folder:unmarked")
             engine.start()
-            return [_ended(services, operation.operation_id) for operation in begun]
+            return [_ended(services, operation_id) for operation_id in begun]
         finally:
             engine.stop()
             services.database.close()

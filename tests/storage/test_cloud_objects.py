@@ -19,6 +19,7 @@ from freehold.storage.blobs import ObjectStore, open_objects
 from freehold.storage.cloud.keeping import Keeper, Keeping
 from freehold.storage.cloud.places import CloudPlace, place_of_objects
 from freehold.storage.cloud.s3 import Bucket
+from tests.gates import Gate
 from tests.stores import (
     ACCESS_KEY_ID,
     BUCKET,
@@ -190,6 +191,19 @@ def test_a_missing_bucket_is_never_taken_for_missing_objects(moto: Store, monkey
         with pytest.raises(Away) as told:
             use()
         assert told.value.code == "ObjectStoreMissing"
+
+
+def test_an_object_of_a_batch_that_may_not_be_removed_is_a_refusal(
+    moto: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(moto.host)
+    objects = _open(s3_environment(moto) | {"AWS_ENDPOINT_URL": gate.url}, monkeypatch)
+    denied = f"<Error><Key>freehold/{KEY}</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+    gate.status, gate.only, gate.body = 200, "remove-batch", f"<DeleteResult>{denied}</DeleteResult>".encode()
+    with pytest.raises(Away) as told:
+        objects.delete([KEY])
+    gate.close()
+    assert told.value.code == "ObjectStoreRefused"
 
 
 def test_signatures_are_those_that_botocore_makes(moto: Store, monkeypatch: pytest.MonkeyPatch) -> None:

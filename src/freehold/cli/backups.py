@@ -53,7 +53,11 @@ def restore(
     keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup into a new data folder. What was erased since is erased again before anybody is served."""
+    """Put a backup into a new data folder. What was erased since is erased again before anybody is served.
+
+    Interrupted, the same command goes on; until all of that is hidden again, no server starts on the folder.
+    """
+    from freehold.app import DataFolderBusy
     from freehold.app import restore as put_back
 
     settings = settings_of(data, keys=keys)
@@ -62,6 +66,8 @@ def restore(
         raise Failure("NoKeys", message, 2)
     try:
         erased = put_back(settings, backup)
+    except DataFolderBusy as fault:
+        raise Failure("DataFolderBusy", str(fault)) from None
     except Problem as fault:
         raise Failure(fault.code, fault.message) from None
     failed = [each for each in erased if each.state != "Succeeded"]

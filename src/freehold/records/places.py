@@ -36,6 +36,7 @@ PLACES = (
     Place("temporary files", ("tmp/*",), "parts on their way", True, "at the end of what made them"),
     Place("logs", ("logs/*",), "route templates, request ids, kinds of fault", True, "hold nothing to forget"),
     Place("lock", ("server.lock",), "the process id of the server", True, "holds nothing to forget"),
+    Place("restore", ("restore.pending",), "a digest of the backup being put back", True, "when that has ended"),
     Place("settings", ("freehold.toml",), "what the operator wrote", True, "by the operator"),
     Place(
         "keys",

@@ -18,6 +18,8 @@ import msgspec
 
 from freehold.kit.clock import Clock, to_iso
 from freehold.kit.digests import Sha256Meter
+from freehold.kit.durable import sync, sync_all
+from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Invalid, NotFound, NotImplementedHere
 from freehold.settings import Settings
 from freehold.storage.blobs import ObjectStore, open_objects
@@ -26,6 +28,7 @@ from freehold.storage.database import DATABASE_FILE
 
 FORMAT = 1
 MARK_FILE = "backup.json"
+PENDING_FILE = "restore.pending"
 PIECE = 1 << 20
 
 
@@ -87,20 +90,52 @@ def check_backup(folder: Path) -> BackupMark:
     return mark
 
 
-def put_back(settings: Settings, folder: Path) -> None:
+def put_back(settings: Settings, folder: Path, mark: BackupMark) -> None:
     """Copy a checked backup into an empty data folder and the object store. Raises Conflict where data is there.
 
-    In a cloud's store an object that is there stays as it is: objects are never changed. Raises Away.
+    In a cloud's store an object that is there stays as it is: objects are never changed. Raises Away. From the first
+    byte until `finish_restore` the folder says that it is being restored; killed meanwhile, the same call goes on.
     """
     data = settings.data_folder
-    if (data / DATABASE_FILE).exists():
-        message = f"{data} holds data already. Restore into a new folder, then point the server at it."
-        raise Conflict("DataFolderInUse", message)
+    if _is_there(data, mark):
+        return
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (data / PENDING_FILE).write_text(mark.database_sha256)
+    sync_all([data / PENDING_FILE, data])
+    passing("restore:folder:marked")
     _put_objects_back(settings, folder)
     part = data / (DATABASE_FILE + ".part")
     shutil.copyfile(folder / DATABASE_FILE, part)
+    sync(part)
+    passing("restore:database:copied")
     part.replace(data / DATABASE_FILE)
+    sync(data)
+    passing("restore:database:placed")
+
+
+def is_being_restored(settings: Settings) -> bool:
+    """A backup is being put back, or was when its process died: what was erased since may stand again."""
+    return (settings.data_folder / PENDING_FILE).exists()
+
+
+def finish_restore(settings: Settings) -> None:
+    """Call when everything that was erased since the backup is hidden again."""
+    (settings.data_folder / PENDING_FILE).unlink(missing_ok=True)
+    sync(settings.data_folder)
+
+
+def _is_there(data: Path, mark: BackupMark) -> bool:
+    """An earlier try has placed the whole database. Raises Conflict where it is another one."""
+    if not (data / DATABASE_FILE).exists():
+        return False
+    pending = data / PENDING_FILE
+    if not pending.exists():
+        message = f"{data} holds data already. Restore into a new folder, then point the server at it."
+        raise Conflict("DataFolderInUse", message)
+    if pending.read_text() != mark.database_sha256:
+        message = f"Another backup is being restored into {data}. Restore that one again, or choose a new folder."
+        raise Conflict("AnotherRestore", message)
+    return True
 
 
 def _check_source(settings: Settings, source: Path, target: Path) -> None:
@@ -157,6 +192,7 @@ def _put_objects_back(settings: Settings, folder: Path) -> None:
         key = path.relative_to(held).as_posix()
         if objects.size(key) != path.stat().st_size:
             objects.put_file(key, path)
+            passing("restore:object:put")
 
 
 def _leave_out(connection: sqlite3.Connection, object_row: int) -> None:

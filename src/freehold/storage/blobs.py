@@ -24,6 +24,10 @@ from freehold.storage.cloud.opening import open_cloud
 from freehold.storage.cloud.places import CloudPlace, place_of_objects
 
 PIECE = 1 << 20
+PART = 8 << 20
+"""Larger files are put in parts of this size, all but the last."""
+BATCH = 1_000
+"""Objects removed from a cloud's store in one request; each batch is done whole before the next."""
 WHOLE = 1 << 20
 """Objects up to this size are put in one call; larger ones through a writer."""
 
@@ -56,10 +60,12 @@ class ObjectStore:
         meter = Sha256Meter()
         try:
             head, rest = await self._head(pieces, meter)
+            passing("store:object:putting")
             if rest is None:
                 await obstore.put_async(self._store, key, head, use_multipart=False)
             else:
                 await self._put_long(key, head, rest, meter)
+            passing("store:object:put")
         except (BaseError, OSError) as fault:
             raise self._put_fault(fault) from None
         await asyncio.to_thread(self._make_durable, key)
@@ -104,9 +110,16 @@ class ObjectStore:
             raise self._fault(fault) from None
 
     def put_file(self, key: str, path: Path) -> None:
-        """Store a copy of a file. In a cloud it is durable; a local folder is for the caller to sync."""
+        """Store a copy of a file. In a cloud it is durable; a local folder is for the caller to sync.
+
+        Parts that an earlier try left are given up first: once this one has put the object, nothing would name them.
+        """
         try:
-            obstore.put(self._store, key, path)
+            if self.keeper is not None and path.stat().st_size > PART:
+                self.keeper.give_up_uploads([key])
+            passing("store:file:putting")
+            obstore.put(self._store, key, path, chunk_size=PART)
+            passing("store:file:put")
         except (BaseError, OSError) as fault:
             raise self._put_fault(fault) from None
 
@@ -160,15 +173,25 @@ class ObjectStore:
             raise self._fault(fault) from None
 
     def _delete_in_cloud(self, keys: Sequence[str]) -> None:
+        """Uploads go first: one that is completed before that goes with the object, and afterwards none can be."""
+        if self.keeper is not None:
+            self.keeper.give_up_uploads(keys)
+        for start in range(0, len(keys), BATCH):
+            self._delete_batch(keys[start : start + BATCH])
+
+    def _delete_batch(self, keys: Sequence[str]) -> None:
         """Many in one request. Some clouds refuse the rest of it for one that is gone: then each for itself."""
+        passing("store:batch:removing")
         try:
             obstore.delete(self._store, keys)
         except FileNotFoundError:
             self.check()  # for a whole bucket that is not there, too, they say that the object is not
             for key in keys:
                 self._delete_one(key)
+        passing("store:batch:removed")
         if self.keeper is not None:
-            self.keeper.remove_rest(keys)
+            self.keeper.remove_versions(keys)
+        passing("store:batch:emptied")
 
     def _fault(self, fault: BaseException) -> Problem:
         return as_problem(fault, is_local=self.folder is not None)
@@ -206,11 +229,13 @@ class ObjectStore:
         return b"".join(held), None
 
     async def _put_long(self, key: str, head: bytes, rest: AsyncIterator[bytes], meter: Sha256Meter) -> None:
-        async with obstore.open_writer_async(self._store, key, buffer_size=8 * PIECE) as writer:
+        async with obstore.open_writer_async(self._store, key, buffer_size=PART) as writer:
             await writer.write(head)
             async for piece in rest:
                 self._measure(piece, meter)
                 await writer.write(piece)
+                passing("store:part:written")
+            passing("store:parts:completing")
 
     def _measure(self, piece: bytes, meter: Sha256Meter) -> None:
         meter.feed(piece)
@@ -234,19 +259,21 @@ class ObjectStore:
                 pass
 
     def _unlink_in_turn(self, keys: Iterable[str]) -> None:
-        """With what a killed upload left beside it: object_store writes `<key>#1` and renames it at the end."""
+        """With what a killed upload left beside it: object_store writes `<key>#1` and renames it at the end.
+
+        That goes first: nothing can be renamed behind the removal of the object.
+        """
         for key in keys:
             path = f"{self.folder}/{key}"
-            for each in (path, f"{path}#1"):
+            for each in (f"{path}#1", path):
                 with suppress(FileNotFoundError):
                     os.unlink(each)
             passing("store:object:unlinked")
 
     def _delete_one(self, key: str) -> None:
-        try:
+        with suppress(FileNotFoundError):
             obstore.delete(self._store, key)
-        except FileNotFoundError:
-            return
+        passing("store:object:removed")
 
 
 def open_objects(settings: Settings) -> ObjectStore:

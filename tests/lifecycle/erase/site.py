@@ -41,7 +41,7 @@ from freehold.records.catalogue import Record, catalogue, metadata
 from freehold.records.people import Person
 from freehold.records.rules import Container, LinkKind, Scope
 from freehold.settings import Settings
-from freehold.storage.blobs import open_objects
+from freehold.storage.blobs import PIECE, open_objects
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.metrics import Point
@@ -115,7 +115,8 @@ class Site:
 
     def artifact(self, run_id: str, path: str, content: bytes) -> None:
         async def pieces() -> AsyncIterator[bytes]:
-            yield content
+            for start in range(0, len(content), PIECE):
+                yield content[start : start + PIECE]
 
         name = ArtifactName("ExperimentRun", run_id, path)
         objects = open_objects(self.settings)
@@ -221,8 +222,10 @@ class Site:
         self.database.close()
 
 
-def open_site(folder: Path, *, url: str = "", driver: str = "sqlite3", clock: Clock | None = None) -> Site:
-    settings = Settings(data=str(folder), database=url, sqlite_driver=driver)
+def open_site(
+    folder: Path, *, url: str = "", driver: str = "sqlite3", objects: str = "", clock: Clock | None = None
+) -> Site:
+    settings = Settings(data=str(folder), database=url, sqlite_driver=driver, objects=objects)
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     clock = clock or SystemClock()
     keys = KeyStore(settings.key_folder, clock)

@@ -1,9 +1,7 @@
 """With its objects in S3, the server erases them there, says how far that came, and waits for a store that is away."""
 
-import asyncio
 import gc
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ import pytest
 
 from freehold.kit.clock import SystemClock
 from freehold.storage.backup import back_up, check_backup
+from tests.gates import Gate
 from tests.lifecycle.erase.site import traces
 from tests.patience import patient
 from tests.stores import Store, azure_environment, run_azurite, run_moto, s3_client, s3_environment
@@ -42,77 +41,6 @@ def served(folder: Path, environment: dict[str, str]) -> Iterator[World]:
         yield world.start(FREEHOLD_SWEEP_SECONDS="1", **rest)
     finally:
         world.kill()
-
-
-class Gate:
-    """A proxy before a store: it passes bytes on, or while it is shut answers every request with `status`."""
-
-    def __init__(self, target: str) -> None:
-        self.status = 0
-        self._host, _, port = target.removeprefix("http://").partition(":")
-        self._port = int(port)
-        self._loop = asyncio.new_event_loop()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._started.wait(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    def close(self) -> None:
-        self._server.close()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._meet, "127.0.0.1", 0))
-        self._started.set()
-        self._loop.run_forever()
-        left = asyncio.all_tasks(self._loop)
-        for task in left:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        self._loop.run_until_complete(asyncio.sleep(0.2))  # transports close in the next round
-        self._loop.close()
-
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request a connection, so that shutting the gate reaches every next one."""
-        opened = [writer]
-        try:
-            await self._answer(reader, writer, opened)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            for each in opened:
-                each.close()
-
-    async def _answer(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opened: list[asyncio.StreamWriter]
-    ) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        if self.status:
-            writer.write(f"HTTP/1.1 {self.status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-            await writer.drain()
-            return
-        up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-        opened.append(up_writer)
-        line, _, rest = head.partition(b"\r\n")
-        up_writer.write(line + b"\r\nConnection: close\r\n" + rest)
-        sending = asyncio.create_task(_pass_on(reader, up_writer))
-        await _pass_on(up_reader, writer)
-        sending.cancel()
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while piece := await reader.read(1 << 16):
-            writer.write(piece)
-            await writer.drain()
-    except OSError:
-        pass
 
 
 def _make_run(world: World, experiment_id: str, mark: str) -> str:
@@ -223,7 +151,7 @@ def test_old_versions_that_stay_are_named_and_lower_the_level(moto: Store, tmp_p
         assert _objects(statement)["what_stays"][0].startswith("1 old versions of removed objects")
 
 
-@pytest.mark.parametrize("status", [503, 403])
+@pytest.mark.parametrize("status", [503, pytest.param(403, marks=pytest.mark.exhaustive)])
 def test_a_refusing_store_is_waited_for_and_nothing_is_claimed_meanwhile(
     moto: Store, tmp_path: Path, status: int
 ) -> None:

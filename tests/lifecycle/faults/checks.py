@@ -1,5 +1,7 @@
 """What must hold at the moment of a death, and after the operation has ended."""
 
+import base64
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from freehold.lifecycle.bag.verify import verify_bag
 from tests.lifecycle.erase.site import traces
+from tests.lifecycle.faults.places import Place
 from tests.lifecycle.faults.work import Base
 
 OF_SNAPSHOT = {b"data/coverage.json", b"data/increment/bag-info.txt", b"data/increment/increment.json"}
@@ -27,7 +30,7 @@ def database(folder: Path, aside: Path) -> Iterator[sqlite3.Connection]:
     shutil.rmtree(aside)
 
 
-def at_death(base: Base, folder: Path, aside: Path) -> None:
+def at_death(base: Base, folder: Path, aside: Path, place: Place) -> None:
     """Whoever reads a certificate now may rely on it; and the database is whole."""
     with database(folder, aside) as rows:
         assert rows.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -36,12 +39,12 @@ def at_death(base: Base, folder: Path, aside: Path) -> None:
         certified = [kind for (kind,) in rows.execute(mine, (base.operation_id,))]
     assert len(certified) <= 1
     if certified and certified != ["export"]:
-        assert traces(folder, base.gone) == {}, "it was certified before it was gone"
+        assert _traces(folder, base.gone, aside, place) == {}, "it was certified before it was gone"
     elif certified:
         assert verify_bag(folder / "exports" / base.operation_id).faults == []
 
 
-def at_end(base: Base, folder: Path, aside: Path) -> dict[str, object]:
+def at_end(base: Base, folder: Path, aside: Path, place: Place) -> dict[str, object]:
     """It ended well and once, and left nothing lying about. What it made, to be compared."""
     with database(folder, aside) as rows:
         state = rows.execute("SELECT kind, state FROM operations WHERE operation_id = ?", (base.operation_id,))
@@ -52,13 +55,29 @@ def at_end(base: Base, folder: Path, aside: Path) -> dict[str, object]:
         for table in ("object_ledger", "export_leases"):
             assert rows.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
         objects = {key for (key,) in rows.execute("SELECT object_key FROM stored_objects")}
-        made: dict[str, object] = {"rows": _counts(rows)}
+        made: dict[str, object] = {"rows": _counts(rows), "certified": _certified(rows, base.operation_id)}
         assert rows.execute("PRAGMA foreign_key_check").fetchall() == []
-    store = folder / "store"
-    assert {str(path.relative_to(store)) for path in store.rglob("*") if path.is_file()} == objects
-    assert set(traces(folder, base.kept)) == set(base.kept)
-    assert traces(folder, base.gone) == {}
+    assert place.keys(folder) == objects
+    assert set(_traces(folder, base.kept, aside, place)) == set(base.kept)
+    assert _traces(folder, base.gone, aside, place) == {}
+    made["rest"] = place.rest(folder)
     return made | {"files": _files(folder), "bag": _bag(folder, base.operation_id)}
+
+
+def _traces(folder: Path, values: list[str], aside: Path, place: Place) -> dict[str, set[str]]:
+    """In the folder, and in all that a store elsewhere gives out."""
+    aside.mkdir()
+    place.fetch(folder, aside)
+    found = traces(aside, values) | traces(folder, values)
+    shutil.rmtree(aside)
+    return found
+
+
+def _certified(rows: sqlite3.Connection, operation_id: str) -> list[object]:
+    """What an erasure's certificate says of the objects: to be no more and no less than that of one undisturbed."""
+    signed = rows.execute("SELECT jws FROM certificates WHERE operation_id = ?", (operation_id,)).fetchone()
+    statement = json.loads(base64.urlsafe_b64decode(signed[0].split(".")[1] + "==")) if signed else {}
+    return [statement.get("level"), *(each for each in statement.get("stores", []) if each["store"] == "objects")]
 
 
 def _counts(rows: sqlite3.Connection) -> dict[str, int]:

@@ -22,6 +22,7 @@ from freehold.storage.blobs import open_objects
 from freehold.storage.metrics import Point
 from tests.lifecycle.erase.site import Site
 from tests.lifecycle.faults.checks import at_end
+from tests.lifecycle.faults.places import Below
 from tests.lifecycle.faults.work import Base, ask_export, open_whole, run
 
 HOUR = 3_600 * MICROSECONDS
@@ -102,7 +103,7 @@ def finished(base: Base, folder: Path, jumps: tuple[int, int]) -> dict[str, obje
         server.sweep()
     finally:
         server.stop()
-    return without_keys(at_end(base, folder, folder.with_name("aside")))
+    return without_keys(at_end(base, folder, folder.with_name("aside"), Below()))
 
 
 def without_keys(made: dict[str, Any]) -> dict[str, Any]:

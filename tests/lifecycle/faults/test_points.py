@@ -1,7 +1,6 @@
 """The list of points is that of the source, and every one of them is really passed."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,15 @@ from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
 from freehold.lifecycle.imports.operation import import_kind
 from freehold.operations.faults import MOMENTS
-from tests.lifecycle.faults.kills import Bench, passages
-from tests.lifecycle.faults.work import VARIANTS, run
+from tests.lifecycle.faults.kills import AT_REQUESTS, Bench, passages, passed_by
+from tests.lifecycle.faults.test_restore import POINTS as RESTORE
+from tests.lifecycle.faults.test_uploads import POINTS
+from tests.lifecycle.faults.work import VARIANTS
 
 SOURCE = Path(freehold.__file__).parent
 CALL = re.compile(r'\bpassing\("([^"]+)"\)')
-AT_REQUEST = {"import:request:unmoved", "import:request:moved"}
-"""Passed before there is an operation: test_requests.py."""
+AT_REQUEST = {"import:request:unmoved", "import:request:moved", *POINTS, *RESTORE}
+"""Passed before there is an operation, or without one: test_requests.py, test_uploads.py, test_restore.py."""
 
 
 def declared() -> set[str]:
@@ -34,7 +35,7 @@ def declared() -> set[str]:
 
 
 def test_every_declared_point_is_listed() -> None:
-    listed = {point for points in passages().values() for point in points}
+    listed = {point for points in passages().values() for point in points if not point.startswith(AT_REQUESTS)}
     assert listed == declared() - AT_REQUEST
 
 
@@ -44,15 +45,5 @@ def test_there_are_two_hundred_states() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_listed_point_is_passed(bench: Bench, variant: str, tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    assert run(bench.copy(bench.base(variant)[0]), trace=str(trace)) == 0
-    passed = most_in_a_process(trace.read_text())
+    passed = passed_by(bench, variant, tmp_path / "trace")
     assert {point: min(passed[point], most) for point, most in passages()[variant].items()} == passages()[variant]
-
-
-def most_in_a_process(trace: str) -> Counter[str]:
-    """A death is planted at the n-th passage of one process."""
-    most: Counter[str] = Counter()
-    for line, number in Counter(trace.splitlines()).items():
-        most |= Counter({line.partition(" ")[2]: number})
-    return most

@@ -8,7 +8,7 @@ from freehold.kit.problems import Away, InsufficientStorage, NotFound, Problem
 from freehold.storage.portable import is_disk_full
 
 NO_BUCKET = re.compile(r"status code: 404\b")
-_REFUSED = re.compile(r"status code: 40[13]\b")
+_REFUSED = re.compile(r"status code: 40[13]\b|\bAccessDenied\b")  # that word of a single object in a batch
 
 
 def as_problem(fault: BaseException, *, is_local: bool) -> Problem:

@@ -1,12 +1,14 @@
 """What a cloud's store keeps of an object that was removed: found out, never assumed."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, Protocol
 
 import msgspec
 import obstore
 from obstore.exceptions import BaseError
 
+from freehold.kit.faults import passing
 from freehold.kit.problems import Problem
 from freehold.storage.cloud.azure import read_soft_delete
 from freehold.storage.cloud.faults import as_problem, bucket_gone
@@ -69,8 +71,12 @@ class Keeper(Protocol):
         """Asks the store for its settings, and tries where it does not tell."""
         ...
 
-    def remove_rest(self, keys: Sequence[str]) -> None:
-        """What is left of removed objects: old versions and unfinished uploads, where the credentials permit it."""
+    def give_up_uploads(self, keys: Sequence[str]) -> None:
+        """Uploads under these keys that have not ended, where the credentials permit it."""
+        ...
+
+    def remove_versions(self, keys: Sequence[str]) -> None:
+        """What is left of removed objects: all their versions, where the credentials permit it."""
         ...
 
     def left(self, keeping: Keeping) -> Left:
@@ -102,17 +108,16 @@ class S3Keeper:
             unknown=tuple(unknown),
         )
 
-    def remove_rest(self, keys: Sequence[str]) -> None:
+    def give_up_uploads(self, keys: Sequence[str]) -> None:
         """Refused is no fault: what stays is counted by `left`, and the certificate names it."""
-        try:
+        with suppress(NotTold):
             self._bucket.abort_uploads(set(keys))
-        except NotTold:
-            pass
-        try:
+
+    def remove_versions(self, keys: Sequence[str]) -> None:
+        """As `give_up_uploads` where it is refused."""
+        with suppress(NotTold):
             if self._versions([]) != "off":
                 self._bucket.remove_versions(keys)
-        except NotTold:
-            pass
 
     def left(self, keeping: Keeping) -> Left:
         uploads = _listed(lambda: [key for key, _ in self._bucket.uploads()])
@@ -152,7 +157,9 @@ class AzureKeeper:
             unknown=tuple(unknown),
         )
 
-    def remove_rest(self, keys: Sequence[str]) -> None: ...
+    def give_up_uploads(self, keys: Sequence[str]) -> None: ...
+
+    def remove_versions(self, keys: Sequence[str]) -> None: ...
 
     def left(self, keeping: Keeping) -> Left:
         return Left([] if keeping.versions == "off" else None, None)
@@ -169,7 +176,9 @@ class GcsKeeper:
         versions = probe_versions(self._store, unknown)
         return Keeping(service="gcs", versions=versions, soft_delete_days=None, unknown=tuple(unknown))
 
-    def remove_rest(self, keys: Sequence[str]) -> None: ...
+    def give_up_uploads(self, keys: Sequence[str]) -> None: ...
+
+    def remove_versions(self, keys: Sequence[str]) -> None: ...
 
     def left(self, keeping: Keeping) -> Left:
         return Left([] if keeping.versions == "off" else None, None)
@@ -182,7 +191,9 @@ def probe_versions(store: obstore.store.ObjectStore, unknown: list[str]) -> Vers
     """
     try:
         version = obstore.put(store, PROBE, b"probe", use_multipart=False)["version"]
+        passing("store:probe:put")
         obstore.delete(store, PROBE)
+        passing("store:probe:removed")
     except FileNotFoundError:
         raise bucket_gone() from None
     except (BaseError, OSError) as fault:

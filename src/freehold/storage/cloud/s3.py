@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 import obstore
 from obstore.exceptions import BaseError
 
+from freehold.kit.faults import passing
 from freehold.records.artifacts import OBJECTS
 from freehold.storage.cloud.faults import bucket_gone, unavailable
 from freehold.storage.cloud.opening import CONNECT_SECONDS, READ_SECONDS, endpoint, open_cloud
@@ -105,11 +106,13 @@ class Bucket:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="freehold-versions") as askers:
             found = [each for versions in askers.map(lambda key: list(self.versions(key)), keys) for each in versions]
         for start in range(0, len(found), MOST_IN_A_REQUEST):
+            passing("store:versions:removing")
             self._remove(found[start : start + MOST_IN_A_REQUEST])
+            passing("store:versions:removed")
 
-    def uploads(self) -> Iterator[tuple[str, str]]:
-        """(key, id) of uploads in parts that have not ended."""
-        wanted: dict[str, str] = {"uploads": "", "prefix": self._below}
+    def uploads(self, begin: str = "") -> Iterator[tuple[str, str]]:
+        """(key, id) of uploads in parts that have not ended; of all, or of keys that begin so."""
+        wanted: dict[str, str] = {"uploads": "", "prefix": self._before + begin if begin else self._below}
         while True:
             page = self._ask("GET", wanted)
             for each in page.findall("{*}Upload"):
@@ -122,9 +125,12 @@ class Bucket:
             }
 
     def abort_uploads(self, keys: Collection[str]) -> None:
-        for key, upload_id in list(self.uploads()):
+        only = next(iter(keys)) if len(keys) == 1 else ""
+        for key, upload_id in list(self.uploads(only)):
             if key in keys:
+                passing("store:upload:aborting")
                 self._ask("DELETE", {"uploadId": upload_id}, key=key, missing=("NoSuchUpload",))
+                passing("store:upload:aborted")
 
     def _remove(self, versions: Sequence[Version]) -> None:
         listed = "".join(
