@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from freehold.cli.bag_place import check_target
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
 from freehold.cli.printing import console, human_bytes, print_json
@@ -43,7 +44,7 @@ def combine(
     """
     from contextlib import ExitStack
 
-    from freehold.cli.lifecycle import check_target, verify_or_fail
+    from freehold.cli.lifecycle import verify_or_fail
     from freehold.lifecycle.increments.combining import combine as combine_bags
     from freehold.lifecycle.increments.opening import opened
     from freehold.lifecycle.increments.tombstones import write_tombstones

@@ -3,14 +3,14 @@
 import shutil
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
 from rich.table import Table
 
+from freehold.cli.bag_place import ARCHIVES, BagPlace
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.increments import Since, begin_increment
@@ -18,8 +18,6 @@ from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 from freehold.client import Freehold, Operation, Plan
 
-ARCHIVES = frozenset({".tar", ".zip"})
-STORES = ("s3://", "az://", "gs://", "file://")
 ScopeName = Literal[
     "workspace",
     "experiment",
@@ -73,7 +71,7 @@ def export(
     """
     check_root(scope, id)
     check_alone(scope, alone)
-    place = _Place.of(to)
+    place = BagPlace.of(to)
     with connect(data, url, token, workspace) as server, place as local:
         begun = (
             begin_increment(server, scope, id, since, alone=alone) if since else server.export(scope, id, alone=alone)
@@ -162,57 +160,6 @@ def check_root(scope: str, id: str | None) -> None:
 def check_alone(scope: str, alone: bool) -> None:
     if alone and scope != "workspace":
         raise Failure("WrongArguments", "--alone is for a `workspace`: nothing else has containers below it.", 2)
-
-
-class _Place:
-    """Where a bag goes: a path here, or an address in an object store, by way of a file here that is then put there.
-
-    Credentials of a store are those of its own tools' environment (AWS_…, AZURE_STORAGE_…, GOOGLE_…).
-    """
-
-    def __init__(self, path: Path, address: str | None, scratch: TemporaryDirectory[str] | None) -> None:
-        self._path, self._address, self._scratch = path, address, scratch
-
-    @classmethod
-    def of(cls, to: str) -> "_Place":
-        """Raises Failure before the server begins to work."""
-        if "://" not in to:
-            check_target(Path(to))
-            return cls(Path(to), None, None)
-        if not to.startswith(STORES) or PurePosixPath(to).suffix not in ARCHIVES:
-            known = ", ".join(STORES)
-            raise Failure("WrongArguments", f"An address begins with {known} and ends with .tar or .zip.", 2)
-        scratch = TemporaryDirectory(prefix="freehold-export-")
-        return cls(Path(scratch.name) / PurePosixPath(to).name, to, scratch)
-
-    def __enter__(self) -> Path:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        if self._scratch is not None:
-            self._scratch.cleanup()
-
-    def finish(self) -> None:
-        """The bag holds: put it where it is wanted."""
-        if self._address is None:
-            return
-        import obstore  # late: most exports need none
-        from obstore.store import from_url
-
-        folder, _, name = self._address.rpartition("/")
-        try:
-            obstore.put(from_url(folder), name, self._path, mode="create")
-        except Exception as fault:  # each store has its own; the texts may hold what was sent
-            message = f"The bag could not be put at {self._address} ({type(fault).__name__}). Is its name free there?"
-            raise Failure("StoreRefused", message) from None
-
-
-def check_target(to: Path) -> None:
-    """Before the server begins to work."""
-    if to.exists():
-        raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
-    if not to.absolute().parent.is_dir():
-        raise Failure("NoSuchFolder", f"There is no folder {to.absolute().parent}. Make it, or choose another --to.", 2)
 
 
 def _read_keys(path: Path) -> dict[str, Any]:
