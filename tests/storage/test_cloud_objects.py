@@ -13,8 +13,9 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from freehold.kit.problems import Away, NotFound
+from freehold.kit.problems import Away, NotFound, TooLarge
 from freehold.settings import Settings
+from freehold.storage import blobs
 from freehold.storage.blobs import ObjectStore, open_objects
 from freehold.storage.cloud.keeping import Keeper, Keeping
 from freehold.storage.cloud.places import CloudPlace, place_of_objects
@@ -91,6 +92,21 @@ def _keeper(objects: ObjectStore) -> Keeper:
 
 def _bucket() -> str:
     return os.environ["FREEHOLD_OBJECTS"].split("/")[2]
+
+
+def test_an_object_has_no_more_parts_than_a_store_takes(
+    s3: ObjectStore, moto: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(blobs, "PART", 5 << 20)
+    monkeypatch.setattr(blobs, "MOST_PARTS", 2)
+    objects = _open({"FREEHOLD_OBJECTS": os.environ["FREEHOLD_OBJECTS"]}, monkeypatch)
+    with pytest.raises(TooLarge, match=f"at most {10 << 20} bytes"):
+        _put(objects, KEY, bytes(11 << 20))
+    assert objects.size(KEY) is None
+    (tmp_path / "file").write_bytes(bytes(20 << 20))
+    objects.put_file(KEY, tmp_path / "file")
+    found = s3_client(moto).head_object(Bucket=_bucket(), Key=f"freehold/{KEY}")
+    assert (found["ContentLength"], found["ETag"].strip('"').partition("-")[2]) == (20 << 20, "2")
 
 
 @pytest.mark.parametrize("cloud", ["s3", "azure"])

@@ -25,7 +25,10 @@ from freehold.storage.cloud.places import CloudPlace, place_of_objects
 
 PIECE = 1 << 20
 PART = 8 << 20
-"""Larger files are put in parts of this size, all but the last."""
+"""Larger ones are put in parts of this size, all but the last; a file, whose size is known, in larger ones if need be."""
+MOST_PARTS = 10_000
+"""So many does S3 take of one object, the fewest of all clouds."""
+PARTS_AT_ONCE = 4
 BATCH = 1_000
 """Objects removed from a cloud's store in one request; each batch is done whole before the next."""
 WHOLE = 1 << 20
@@ -48,7 +51,7 @@ class ObjectStore:
         self, store: obstore.store.ObjectStore, folder: Path | None, *, largest: int, keeper: Keeper | None = None
     ) -> None:
         self._store = store
-        self._largest = largest
+        self._largest = largest if folder is not None else min(largest, PART * MOST_PARTS)
         self.folder = folder
         self.keeper = keeper
 
@@ -118,7 +121,8 @@ class ObjectStore:
             if self.keeper is not None and path.stat().st_size > PART:
                 self.keeper.give_up_uploads([key])
             passing("store:file:putting")
-            obstore.put(self._store, key, path, chunk_size=PART)
+            part = max(PART, -(-path.stat().st_size // MOST_PARTS))
+            obstore.put(self._store, key, path, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
             passing("store:file:put")
         except (BaseError, OSError) as fault:
             raise self._put_fault(fault) from None
