@@ -25,7 +25,7 @@ from freehold.storage.cloud.places import CloudPlace, place_of_objects
 
 PIECE = 1 << 20
 PART = 8 << 20
-"""Larger ones are put in parts of this size, all but the last; a file, whose size is known, in larger ones if need be."""
+"""Larger ones are put in parts of this size, all but the last; of a file, whose size is known, in larger if need be."""
 MOST_PARTS = 10_000
 """So many does S3 take of one object, the fewest of all clouds."""
 PARTS_AT_ONCE = 4

@@ -13,13 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from freehold.kit import durable
 from freehold.lifecycle.bag.verify import verify_bag
+from freehold.lifecycle.increments import task
 from freehold.lifecycle.increments.combining import combine
-from freehold.lifecycle.spool import Spool
+from freehold.lifecycle.spool import Entry, Spool
 from tests.conftest import House
 from tests.lifecycle.export.content import add_file, fill, job_of
 from tests.lifecycle.export.test_resuming import ROOT, finish
-from tests.lifecycle.increments.edits import Edits, full
+from tests.lifecycle.increments.edits import Edits, full, increment
 from tests.lifecycle.increments.test_combining import same_payload
 
 STEP = "step"
@@ -113,3 +115,28 @@ def test_killed_after_every_piece_it_ends_as_the_same_bag(sqlite_house: House, t
     assert kills > 20
     finish(start(sqlite_house))
     check_made(sqlite_house, undisturbed, tmp_path / "combined")
+
+
+def test_what_the_journal_names_is_durable_before_it_does(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut leaves a journal that names a comparison of which the bytes are lost."""
+    happened: list[str] = []
+    synced, recorded = durable.sync, Spool.record
+
+    def sync(path: Path) -> None:
+        happened.append(path.name)
+        synced(path)
+
+    def record(spool: Spool, entry: Entry) -> None:
+        happened.append(f"{entry.stage} {entry.number}")
+        recorded(spool, entry)
+
+    fill(sqlite_house)
+    full(sqlite_house, "base")
+    monkeypatch.setattr(task, "sync", sync)
+    monkeypatch.setattr(Spool, "record", record)
+    increment(sqlite_house, STEP, "base")
+    compared = [place for place, each in enumerate(happened) if each.startswith("delta-")]
+    assert compared
+    for place in compared:
+        number = happened[place].removeprefix("delta-").removesuffix(".part")
+        assert happened[place + 1 : place + 3] == [STEP, f"{task.STAGE} {number}"], "its folder, then the journal"

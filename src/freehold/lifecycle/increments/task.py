@@ -15,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from freehold.kit.digests import sha256_hex
+from freehold.kit.durable import sync
 from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict
 from freehold.lifecycle import export_task
@@ -217,7 +218,9 @@ def _save(file: Path, delta: Delta) -> None:
     with part.open("wb") as stream:
         for each in (lengths, delta.kept, delta.carried, delta.gone):
             each.tofile(stream)
+    sync(part)
     part.replace(file)
+    sync(file.parent)  # the journal is about to say that it is there
 
 
 def _load(file: Path) -> Delta:
