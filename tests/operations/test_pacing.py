@@ -12,6 +12,7 @@ from freehold.operations.pacing import (
     FIRST,
     LONGEST_PAUSE,
     PATIENCE,
+    RESTS,
     SHARE,
     SHARE_LATER,
     SHORT,
@@ -87,6 +88,19 @@ def test_long_pauses_end_when_patience_does(now: list[float]) -> None:
     assert PATIENCE - LONGEST_PAUSE <= sum(long) <= PATIENCE
     assert set(pauses[len(long) :]) == {0.1 / SHARE_LATER}, "clients and the operation take turns from then on"
     assert pace.factor == SMALLEST
+
+
+def test_work_that_computes_gives_way_to_clients_only(now: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    counter, slept = Counter(), list[float]()
+    monkeypatch.setattr(time, "sleep", slept.append)
+    pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
+    now[0] += 0.01
+    pace.rest(0.01)
+    assert slept == []
+    now[0] += 0.01
+    counter.commands += 20
+    pace.rest(0.01)
+    assert slept == [pytest.approx(0.01 * RESTS)]
 
 
 def test_a_child_steps_back_as_far_as_the_setting_says() -> None:

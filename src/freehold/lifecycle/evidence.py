@@ -7,8 +7,9 @@ ids, of field values and of slices of packed data and objects, each worth at lea
 
 import math
 import os
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -69,19 +70,26 @@ class Evidence(msgspec.Struct, frozen=True):
     repeats: list[RepeatingRow] = []
 
 
-def collect_needles(db: Transaction, reaches: Sequence[Reach], objects: ObjectStore) -> tuple[list[bytes], list[bytes]]:
-    """(ids, values), each of them worth at least 64 bits, at most 2,000 in all."""
+def collect_needles(
+    db: Transaction,
+    reaches: Sequence[Reach],
+    objects: ObjectStore,
+    rest: Callable[[float], None] = lambda seconds: None,
+) -> tuple[list[bytes], list[bytes]]:
+    """(ids, values), each of them worth at least 64 bits, at most 2,000 in all. `rest` is called after each table, with
+    the seconds that it took."""
     ids: dict[bytes, None] = {}
     values: dict[bytes, None] = {}
     share = max(1, len(reaches))
     for joint in joints(reaches):
         for record, goes in reversed(joint.everything().items()):
-            is_root = HIDDEN in record.table.c
+            began, is_root = time.perf_counter(), HIDDEN in record.table.c
             rows = _sample(db, record, goes, ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share))
             if is_root:
                 ids |= dict.fromkeys(str(row[public_id(record).name]).encode() for row in rows)
             values |= dict.fromkeys(needle for row in rows for value in row.values() for needle in needles_in(value))
             values |= dict.fromkeys(_needles_of_objects(objects, record, rows))
+            rest(time.perf_counter() - began)
     worthy = [each for each in ids if bits(each) >= BITS][:NEEDLES]
     return worthy, [value for value in values if value not in ids][: NEEDLES - len(worthy)]
 

@@ -19,6 +19,8 @@ PATIENCE = 20.0
 FIRST, SMALLEST = 0.25, 0.1
 """`factor` before it is known whether clients write, and its least: below, a step's fixed cost outweighs what it does.
 """
+RESTS = 3
+"""So many times as long as it computed does a step's work rest."""
 BUSY = 50.0
 """Commands of clients a second, from which on they count as writing."""
 OWN = 3
@@ -49,6 +51,12 @@ class Pace:
             return min(seconds / SHARE_LATER, LONGEST_PAUSE)
         self._left -= pause
         return pause
+
+    def rest(self, seconds: float) -> None:
+        """In the middle of a step's work that has computed for `seconds`: where clients write, leave them the
+        interpreter for longer than that."""
+        if self._database.is_embedded and self._clients_write():
+            time.sleep(min(seconds * RESTS, LONGEST_PAUSE))
 
     def _clients_write(self) -> bool:
         now, count = time.monotonic(), self._database.commands

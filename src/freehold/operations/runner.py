@@ -107,7 +107,9 @@ class Runner:
                 lambda db: queries.change(db, operation.operation_id, {"state": State.RUNNING}, fence=operation.fence)
             )
         pace = self._paces.setdefault(operation.operation_id, Pace(self._database))
-        context = OperationContext(operation, self._database, self._settings, self._stopping, pace.factor)
+        context = OperationContext(
+            operation, self._database, self._settings, self._stopping, pace.factor, rest=pace.rest
+        )
         die_if_planted(kind.name, step.name, "before")
         if step.work is not None:
             context.found = step.work(context)

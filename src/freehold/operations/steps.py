@@ -45,7 +45,8 @@ def finished(progress: Progress | None = None, *, cursor: Any = None, result: Ma
 
 @dataclass(slots=True)
 class OperationContext:
-    """What a step is given. `found` is what its `work` returned; `held`: seconds that its effect took."""
+    """What a step is given. `found` is what its `work` returned; `held`: seconds that its effect took. `rest`, with the
+    seconds that it has computed for, is for work that computes long, to give way to clients."""
 
     operation: Operation
     database: Database
@@ -54,6 +55,7 @@ class OperationContext:
     factor: float = 1.0
     found: Any = None
     held: float = 0.0
+    rest: Callable[[float], None] = lambda seconds: None
 
     @property
     def cursor(self) -> Any:
