@@ -65,9 +65,6 @@ from freehold.storage.migrations import migrate
 log = logging.getLogger("freehold.app")
 STOP_SECONDS = 10
 LOOK_SECONDS = 0.1
-SWITCH_SECONDS = 0.001
-"""How long a thread may keep the interpreter from the one that answers clients: by default five times as long, which
-each request would wait several times while an operation or a sweep computes."""
 LISTENING_SECONDS = 0.01
 SWITCH_SECONDS = 0.001
 """How long a thread may keep the interpreter from the one that answers clients. By default it is five times as long,

@@ -11,6 +11,7 @@ from freehold.cli import bag_place
 from freehold.cli.bag_place import BagPlace
 from freehold.cli.failure import Failure
 from freehold.lifecycle.bag.verify import verify_bag
+from freehold.storage.cloud import parts
 from tests.commands import freehold
 from tests.stores import BUCKET, Store, run_moto, s3_client, s3_environment
 from tests.world import World
@@ -54,8 +55,8 @@ def test_what_is_there_under_the_name_stays(s3: Store, monkeypatch: pytest.Monke
 
 
 def test_a_large_bag_goes_in_no_more_parts_than_a_store_takes(s3: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("WHOLE", 0), ("PART", 5 << 20), ("MOST_PARTS", 2)):
-        monkeypatch.setattr(bag_place, name, value)
+    for module, name, value in ((bag_place, "WHOLE", 0), (bag_place, "PART", 5 << 20), (parts, "MOST_PARTS", 2)):
+        monkeypatch.setattr(module, name, value)
     put(f"s3://{BUCKET}/large.tar", CONTENT)
     found = s3_client(s3).head_object(Bucket=BUCKET, Key="large.tar")
     assert (found["ContentLength"], found["ETag"].strip('"').partition("-")[2]) == (len(CONTENT), "2")

@@ -17,6 +17,7 @@ from freehold.kit.problems import Away, NotFound, TooLarge
 from freehold.settings import Settings
 from freehold.storage import blobs
 from freehold.storage.blobs import ObjectStore, open_objects
+from freehold.storage.cloud import parts
 from freehold.storage.cloud.keeping import Keeper, Keeping
 from freehold.storage.cloud.places import CloudPlace, place_of_objects
 from freehold.storage.cloud.s3 import Bucket
@@ -98,7 +99,7 @@ def test_an_object_has_no_more_parts_than_a_store_takes(
     s3: ObjectStore, moto: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(blobs, "PART", 5 << 20)
-    monkeypatch.setattr(blobs, "MOST_PARTS", 2)
+    monkeypatch.setattr(parts, "MOST_PARTS", 2)
     objects = _open({"FREEHOLD_OBJECTS": os.environ["FREEHOLD_OBJECTS"]}, monkeypatch)
     with pytest.raises(TooLarge, match=f"at most {10 << 20} bytes"):
         _put(objects, KEY, bytes(11 << 20))

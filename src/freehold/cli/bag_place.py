@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from freehold.cli.failure import Failure
+from freehold.storage.cloud.parts import part_size
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -13,8 +14,8 @@ ARCHIVES = frozenset({".tar", ".zip"})
 STORES = ("s3://", "az://", "gs://", "file://")
 WHOLE = 64 << 20
 """Bags up to this size are put in one request, which refuses a name that is taken. It holds them in memory."""
-PART, MOST_PARTS, PARTS_AT_ONCE = 16 << 20, 10_000, 2
-"""Larger ones go in parts, of which a store takes only so many."""
+PART, PARTS_AT_ONCE = 16 << 20, 2
+"""Bags above that go in parts of this size, or larger if need be."""
 
 
 class BagPlace:
@@ -70,7 +71,7 @@ def _put_new(store: "ObjectStore", name: str, file: Path) -> None:
         return
     if _is_taken(store, name):
         raise FileExistsError
-    part = max(PART, -(-size // MOST_PARTS))
+    part = part_size(size, PART)
     obstore.put(store, name, file, use_multipart=True, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
 
 

@@ -18,7 +18,7 @@ from freehold.lifecycle.bag.crate import RunAction
 from freehold.lifecycle.bag.paths import PathKeeper
 from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.selection import deep_owners, key_of, links_of, public_key
-from freehold.lifecycle.tables import ROWS_AT_ONCE, ExportTable, batch_of, public_names
+from freehold.lifecycle.tables import ROWS_AT_ONCE, ExportTable, batches_of, public_names
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind
 
@@ -96,9 +96,9 @@ class ObjectList:
             self._flush()
 
     def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write_batch(batch_of(list(zip(*self._waiting, strict=True)), OBJECTS))
-            self._waiting = []
+        for batch in batches_of(self._waiting, OBJECTS):
+            self._writer.write_batch(batch)
+        self._waiting = []
 
 
 def list_actions(table: ExportTable, rows: Iterable[Row], file: Path) -> Iterator[Row]:

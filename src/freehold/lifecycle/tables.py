@@ -105,8 +105,7 @@ def columns_of(rows: Iterable[Sequence[Any]]) -> Iterator[Columns]:
 
 
 def batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
-    """Columns of plain values; no column at all is no row. Integers stand for moments in microseconds."""
-    columns = columns or [() for _ in schema]
+    """Columns of plain values. Integers stand for moments in microseconds."""
     return pa.RecordBatch.from_arrays(
         [_array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
     )

@@ -18,6 +18,7 @@ from freehold.kit.durable import sync, sync_all
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem, TooLarge
 from freehold.settings import Settings
+from freehold.storage.cloud import parts
 from freehold.storage.cloud.faults import NO_BUCKET, as_problem, bucket_gone
 from freehold.storage.cloud.keeping import Keeper, keeper_of
 from freehold.storage.cloud.opening import open_cloud
@@ -26,8 +27,6 @@ from freehold.storage.cloud.places import CloudPlace, place_of_objects
 PIECE = 1 << 20
 PART = 8 << 20
 """Larger ones are put in parts of this size, all but the last; of a file, whose size is known, in larger if need be."""
-MOST_PARTS = 10_000
-"""So many does S3 take of one object, the fewest of all clouds."""
 PARTS_AT_ONCE = 4
 BATCH = 1_000
 """Objects removed from a cloud's store in one request; each batch is done whole before the next."""
@@ -51,7 +50,7 @@ class ObjectStore:
         self, store: obstore.store.ObjectStore, folder: Path | None, *, largest: int, keeper: Keeper | None = None
     ) -> None:
         self._store = store
-        self._largest = largest if folder is not None else min(largest, PART * MOST_PARTS)
+        self._largest = largest if folder is not None else min(largest, PART * parts.MOST_PARTS)
         self.folder = folder
         self.keeper = keeper
 
@@ -121,7 +120,7 @@ class ObjectStore:
             if self.keeper is not None and path.stat().st_size > PART:
                 self.keeper.give_up_uploads([key])
             passing("store:file:putting")
-            part = max(PART, -(-path.stat().st_size // MOST_PARTS))
+            part = parts.part_size(path.stat().st_size, PART)
             obstore.put(self._store, key, path, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
             passing("store:file:put")
         except (BaseError, OSError) as fault:

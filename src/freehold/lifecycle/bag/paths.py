@@ -23,7 +23,6 @@ _RESERVED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
-_ODD = re.compile(r'[<>:"\\|?*%=]')
 _ESCAPE = re.compile(r"=(-|[0-9a-f]{2})")
 
 
@@ -75,7 +74,7 @@ def _safe_component(part: str) -> str:
     if part.strip(".") == "":
         return "".join(_escaped(char) for char in part)
     reserved = _RESERVED.match(part) is not None
-    if _PLAIN.fullmatch(part) and not (reserved or part[-1] == "." or _ODD.search(part)):
+    if _PLAIN.fullmatch(part) and not (reserved or part[-1] == ".") and _FORBIDDEN.isdisjoint(part):
         return part  # as most are; the rest finds the same for each character
     plain = unicodedata.is_normalized("NFC", part)
     last = len(part) - 1
