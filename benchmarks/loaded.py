@@ -11,7 +11,8 @@ from benchmarks.seeding import Content, fill
 from benchmarks.servers import Server, ServerFault
 
 PARTS = 10
-QUIET_SECONDS = 10.0
+QUIET_SECONDS = 70.0
+"""As long as a sweep and the pause behind it: sweeps go on while something is exported or erased, too."""
 LOOK_EVERY = 0.25
 """Seconds between two looks at the operation: what is measured is the load, which looks would be a part of."""
 PEAK = Figure("loaded-peak", "one metric per request, the peak beside a large workspace", "requests/s")

@@ -148,9 +148,9 @@ def test_compaction_leaves_a_run_alone_that_loses_a_segment_meanwhile(
         log(house, run[0], [Point("x", number, number, 1.0)])
     joined, workspace_id = compaction.join, house.workspace.workspace_id
 
-    def erased_meanwhile(parts: list[MetricColumns]) -> MetricColumns:
+    def erased_meanwhile(segments: list[bytes]) -> MetricColumns:
         house.database.write_now(lambda db: db.execute(MetricSegment.table.delete()))
-        return joined(parts)
+        return joined(segments)
 
     monkeypatch.setattr(compaction, "join", erased_meanwhile)
     assert compaction.compact_run(house.database, workspace_id, run[1]) == 0

@@ -28,6 +28,15 @@ def linger(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def linger_aside(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ends at once, unless it runs only when nobody else wants the processor."""
+    policy = os.sched_getscheduler(0)
+    with Path(job["file"]).open("a") as file:
+        file.write(f"{policy} ")
+    time.sleep(60 if policy == os.SCHED_IDLE else 0)
+    return {"policy": policy}
+
+
 def refuse(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     raise Invalid("TooOld", "This bag is too old. Export it again.")
 
@@ -42,5 +51,5 @@ def write(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    names = ("count", "linger", "refuse", "die", "write")
+    names = ("count", "linger", "linger_aside", "refuse", "die", "write")
     sys.exit(main({name: f"tests.operations.tasks:{name}" for name in names}, sys.argv[1:]))

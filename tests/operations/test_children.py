@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from freehold.kit.problems import Unavailable
+from freehold.operations import children
 from freehold.operations.children import TaskRefused, run_child
 from freehold.operations.steps import Overtaken
 from tests.conftest import House
@@ -51,6 +52,16 @@ def test_a_refusal_comes_back_as_a_problem(house: House, tmp_path: Path) -> None
     with pytest.raises(TaskRefused, match="too old") as caught:
         run(house, "refuse", tmp_path / "out")
     assert caught.value.code == "TooOld"
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has this policy")
+def test_a_child_that_stands_aside_for_too_long_is_replaced_by_one_that_only_steps_back(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "ASIDE_SECONDS", 1.0)
+    result = run(house, "linger_aside", tmp_path / "out", aside=True)
+    assert result["policy"] == os.SCHED_BATCH
+    assert (tmp_path / "out").read_text().split() == [str(os.SCHED_IDLE), str(os.SCHED_BATCH)]
 
 
 def test_a_child_that_dies_tells_nothing(house: House, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from freehold.operations import pacing
 from freehold.operations.children import run_child
 from freehold.operations.pacing import (
     FIRST,
@@ -23,82 +22,73 @@ from freehold.operations.pacing import (
 from freehold.settings import Settings
 
 
-class Counter:
+class Clients:
     """As much of a database as a pace looks at."""
 
-    is_embedded = True
-    commands = 0
+    def __init__(self, clients_write: bool) -> None:
+        self.clients_write = clients_write
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    moment = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
-    return moment
+def pace_beside(clients: Clients) -> Pace:
+    return Pace(clients)  # type: ignore[arg-type]  # all that it looks at
 
 
-def after_a_step(pace: Pace, counter: Counter, now: list[float], *, clients: int, held: float) -> float:
-    """A second in which clients wrote so much and a step held the writer for `held` seconds."""
-    now[0] += 1.0
-    counter.commands += clients + pacing.OWN
-    return pace.pause_after(held)
-
-
-def test_where_nobody_writes_nothing_is_held_back(now: list[float]) -> None:
-    counter = Counter()
-    pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
-    assert pace.factor == FIRST, "it is not known yet"
-    assert after_a_step(pace, counter, now, clients=10, held=1.0) == 0.0
+def test_where_nobody_writes_nothing_is_held_back() -> None:
+    pace = pace_beside(Clients(False))
+    assert pace.factor == 1.0
+    assert pace.pause_after(1.0) == 0.0
     assert pace.factor == 1.0
 
 
-def test_where_a_step_locks_its_own_rows_only_nothing_is_held_back_from_the_first_on() -> None:
-    counter = Counter()
-    counter.is_embedded = False
-    assert Pace(counter).factor == 1.0  # type: ignore[arg-type]  # all that it looks at
-
-
-def test_while_clients_write_steps_become_short_and_pauses_follow(now: list[float]) -> None:
-    counter = Counter()
-    pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
-    first = after_a_step(pace, counter, now, clients=2_000, held=2 * SHORT)
-    assert first == LONGEST_PAUSE
-    assert pace.factor == pytest.approx(FIRST / 2)
-    second = after_a_step(pace, counter, now, clients=2_000, held=SHORT)
-    assert second == pytest.approx(SHORT / SHARE)
-    assert pace.factor == pytest.approx(FIRST / 2), "it is as long as it should be"
-    third = after_a_step(pace, counter, now, clients=2_000, held=SHORT / 100)
-    assert third == SHORTEST_PAUSE
-    assert pace.factor == pytest.approx(FIRST), "it grows to the double at most: the next row may cost more"
-    after_a_step(pace, counter, now, clients=0, held=SHORT)
+def test_while_clients_write_steps_become_short_and_pauses_follow() -> None:
+    clients = Clients(True)
+    pace = pace_beside(clients)
+    assert pace.factor == FIRST, "the first step is short already"
+    assert pace.pause_after(3 * SHORT) == LONGEST_PAUSE
+    assert pace.factor == pytest.approx(max(SMALLEST, FIRST / 3))
+    before = pace.factor
+    assert pace.pause_after(SHORT) == pytest.approx(SHORT / SHARE)
+    assert pace.factor == pytest.approx(before), "it is as long as it should be"
+    assert pace.pause_after(SHORT / 100) == SHORTEST_PAUSE
+    assert pace.factor == pytest.approx(2 * before), "it grows to the double at most: the next row may cost more"
+    clients.clients_write = False
+    assert pace.pause_after(SHORT) == 0.0
     assert pace.factor == 1.0, "full speed again when they have gone"
 
 
-def test_what_held_nobody_up_is_followed_by_no_pause(now: list[float]) -> None:
-    counter = Counter()
-    pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
-    assert after_a_step(pace, counter, now, clients=2_000, held=0.0) == 0.0
+def test_clients_that_come_in_the_middle_are_given_way_to() -> None:
+    clients = Clients(False)
+    pace = pace_beside(clients)
+    clients.clients_write = True
+    assert pace.pause_after(10 * SHORT) == LONGEST_PAUSE
+    assert pace.factor == pytest.approx(0.1)
 
 
-def test_long_pauses_end_when_patience_does(now: list[float]) -> None:
-    counter = Counter()
-    pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
-    pauses = [after_a_step(pace, counter, now, clients=2_000, held=0.1) for _ in range(200)]
+def test_what_a_step_did_before_its_transaction_is_followed_by_a_pause_too() -> None:
+    pace = pace_beside(Clients(True))
+    assert pace.pause_after(SHORT / 100, worked=1.0) == LONGEST_PAUSE
+
+
+def test_what_held_nobody_up_is_followed_by_no_pause() -> None:
+    assert pace_beside(Clients(True)).pause_after(0.0) == 0.0
+
+
+def test_long_pauses_end_when_patience_does() -> None:
+    pace = pace_beside(Clients(True))
+    pauses = [pace.pause_after(0.1) for _ in range(200)]
     long = [pause for pause in pauses if pause == LONGEST_PAUSE]
     assert PATIENCE - LONGEST_PAUSE <= sum(long) <= PATIENCE
-    assert set(pauses[len(long) :]) == {0.1 / SHARE_LATER}, "clients and the operation take turns from then on"
+    assert set(pauses[len(long) :]) == {0.1 / SHARE_LATER}, "the operation takes more of the time from then on"
     assert pace.factor == SMALLEST
 
 
-def test_work_that_computes_gives_way_to_clients_only(now: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    counter, slept = Counter(), list[float]()
+def test_work_that_computes_gives_way_to_clients_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients, slept = Clients(False), list[float]()
     monkeypatch.setattr(time, "sleep", slept.append)
-    pace = Pace(counter)  # type: ignore[arg-type]  # all that it looks at
-    now[0] += 0.01
+    pace = pace_beside(clients)
     pace.rest(0.01)
     assert slept == []
-    now[0] += 0.01
-    counter.commands += 20
+    clients.clients_write = True
     pace.rest(0.01)
     assert slept == [pytest.approx(0.01 * RESTS)]
 

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from freehold.kit.problems import Conflict, InsufficientStorage, NotFound
 from freehold.records.containers import Subscription
-from freehold.storage.database import SqliteDatabase
+from freehold.storage.database import BUSY, SqliteDatabase
 from freehold.storage.transaction import Transaction
 from tests.conftest import House, open_house
 
@@ -177,3 +178,27 @@ def test_a_checkpoint_truncates_while_no_reader_is_inside(sqlite_house: House) -
     assert answer[0] == 0
     wal = Path(str(embedded(sqlite_house).path) + "-wal")
     assert wal.stat().st_size == 0
+
+
+def test_only_what_clients_write_lately_counts_as_clients_who_write(
+    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = embedded(sqlite_house)
+
+    def is_written_to() -> bool:
+        return database.clients_write
+
+    for number in range(2 * BUSY):
+        database.write_now(add(f"own{number}"))
+    assert not is_written_to()
+
+    async def write(many: int) -> None:
+        await asyncio.gather(*(database.write(add(f"n{many}-{number}")) for number in range(many)))
+
+    asyncio.run(write(BUSY - 1))
+    assert not is_written_to()
+    asyncio.run(write(1))
+    assert is_written_to()
+    later = time.monotonic() + 1.0
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not is_written_to()

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.storage.metrics import PACKED_FROM, Point, columns_of, decode_segment, encode_points, encode_segment
+from freehold.storage.metrics import (
+    PACKED_FROM,
+    MetricColumns,
+    Point,
+    columns_of,
+    decode_segment,
+    encode_points,
+    encode_segment,
+    join_segments,
+)
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 POINTS = st.lists(
@@ -22,7 +31,11 @@ def same(left: float, right: float) -> bool:
 
 
 def points_in(payload: bytes) -> list[Point]:
-    keys, index, step, at, value = decode_segment(payload)
+    return _points_of(decode_segment(payload))
+
+
+def _points_of(columns: MetricColumns) -> list[Point]:
+    keys, index, step, at, value = columns
     return [
         Point(keys[i], s, t, v)
         for i, s, t, v in zip(index.tolist(), step.tolist(), at.tolist(), value.tolist(), strict=True)
@@ -35,6 +48,23 @@ def test_a_segment_gives_back_its_points_in_order(points: list[Point]) -> None:
         found = points_in(payload)
         assert [p[:3] for p in found] == [p[:3] for p in points]
         assert all(same(a.value, b.value) for a, b in zip(found, points, strict=True))
+
+
+@given(st.lists(POINTS, min_size=1, max_size=20), st.data())
+def test_segments_that_are_read_as_one_give_back_all_points_in_order(
+    segments: list[list[Point]], data: st.DataObject
+) -> None:
+    encode = st.sampled_from([encode_points, lambda points: encode_segment(columns_of(points))])
+    found = _points_of(join_segments([data.draw(encode)(points) for points in segments]))
+    expected = [point for points in segments for point in points]
+    assert [p[:3] for p in found] == [p[:3] for p in expected]
+    assert all(same(a.value, b.value) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_segment_that_is_cut_off_is_not_joined() -> None:
+    whole = encode_points([Point("ab", 7, 1, 2.5)])
+    with pytest.raises(ValueError, match="as long as its head says"):
+        join_segments([whole, whole[:-1]])
 
 
 def test_a_smooth_curve_is_packed_small() -> None:

@@ -238,7 +238,9 @@ def _forgotten(db: Transaction, context: OperationContext) -> Turn:
     begin, last = context.cursor or (0, 0)
     for place in range(begin, len(below)):
         reach, each = below[place]
-        found = _next_ids(db, reach, each, last if place == begin else 0, context.at_most(ROWS_AT_ONCE))
+        is_new = place != begin or context.cursor is None
+        limit = context.at_most(ROWS_AT_ONCE, is_new=is_new)
+        found = _next_ids(db, reach, each, last if place == begin else 0, limit)
         home = find_workspace_by_key(db, reach.target.workspace_id)
         if found and home is not None:
             _forget(db, each, home.public_id, [public for _, public in found], context.settings.forget_days)
@@ -302,7 +304,8 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
         reach, each = going[place]
         try:
             with undone_alone(db.connection):
-                gone = remove_rows(db, each, reach.rows(each), context.at_most(ROWS_AT_ONCE), also=also[reach])
+                limit = context.at_most(ROWS_AT_ONCE, is_new=place != context.cursor)
+                gone = remove_rows(db, each, reach.rows(each), limit, also=also[reach])
         except sa.exc.IntegrityError:
             if _is_any_left(db, going[:place]):
                 return again(None)  # something came below it since its place was passed: begin anew
@@ -325,7 +328,8 @@ def _remove_objects(context: OperationContext) -> list[str]:
     limit = max(FEWEST_OBJECTS, context.at_most(OBJECTS_AT_ONCE))
     keys = context.read(lambda db: artifact_queries.doomed_keys(db, limit=limit))
     objects = open_objects(context.settings)
-    objects.delete(keys)
+    for some in context.portions(keys):
+        objects.delete(some)
     passing("erase:objects:unlinked")
     if objects.folder is not None:
         sync_folders({(objects.folder / key).parent for key in keys})

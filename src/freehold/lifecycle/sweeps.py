@@ -32,11 +32,11 @@ from freehold.storage.transaction import Transaction
 
 log = logging.getLogger("freehold.sweeps")
 RUNS_AT_ONCE = 100
-LONGEST_COMPACTION = 20.0
+LONGEST_COMPACTION = 40.0
 """Seconds of a sweep; what is left over waits for the next one."""
-RESTS = 9
+RESTS = 30
 """So many times as long as it took does the sweeper rest after compacting a run, but not above LONGEST_REST seconds."""
-LONGEST_REST = 0.25
+LONGEST_REST = 0.4
 EXPIRING: tuple[type[Record], ...] = (ForgottenId, IdempotencyKey)
 
 

@@ -10,6 +10,7 @@ import json
 import queue
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
@@ -21,6 +22,7 @@ from freehold.operations.spare import WORKER, SpareChild, end, start
 from freehold.settings import Settings
 
 CHECK_SECONDS = 0.5
+ASIDE_SECONDS = 300.0
 spare = SpareChild()
 """The server's."""
 
@@ -43,16 +45,48 @@ def run_child(
     on_progress: Callable[[Mapping[str, Any]], None] | None = None,
     check: Callable[[], None] | None = None,
     command: Sequence[str] = WORKER,
+    aside: bool = False,
 ) -> Mapping[str, Any]:
     """Run `task` in a child process and return its result. Whatever `check` or `on_progress` raises kills the child.
 
+    `aside`: it runs only when nobody else wants the processor. On a machine that is never idle it would not end, so
+    after ASIDE_SECONDS it is killed, and the task begun again by one that only steps back.
     Raises TaskRefused, Away or InsufficientStorage with the task's own code, and Unavailable when the child died
     without an answer.
     """
-    child = (spare.take() if command == WORKER else None) or start((*command, task))
+    order = {"settings": msgspec.to_builtins(settings), "task": task, "job": job}
+    watch = check or _pass
+    if aside and settings.niceness:
+        with suppress(_Starved):
+            return _run(order | {"aside": True}, on_progress or _ignore, _patiently(watch), command)
+    return _run(order, on_progress or _ignore, watch, command)
+
+
+class _Starved(Exception):
+    """ASIDE_SECONDS have passed."""
+
+
+def _patiently(check: Callable[[], None]) -> Callable[[], None]:
+    until = time.monotonic() + ASIDE_SECONDS
+
+    def check_both() -> None:
+        check()
+        if time.monotonic() > until:
+            raise _Starved
+
+    return check_both
+
+
+def _run(
+    order: Mapping[str, Any],
+    on_progress: Callable[[Mapping[str, Any]], None],
+    check: Callable[[], None],
+    command: Sequence[str],
+) -> Mapping[str, Any]:
+    child = (spare.take() if command == WORKER else None) or start((*command, order["task"]))
     try:
-        _send(child, {"settings": msgspec.to_builtins(settings), "task": task, "job": job})
-        return _answer(child, on_progress or _ignore, check or _pass)
+        _send(child, order)
+        return _answer(child, on_progress, check)
     finally:
         end(child)
         spare.renew()

@@ -111,14 +111,16 @@ class Runner:
             operation, self._database, self._settings, self._stopping, pace.factor, rest=pace.rest
         )
         die_if_planted(kind.name, step.name, "before")
+        began = time.monotonic()
         if step.work is not None:
             context.found = step.work(context)
+        worked = time.monotonic() - began
         is_last = self._database.write_now(lambda db: _commit(db, kind, step, context))
         die_if_planted(kind.name, step.name, "after")
         if is_last:
             self._paces.pop(operation.operation_id, None)
             trim()
-        elif pause := pace.pause_after(context.held):
+        elif pause := pace.pause_after(context.held, worked, context.factor):
             self._stopping.wait(pause)
         return not is_last
 

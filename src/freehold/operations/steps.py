@@ -1,18 +1,21 @@
 """What an operation is made of: named steps, each a transaction that is committed once."""
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from freehold.operations import queries
 from freehold.operations.children import run_child
 from freehold.operations.model import Operation, Progress
+from freehold.operations.pacing import SMALLEST
 from freehold.settings import Settings
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
 T = TypeVar("T")
+PORTION = 50
 
 
 class Stopping(BaseException):
@@ -65,9 +68,20 @@ class OperationContext:
     def options(self) -> Mapping[str, Any]:
         return self.operation.options
 
-    def at_most(self, budget: int) -> int:
-        """The part of a step's budget that it may take now: less while clients write."""
+    def at_most(self, budget: int, *, is_new: bool = False) -> int:
+        """The part of a step's budget that it may take now: less while clients write, and then the least where it
+        `is_new` what a row costs."""
+        if is_new and self.factor < 1.0:
+            self.factor = SMALLEST
         return max(1, int(budget * self.factor))
+
+    def portions(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
+        """What a step's `work` goes through: all at once, or while clients write a few at a time, each with a rest."""
+        size = PORTION if self.factor < 1.0 else max(1, len(items))
+        for start in range(0, len(items), size):
+            began = time.perf_counter()
+            yield items[start : start + size]
+            self.rest(time.perf_counter() - began)
 
     def read(self, query: Callable[[Transaction], T]) -> T:
         return self.database.read_now(query)
@@ -95,7 +109,8 @@ class OperationContext:
         on_progress: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> Mapping[str, Any]:
         """Run a task of `freehold.worker` in a child process, and kill it when this operation must stop."""
-        return run_child(task, job, self.settings, on_progress=on_progress, check=self.check)
+        aside = self.database.clients_write
+        return run_child(task, job, self.settings, on_progress=on_progress, check=self.check, aside=aside)
 
 
 @dataclass(frozen=True, slots=True)

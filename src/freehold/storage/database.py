@@ -3,6 +3,8 @@
 import asyncio
 import os
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from freehold.storage.keys import KeyStore
 
 DATABASE_FILE = "freehold.db"
+BUSY = 50
+"""Commands of clients a second, from which on they count as writing. Those of threads (`write_now`) are our own."""
 ATTEMPTS = 5
 T = TypeVar("T")
 
@@ -41,8 +45,9 @@ class Database(Protocol):
     engine: sa.Engine
 
     @property
-    def commands(self) -> int:
-        """Written since the start, where all share one writer; else 0."""
+    def clients_write(self) -> bool:
+        """Whether clients write so much now that what holds the writer holds them up. Else, and where each has a
+        connection of its own, False."""
         ...
 
     async def write(self, command: Callable[[Transaction], T]) -> T: ...
@@ -91,10 +96,12 @@ class SqliteDatabase:
         self._opening = threading.Lock()
         self._file: int | None = None
         self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
+        self._asked: deque[float] = deque(maxlen=BUSY)
 
     @property
-    def commands(self) -> int:
-        return self._writer.served
+    def clients_write(self) -> bool:
+        asked = self._asked
+        return len(asked) == BUSY and time.monotonic() - asked[0] < 1.0
 
     async def write(self, command: Callable[[Transaction], T]) -> T:
         waits = _AwaitedBy()
@@ -174,6 +181,7 @@ class SqliteDatabase:
             gathered = self._gathered[waits.loop] = []
             waits.loop.call_soon(self._hand_over, waits.loop)
         gathered.append(command)
+        self._asked.append(time.monotonic())
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         commands = self._gathered.pop(loop)
@@ -199,7 +207,7 @@ class SqliteDatabase:
 
 class PostgresDatabase:
     is_embedded = False
-    commands = 0
+    clients_write = False
 
     def __init__(self, url: str, clock: Clock, ids: IdSource, keys: "KeyStore", *, threads: int) -> None:
         self.engine = postgres_engine(url, threads)

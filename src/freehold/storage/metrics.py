@@ -6,7 +6,8 @@ Both begin with a form byte, so that both stay readable for ever. Integers are l
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -97,12 +98,69 @@ def decode_segment(payload: bytes) -> MetricColumns:
     raise ValueError(f"Metric segment of form {form}: this version of Freehold reads forms {RAW} and {PACKED}.")
 
 
+def join_segments(payloads: Sequence[bytes]) -> MetricColumns:
+    """All points of segments and chunks of any form, in order of arrival. Raises ValueError as `decode_segment` does.
+
+    Many small ones are read as one: one by one, each would cost a hundred times what its points do.
+    """
+    import numpy as np
+
+    keys: dict[str, int] = {}
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for is_raw, group in groupby(payloads, key=lambda payload: payload[:1] == bytes([RAW])):
+        if is_raw:
+            parts.append(_join_raw(group, keys))
+        else:
+            parts.extend(_renumbered(decode_segment(each), keys) for each in group)
+    index, step, at, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return MetricColumns(list(keys), index, step, at, value)
+
+
+def _join_raw(payloads: Iterable[bytes], keys: dict[str, int]) -> "tuple[NDArray[Any], ...]":
+    """`numbers` holds the key dictionaries of the segments one after the other; equal ones once."""
+    import numpy as np
+
+    known: dict[bytes, int] = {}
+    numbers: list[int] = []
+    begins, counts, rows = [], [], []
+    for payload in payloads:
+        _, count, key_bytes = _HEAD.unpack_from(payload)
+        dictionary = payload[_HEAD.size : _HEAD.size + key_bytes]
+        if (begin := known.get(dictionary)) is None:
+            begin = known[dictionary] = len(numbers)
+            numbers += _numbered(msgspec.json.decode(dictionary, type=list[str]), keys)
+        begins.append(begin)
+        counts.append(count)
+        rows.append(payload[_HEAD.size + key_bytes :])
+        if len(rows[-1]) != count * _POINT.size:
+            raise ValueError("This is no metric segment: it is not as long as its head says.")
+    found = np.frombuffer(b"".join(rows), _row_type())
+    index = np.array(numbers, np.uint32)[found["key"] + np.repeat(begins, counts)]
+    return index, found["step"], found["at"], found["value"]
+
+
+def _renumbered(columns: MetricColumns, keys: dict[str, int]) -> "tuple[NDArray[Any], ...]":
+    import numpy as np
+
+    return np.array(_numbered(columns.keys, keys), np.uint32)[columns.key_index], *columns[2:]
+
+
+def _numbered(names: list[str], keys: dict[str, int]) -> list[int]:
+    """The number of each name; new names are added to `keys`."""
+    return [keys.setdefault(name, len(keys)) for name in names]
+
+
+def _row_type() -> "np.dtype[Any]":
+    import numpy as np
+
+    return np.dtype([("key", "<u2"), ("step", "<i8"), ("at", "<i8"), ("value", "<f8")])
+
+
 def _decode_raw(body: bytes, count: int, key_bytes: int) -> MetricColumns:
     import numpy as np
 
     keys = msgspec.json.decode(body[:key_bytes], type=list[str])
-    shape = np.dtype([("key", "<u2"), ("step", "<i8"), ("at", "<i8"), ("value", "<f8")])
-    rows = np.frombuffer(body, shape, count, key_bytes)
+    rows = np.frombuffer(body, _row_type(), count, key_bytes)
     return MetricColumns(keys, rows["key"], rows["step"], rows["at"], rows["value"])
 
 

@@ -242,6 +242,26 @@ def _json_agg(gathered: _Gathered, compiler: Any, **more: Any) -> str:
     return f"CAST(json_agg(json_build_array({compiler.process(gathered.clauses, **more)})) AS TEXT)"
 
 
+def as_hex(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[str]:
+    """Bytes as text, for what `gathered` puts together."""
+    return _Hex(column)
+
+
+class _Hex(FunctionElement[str]):
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(_Hex)
+def _hex(text: _Hex, compiler: Any, **more: Any) -> str:
+    return f"hex({compiler.process(text.clauses, **more)})"
+
+
+@compiles(_Hex, "postgresql")
+def _encode(text: _Hex, compiler: Any, **more: Any) -> str:
+    return f"encode({compiler.process(text.clauses, **more)}, 'hex')"
+
+
 def one_inserter_at_a_time(connection: sa.Connection, table: sa.Table) -> None:
     """Until this transaction ends nobody else adds to the table; on SQLite that is so anyway, with its one writer."""
     if is_postgres(connection):

@@ -52,7 +52,7 @@ class Exclusive(Generic[T]):
 
 
 class GroupWriter:
-    """Owns the one writing connection. `settle_many` delivers a group's results in one go; `served` counts commands."""
+    """Owns the one writing connection. `settle_many` delivers a group's results in one go."""
 
     def __init__(
         self,
@@ -66,7 +66,6 @@ class GroupWriter:
         self._queue: queue.SimpleQueue[Sequence[Command | Exclusive[Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="freehold-writer", daemon=True)
         self._open = True
-        self.served = 0
         self._thread.start()
 
     def submit(self, commands: "Sequence[Command | Exclusive[Any]]") -> None:
@@ -128,7 +127,6 @@ class GroupWriter:
                 raw.execute("ROLLBACK")
             for command in commands:
                 command.fault, command.after = _as_problem(fault), []
-        self.served += len(commands)
         for command in commands:
             follow(command.after)
         self._settle_many(commands)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from freehold.domain.metrics import queries
 from freehold.kit.problems import Conflict
 from freehold.storage.database import Database
-from freehold.storage.metrics import MetricColumns, decode_segment, encode_segment
+from freehold.storage.metrics import MetricColumns, encode_segment, join_segments
 from freehold.storage.transaction import Transaction
 
 CROWDED = 64
@@ -21,7 +21,7 @@ def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
     if len(segments) < CROWDED:
         return 0
     rows = [row for row, _ in segments]
-    columns = join([decode_segment(payload) for _, payload in segments])
+    columns = join([payload for _, payload in segments])
     chunk, points = encode_segment(columns), len(columns.step)
     with suppress(Conflict):
         return database.write_now(lambda db: _replace(db, workspace_id, run_row, rows, chunk, points))
@@ -37,17 +37,13 @@ def _replace(db: Transaction, workspace_id: int, run_row: int, rows: list[int], 
     return replaced
 
 
-def join(parts: list[MetricColumns]) -> MetricColumns:
+def join(segments: list[bytes]) -> MetricColumns:
     """One set of columns, sorted by key and then by order of arrival."""
     import numpy as np
 
-    keys = sorted({key for part in parts for key in part.keys})
+    together = join_segments(segments)
+    keys = sorted(together.keys)
     position = {key: at for at, key in enumerate(keys)}
-    index = np.concatenate(
-        [np.array([position[key] for key in part.keys], np.uint16)[part.key_index] for part in parts]
-    )
+    index = np.array([position[key] for key in together.keys], np.uint16)[together.key_index]
     order = np.argsort(index, kind="stable")
-    step, at, value = (
-        np.concatenate([getattr(part, name) for part in parts])[order] for name in ("step", "at", "value")
-    )
-    return MetricColumns(keys, index[order], step, at, value)
+    return MetricColumns(keys, index[order], together.step[order], together.at[order], together.value[order])

@@ -2,12 +2,13 @@
 
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from freehold.operations.queries import living_ids
 from freehold.records.lifecycle import ExportLease
 from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, StructuredMetric
-from freehold.storage.portable import PreparedRows, among, checked, numbered
+from freehold.storage.portable import PreparedRows, among, as_hex, checked, gathered, numbered
 from freehold.storage.transaction import Transaction
 
 _s, _k, _l = MetricSegment.c, MetricChunk.c, LatestMetric.c
@@ -104,14 +105,18 @@ def crowded_runs(db: Transaction, threshold: int, limit: int) -> list[tuple[int,
 
 
 def segments_of(db: Transaction, workspace_id: int, run_row: int, limit: int) -> list[tuple[int, bytes]]:
-    """The oldest living segments: (row, payload)."""
-    found = (
+    """The oldest living segments: (row, payload). In one value: Python would give the interpreter up at each row, and
+    then wait for it while clients are answered."""
+    oldest = (
         sa.select(_s.row_id, _s.payload)
         .where(_s.workspace_id == workspace_id, _s.run_row == run_row, _s.dead_at.is_(None))
         .order_by(_s.row_id)
         .limit(limit)
+        .subquery()
     )
-    return [(row.row_id, row.payload) for row in db.execute(found)]
+    found = db.execute(sa.select(gathered(oldest.c.row_id, as_hex(oldest.c.payload)))).scalar()
+    rows = msgspec.json.decode(found or "[]", type=list[tuple[int, str]])
+    return sorted((row, bytes.fromhex(payload)) for row, payload in rows)
 
 
 def add_chunk(db: Transaction, workspace_id: int, run_row: int, count: int, payload: bytes) -> None:
