@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from freehold.cli.commands import app
+from freehold.cli.commands import COMMANDS, app_of
 from freehold.cli.failure import Failure
 from freehold.cli.plans import show_catalogue
 from freehold.records.catalogue import catalogue
@@ -95,6 +95,6 @@ def test_one_record_is_explained_in_words() -> None:
 
 def catalogue_of(*arguments: str) -> str:
     """It needs no server and no data."""
-    result = CliRunner().invoke(app, ["catalogue", *arguments], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app_of(COMMANDS), ["catalogue", *arguments], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     return result.output

@@ -21,9 +21,9 @@ def _run(arguments: list[str]) -> None:
     if flags is not None:
         run_server(settings_of(**flags))
     else:
-        from freehold.cli.commands import app  # late: a server does without it, see serving.py
+        from freehold.cli.commands import app_for  # late: a server does without it, see serving.py
 
-        app()
+        app_for(arguments)()
 
 
 def _tell(fault: Exception) -> int:

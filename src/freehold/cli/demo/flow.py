@@ -27,6 +27,10 @@ from freehold.settings import Settings
 MARK = "made-by-freehold-demo"
 
 
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data and its bag.")] = Path(".demo"),
     once: Annotated[bool, typer.Option("--once", help="Stop at the end instead of leaving the server up.")] = False,

@@ -1,0 +1,29 @@
+"""A command that is asked for is built without the others."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from freehold.cli.commands import COMMANDS, app_for, app_of
+
+
+def names_in(app: typer.Typer) -> set[str]:
+    group = typer.main.get_group(app)
+    return set(group.commands)
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_every_module_registers_the_commands_that_are_told_of_it(module: str) -> None:
+    assert names_in(app_of([module])) == set(COMMANDS[module])
+
+
+def test_help_and_mistakes_know_all_commands() -> None:
+    every = {name for names in COMMANDS.values() for name in names}
+    for arguments in ([], ["--help"], ["exprot"]):
+        assert names_in(app_for(arguments)) == every
+
+
+def test_one_command_is_still_called_by_its_name() -> None:
+    result = CliRunner().invoke(app_for(["version"]), ["version"])
+    assert result.exit_code == 0
+    assert "Usage: freehold combine" in CliRunner().invoke(app_for(["combine"]), ["combine", "--help"]).output
