@@ -38,7 +38,7 @@ from freehold.lifecycle.points import (
 )
 from freehold.lifecycle.readahead import read_ahead
 from freehold.lifecycle.selection import key_of
-from freehold.lifecycle.snapshot import Facts, Place, RestWriter, owner_of, take_snapshot
+from freehold.lifecycle.snapshot import Facts, RestWriter, owner_of, take_snapshot
 from freehold.lifecycle.spool import Entry, ExportJob, Spool, superseded
 from freehold.lifecycle.tables import write_parquet
 from freehold.lifecycle.tree import standing_tree, tree_changed
@@ -56,7 +56,6 @@ FILES_AT_ONCE = 1_000
 BYTES_AT_ONCE = 128 << 20
 PACKED_AT_ONCE = 400
 POINTS_AT_ONCE = 1 << 17
-LOOK_SECONDS = 0.1
 
 
 class Bench(Protocol):
@@ -118,32 +117,25 @@ class Export:
         self._spool = spool
 
     def run(self, rest: Sequence[RestWriter]) -> dict[str, Any]:
-        """Points are written from the moment on in which the snapshot has listed them."""
-        self.take_up()
-        self._side_by_side(lambda: self._all_but_points(rest), self._write_points)
-        return self.statement(self.finish(self._spool.parts()))
-
-    def _all_but_points(self, rest: Sequence[RestWriter]) -> None:
-        self._snapshot(rest)
-        self._copy_objects()
+        self.take_up(rest)
+        self._side_by_side(self._copy_objects, self._write_points)
         self._describe()
+        return self.statement(self.finish(self._spool.parts()))
 
     def run_without_files(self, rest: Sequence[RestWriter]) -> Seal:
         """The same bag, but that the files which people named are only listed, by the digests of their uploads."""
-        self.take_up()
-        self._snapshot(rest)
+        self.take_up(rest)
         self._write_points()
         self._describe()
         listed = chain.from_iterable(content.listed() for content in self.contents)
         return self.finish(chain(self._spool.parts(), listed))
 
-    def take_up(self) -> None:
-        """Without a whole snapshot nothing holds, nor any points that were listed by it."""
+    def take_up(self, rest: Sequence[RestWriter]) -> None:
         done = {(entry.stage, entry.number): entry.facts for entry in self._spool.open()}
         if ("snapshot", 0) not in done:
             self._spool.restart()
-            done = {}
         self.go_on(done)
+        self._snapshot(rest)
 
     def go_on(self, done: dict[tuple[str, int], dict[str, Any]]) -> None:
         self.writer = BagWriter(self._spool.bag)
@@ -160,7 +152,6 @@ class Export:
         if (known := self.done.get(("snapshot", 0))) is not None:
             for content, facts in zip(self.contents, known.get("containers", [known]), strict=True):
                 content.container.facts = msgspec.convert(facts, Facts)
-                content.points_listed.set()
             return
         self.bench.read(lambda db: self._read(db, rest))
         passing("export:snapshot:taken")
@@ -174,8 +165,7 @@ class Export:
         for content in self.contents:
             each = content.container
             each.lists.mkdir(exist_ok=True, mode=0o700)
-            place = Place(each.writer, each.lists, each.facts, content.points_listed.set)
-            take_snapshot(db, each.chosen, place, rest)
+            each.facts = take_snapshot(db, each.chosen, each.lists, each.writer, rest)
 
     def _copy_objects(self) -> None:
         for content in self.contents:
@@ -195,12 +185,6 @@ class Export:
         faults = [fault for each in running if (fault := each.exception()) is not None]
         for fault in sorted(faults, key=lambda fault: isinstance(fault, _Stopped)):
             raise fault
-
-    def wait_for(self, event: threading.Event) -> None:
-        """What another stage does. Where that fails, this one stops."""
-        while not event.wait(LOOK_SECONDS):
-            if self._stops:
-                raise _Stopped
 
     def _describe(self) -> None:
         if ("contents", 0) not in self.done:
@@ -246,7 +230,7 @@ class Export:
                 "points": self.points_done,
                 "points_total": sum(each.points for each in found),
                 "files": self.files_done,
-                "files_total": sum(files for each in found for files, _ in list(each.objects.values())),
+                "files_total": sum(files for each in found for files, _ in each.objects.values()),
             }
         )
 
@@ -276,7 +260,6 @@ class Content:
 
     def __init__(self, export: Export, container: ExportedContainer) -> None:
         self.container = container
-        self.points_listed = threading.Event()
         self._export = export
 
     def objects(self, name: str) -> Iterator[dict[str, Any]]:
@@ -325,7 +308,6 @@ class Content:
         if not records:
             return
         first = next(iter(records.values()))
-        self._export.wait_for(self.points_listed)
         table, schema = _decoded(first).into, point_schema(owner_of(first)[2])
         text = schema.names[:2]
         whole, mine, export = self.container.facts.points, self.container.stage("points"), self._export

@@ -5,7 +5,7 @@ are listed: an export lease keeps them in place until they have been read.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -86,20 +86,9 @@ class Facts:
     rest_withheld: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a snapshot goes: the bag's parts, the folder of lists, the facts. `listed` is called when the list of
-    points and their number are whole, which is soon."""
-
-    writer: PartMaker
-    lists: Path
-    facts: Facts
-    listed: Callable[[], None]
-
-
-def take_snapshot(db: Transaction, chosen: Target, to: Place, rest: Sequence[RestWriter]) -> None:
-    """Fills the bag's tables and `rest/`, the lists and the facts. Raises Conflict when there is nothing to export."""
-    _Snapshot(db, chosen, to).take(rest)
+def take_snapshot(db: Transaction, chosen: Target, lists: Path, writer: PartMaker, rest: Sequence[RestWriter]) -> Facts:
+    """Fills the bag's tables and `rest/`, and the folder `lists`. Raises Conflict when there is nothing to export."""
+    return _Snapshot(db, chosen, lists, writer).take(rest)
 
 
 def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
@@ -109,27 +98,25 @@ def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
 
 
 class _Snapshot:
-    def __init__(self, db: Transaction, chosen: Target, to: Place) -> None:
+    def __init__(self, db: Transaction, chosen: Target, lists: Path, writer: PartMaker) -> None:
         self._db = db
         self._selection = Selection(chosen)
-        self._folder = to.lists
-        self._writer = to.writer
-        self._facts = to.facts
-        self._listed = to.listed
+        self._folder = lists
+        self._writer = writer
+        self._facts = Facts(snapshot_at=db.now())
 
-    def take(self, rest: Sequence[RestWriter]) -> None:
-        self._facts.snapshot_at = self._db.now()
+    def take(self, rest: Sequence[RestWriter]) -> Facts:
         self._facts.title = self._title()
-        self._list_points()
-        self._listed()
         with LineSorter(self._folder) as homes:
             for record in self._selection.exported():
                 self._table(export_table(record, self._selection), homes)
             with (self._folder / "homes.txt").open("wb") as lines:
                 lines.writelines(line + b"\n" for line in homes.lines())
+        self._list_points()
         for resource in rest:
             self._documents(resource)
         self._count_what_stays()
+        return self._facts
 
     def _title(self) -> str:
         root = self._selection.root
