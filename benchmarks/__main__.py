@@ -59,7 +59,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="freehold-bench-", dir=arguments.folder))
     results: list[Measured] = []
     try:
-        for measured in _measure(Bench(folder, arguments.quick), chosen, arguments.no_peers):
+        for measured in _measure(Bench(folder, arguments.quick, arguments.whole_peers), chosen, arguments.no_peers):
             results.append(measured)
             _print_line(measured)
     finally:  # what was measured before a fault is worth telling, too
@@ -79,6 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=NAMES, help="measure this one; may be repeated")
     parser.add_argument("--quick", action="store_true", help="small sizes, one repeat: does it work at all?")
     parser.add_argument("--no-peers", action="store_true", help="leave MLflow's server out")
+    parser.add_argument("--whole-peers", action="store_true", help="give MLflow's export and gc 1,000 runs, not 100")
     parser.add_argument("--markdown", metavar="FILE", help="write the table there, too")
     parser.add_argument("--folder", help="where to keep data meanwhile (a folder on the disk to measure)")
     return parser.parse_args()

@@ -8,10 +8,12 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True)
 class Bench:
-    """`folder` is removed at the end. `quick`: small sizes and one repeat, to see that all works."""
+    """`folder` is removed at the end. `quick`: small sizes and one repeat, to see that all works. `whole_peers`: those
+    that take a quarter of an hour are given all, too."""
 
     folder: Path
     quick: bool
+    whole_peers: bool = False
 
     @property
     def repeats(self) -> int:

@@ -1,7 +1,7 @@
 """Leaving, beside the peers' tools: an experiment exported by whole commands, and deleted until nothing is left.
 
 Peers: `mlflow-export-import` (made by `make peers`), and the REST delete followed by `mlflow gc`. They take so long
-that they are given a tenth of the runs; a run costs them the same however many there are, which is printed as such.
+that they are given a tenth of the runs, which is printed as such; with `--whole-peers` all.
 """
 
 import os
@@ -55,10 +55,10 @@ def measure_peers(bench: Bench, peer: Server) -> list[Measured]:
     """MLflow's side, on its own server with one worker, which is its fastest for this."""
     if not PEERS.is_dir():
         raise ServerFault("mlflow-export-import is not here: run `make peers` first, or give --no-peers")
-    content = Content(bench.size(100, 10))
+    content = Content(1_000 if bench.whole_peers else bench.size(100, 10))
     name = f"leaves-{time.time_ns()}"
     experiment = fill(peer, name, content)
-    note = f"{content.runs:,} runs measured, the time for 1,000 is linear from it"
+    note = f"{content.runs:,} runs measured" + (", the time for 1,000 is linear from it" if content.runs != PER else "")
     export = timed(lambda: _export_import(peer, name, bench.folder / "peer-bag")) * PER / content.runs
     deleted = timed(lambda: _delete_and_collect(peer, experiment)) * PER / content.runs
     return [Measured(EXPORT, "mlflow-export-import", [export], note), Measured(GC, peer.name, [deleted], note)]
