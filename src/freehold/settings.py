@@ -43,7 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     telemetry: Annotated[bool, Meta(description="keep local records of lifecycle interactions")] = True
     forget_days: Annotated[int, Meta(ge=1, description="how long an erased id stays on the forget list")] = 3650
-    niceness: Annotated[int, Meta(ge=0, le=19, description="how far exports, imports and searches step back")] = 10
+    niceness: Annotated[
+        int,
+        Meta(ge=0, le=19, description="how far exports, imports and searches step back; with 0 not for clients either"),
+    ] = 10
     spare_worker: Annotated[
         bool, Meta(description="keep one idle process, so that exports, imports and searches begin a second earlier")
     ] = True

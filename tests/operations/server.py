@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
-from freehold.kit.problems import Invalid
+from freehold.kit.problems import InsufficientStorage, Invalid
 from freehold.operations import queries
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Progress
@@ -88,6 +88,12 @@ def break_twice(context: OperationContext) -> None:
         raise RuntimeError(CONTENT)
 
 
+def need_room(context: OperationContext) -> None:
+    journal(context, "try")
+    if (context.settings.data_folder / "full").exists():
+        raise InsufficientStorage("InsufficientStorage", "The disk is full.")
+
+
 def clean_up(context: OperationContext) -> None:
     journal(context, f"clean up {context.operation.state}")
 
@@ -138,10 +144,16 @@ def _register(engine: OperationEngine) -> None:
     engine.register("refused", [Step("hide", hide), Step("seal", seal, work=refuse)], clean_up=clean_up)
     engine.register("broken", [Step("seal", seal, work=break_)], clean_up=clean_up)
     engine.register("shaky", [Step("seal", seal, work=break_twice)], clean_up=clean_up)
+    for kind in ("roomy", "roomy_to_its_end"):
+        engine.register(kind, [Step("hide", hide), Step("seal", seal, work=need_room)], clean_up=clean_up)
 
 
 def _request(db: Transaction, engine: OperationEngine, kind: str) -> str:
-    return request_operation(db, engine, kind=kind, target_id=db.new_id(), scope="run").operation_id
+    can_cancel = not kind.endswith("to_its_end")
+    target_id = db.new_id()
+    return request_operation(
+        db, engine, kind=kind, target_id=target_id, scope="run", can_cancel=can_cancel
+    ).operation_id
 
 
 def _wait(database: Database) -> None:

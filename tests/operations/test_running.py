@@ -44,6 +44,34 @@ def test_a_fault_that_passes_leaves_no_trace_in_the_outcome(site: Site) -> None:
     assert site.marks(operation_id) == ["seal"]
 
 
+def test_on_a_full_disk_what_can_be_asked_for_anew_ends_and_gives_back_what_it_took(site: Site) -> None:
+    (site.data / "full").touch()
+    _, (operation_id,) = site.run("--request", "roomy", "--until-ended")
+    operation = site.operation(operation_id)
+    assert (operation.state, operation.error_code) == (State.FAILED, "InsufficientStorage")
+    assert site.work()[0] == "try"
+    assert any(line.startswith("clean up") for line in site.work())
+    assert site.marks(operation_id) == ["hide"]
+
+
+def test_on_a_full_disk_what_must_not_be_given_up_waits_says_so_and_goes_on_by_itself(site: Site) -> None:
+    (site.data / "full").touch()
+    process = site.start("--request", "roomy_to_its_end")
+    until(lambda: site.work().count("try") >= 2)
+    assert process.stdout is not None
+    operation_id = process.stdout.readline().strip()
+    waiting = site.operation(operation_id)
+    assert (waiting.state, waiting.error_code) == (State.RUNNING, "InsufficientStorage")
+    assert "goes on by itself" in (waiting.error_message or "")
+    (site.data / "full").unlink()
+    until(lambda: site.operation(operation_id).is_ended)
+    assert site.stop(process) == 0
+    ended = site.operation(operation_id)
+    assert (ended.state, ended.error_code) == (State.SUCCEEDED, None)
+    assert site.marks(operation_id) == ["hide", "seal"]
+    assert "clean up" not in " ".join(site.work())
+
+
 def test_a_cancelled_operation_commits_no_further_step_and_cleans_up(site: Site) -> None:
     (site.data / "hold").touch()
     process = site.start("--request", "erase")

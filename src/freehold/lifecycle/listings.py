@@ -4,11 +4,11 @@ They are derived from the catalogue. Objects: a record with a counted link to on
 Actions: a record with a status, a start and an end.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
@@ -110,7 +110,7 @@ def list_actions(table: ExportTable, rows: Iterable[Row], file: Path) -> Iterato
     with file.open("ab") as lines:
         for row in rows:
             told = [row[-1], *(row[place] for place in places), None if agent is None else row[agent]]
-            lines.write(json.dumps(told, ensure_ascii=False).encode() + b"\n")
+            lines.write(msgspec.json.encode(told) + b"\n")
             yield row[:-1]
 
 
@@ -132,7 +132,7 @@ def read_actions(folder: Path, home: str = "", below: str = "") -> Iterator[RunA
     ahead = next(homes, None)
     with path.open("rb") as lines:
         for line in lines:
-            row, action_id, name, status, started, ended, agent = json.loads(line)
+            row, action_id, name, status, started, ended, agent = msgspec.json.decode(line)
             mine = []
             while ahead is not None and ahead[0] <= row:
                 mine += [below + ahead[1]] if ahead[0] == row else []

@@ -169,20 +169,11 @@ def _decode_packed(body: bytes, count: int, key_bytes: int) -> MetricColumns:
 
     data = zstandard.ZstdDecompressor().decompress(body)
     keys = msgspec.json.decode(data[:key_bytes], type=list[str])
-    at = key_bytes
-    columns = []
-    for kind in ("<u2", "<i8", "<i8", "<f8"):
-        width = np.dtype(kind).itemsize
-        columns.append(_unshuffle(data, at, count, width).view(kind).reshape(count))
-        at += count * width
-    index, step, when, value = columns
-    return MetricColumns(
-        keys,
-        index,
-        np.cumsum(step, dtype=np.int64),
-        np.cumsum(when, dtype=np.int64),
-        value,
-    )
+    index = _unshuffle(data, key_bytes, count, 1, 2).view("<u2").reshape(count)
+    steps, times, values = _unshuffle(data, key_bytes + 2 * count, count, 3, 8)
+    step, at = (np.cumsum(column.view("<i8").reshape(count), dtype=np.int64) for column in (steps, times))
+    value = values.view("<f8").reshape(count).copy()  # else it would keep the bytes of all three
+    return MetricColumns(keys, index, step, at, value)
 
 
 def _delta(column: "NDArray[np.int64]") -> "NDArray[np.int64]":
@@ -200,8 +191,9 @@ def _shuffle(column: "NDArray[Any]") -> bytes:
     return column.view("u1").reshape(len(column), width).T.tobytes()
 
 
-def _unshuffle(data: bytes, at: int, count: int, width: int) -> "NDArray[np.uint8]":
+def _unshuffle(data: bytes, at: int, count: int, columns: int, width: int) -> "NDArray[np.uint8]":
+    """Columns of equal width that stand one behind the other, in one go: (columns, count, width)."""
     import numpy as np
 
-    planes = np.frombuffer(data, np.uint8, count * width, at).reshape(width, count)
-    return np.ascontiguousarray(planes.T)
+    planes = np.frombuffer(data, np.uint8, columns * count * width, at).reshape(columns, width, count)
+    return np.ascontiguousarray(planes.transpose(0, 2, 1))

@@ -24,7 +24,7 @@ from tests.lifecycle.faults.places import Below, Place
 from tests.lifecycle.faults.work import Base, prepare, run, sweep
 
 SEED, SAMPLE = 17, 4
-AT_REQUESTS = "request:"
+REQUEST_PREFIX = "request:"
 """Before a death at a request to a cloud's store, on its way or on its way back: tests/gates.py has their names."""
 PASSAGES = Path(__file__).with_name("passages.txt")
 SWEPT = {"export:spool:closing"}
@@ -75,9 +75,9 @@ def _marked(every: list[tuple[str, tuple[str, ...]]], sample: int) -> list[Any]:
 
 def as_planted(death: str) -> tuple[str, str, Death | None]:
     """What `run` is given: a point of the code, or `request:NAME:MOMENT#NUMBER`."""
-    if not death.startswith(AT_REQUESTS):
+    if not death.startswith(REQUEST_PREFIX):
         return death, "", None
-    name, moment = death.removeprefix(AT_REQUESTS).partition("#")[0].split(":")
+    name, moment = death.removeprefix(REQUEST_PREFIX).partition("#")[0].split(":")
     return "", "", Death(name, int(death.partition("#")[2]), cast("Moment", moment))
 
 
@@ -159,5 +159,5 @@ def passed_by(bench: Bench, variant: str, trace: Path) -> Counter[str]:
     for line, number in Counter(trace.read_text().splitlines()).items():
         most |= Counter({line.partition(" ")[2]: number})
     for name, number in Counter(gate.passed if gate is not None else ()).items():
-        most |= Counter({f"{AT_REQUESTS}{name}:{moment}": number for moment in ("before", "after")})
+        most |= Counter({f"{REQUEST_PREFIX}{name}:{moment}": number for moment in ("before", "after")})
     return most

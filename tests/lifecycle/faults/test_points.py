@@ -10,14 +10,14 @@ from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
 from freehold.lifecycle.imports.operation import import_kind
 from freehold.operations.faults import MOMENTS
-from tests.lifecycle.faults.kills import AT_REQUESTS, Bench, passages, passed_by
+from tests.lifecycle.faults.kills import REQUEST_PREFIX, Bench, passages, passed_by
 from tests.lifecycle.faults.test_restore import POINTS as RESTORE
 from tests.lifecycle.faults.test_uploads import POINTS
 from tests.lifecycle.faults.work import VARIANTS
 
 SOURCE = Path(freehold.__file__).parent
 CALL = re.compile(r'\bpassing\("([^"]+)"\)')
-AT_REQUEST = {"import:request:unmoved", "import:request:moved", *POINTS, *RESTORE}
+WITHOUT_OPERATION = {"import:request:unmoved", "import:request:moved", *POINTS, *RESTORE}
 """Passed before there is an operation, or without one: test_requests.py, test_uploads.py, test_restore.py."""
 
 
@@ -35,8 +35,8 @@ def declared() -> set[str]:
 
 
 def test_every_declared_point_is_listed() -> None:
-    listed = {point for points in passages().values() for point in points if not point.startswith(AT_REQUESTS)}
-    assert listed == declared() - AT_REQUEST
+    listed = {point for points in passages().values() for point in points if not point.startswith(REQUEST_PREFIX)}
+    assert listed == declared() - WITHOUT_OPERATION
 
 
 def test_there_are_two_hundred_states() -> None:
