@@ -128,8 +128,7 @@ def _give_way(niceness: int) -> None:
 
 def _step_aside() -> None:
     """Who waits for an answer gets the processor at once, and not when this process has used up its slice."""
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 class _NoPandas:

@@ -169,6 +169,21 @@ def test_compaction_goes_on_until_no_run_is_crowded_and_rests_after_each_turn(
     assert compact(house.database, rests.append) == 0
 
 
+def test_compaction_takes_as_much_at_a_time_as_memory_allows(
+    house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2 * compaction.CROWDED):
+        log(house, run[0], [Point("x", number, number, 1.0)])
+    here = (house.workspace.workspace_id, run[1])
+    size = len(house.database.read_now(lambda db: queries.payloads_of(db, *here))[0])
+    monkeypatch.setattr(compaction, "LARGEST_BYTES", compaction.CROWDED * size - 1)
+    assert compact(house.database) == 0, "fewer than a crowd"
+    monkeypatch.setattr(compaction, "LARGEST_BYTES", compaction.CROWDED * size)
+    rests: list[float] = []
+    assert compact(house.database, rests.append) == 2 * compaction.CROWDED
+    assert len(rests) == 2
+
+
 def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, run: tuple[str, int]) -> None:
     for number in range(compaction.CROWDED):
         log(house, run[0], [Point("x", number, number, 1.0)])

@@ -122,10 +122,10 @@ def compact(database: Database, rest: Callable[[float], object] = lambda seconds
     crowded = database.read_now(lambda db: queries.crowded_runs(db, compaction.CROWDED, RUNS_AT_ONCE))
     began, replaced = time.monotonic(), 0
     for workspace_id, run_row in crowded:
-        more = compaction.LARGEST_INTAKE
-        while more == compaction.LARGEST_INTAKE and time.monotonic() - began < LONGEST_COMPACTION:
-            at = time.monotonic()
+        while (at := time.monotonic()) - began < LONGEST_COMPACTION:
             more = compaction.compact_run(database, workspace_id, run_row)
+            if more == 0:
+                break
             replaced += more
             rest(min(RESTS * (time.monotonic() - at), LONGEST_REST))
     return replaced

@@ -7,6 +7,7 @@ or "".
 """
 
 import json
+import os
 import queue
 import subprocess
 import threading
@@ -49,14 +50,14 @@ def run_child(
 ) -> Mapping[str, Any]:
     """Run `task` in a child process and return its result. Whatever `check` or `on_progress` raises kills the child.
 
-    `aside`: it runs only when nobody else wants the processor. On a machine that is never idle it would not end, so
-    after ASIDE_SECONDS it is killed, and the task begun again by one that only steps back.
+    `aside`: it runs only when nobody else wants the processor, where the system knows how. On a machine that is never
+    idle it would not end, so after ASIDE_SECONDS it is killed, and the task begun again by one that only steps back.
     Raises TaskRefused, Away or InsufficientStorage with the task's own code, and Unavailable when the child died
     without an answer.
     """
     order = {"settings": msgspec.to_builtins(settings), "task": task, "job": job}
     watch = check or _pass
-    if aside and settings.niceness:
+    if aside and settings.niceness and hasattr(os, "SCHED_IDLE"):
         with suppress(_Starved):
             return _run(order | {"aside": True}, on_progress or _ignore, _patiently(watch), command)
     return _run(order, on_progress or _ignore, watch, command)

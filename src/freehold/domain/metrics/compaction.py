@@ -9,7 +9,8 @@ from freehold.storage.metrics import MetricColumns, encode_segment, join_segment
 from freehold.storage.transaction import Transaction
 
 CROWDED = 64
-LARGEST_INTAKE = 512
+LARGEST_INTAKE, LARGEST_BYTES = 512, 8 << 20
+"""At a time. Segments that are fewer than CROWDED for their size are no crowd."""
 
 
 def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
@@ -17,7 +18,9 @@ def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
 
     Read and joined beside the writer, which clients wait for. What lost a segment meanwhile is left as it is.
     """
-    segments = database.read_now(lambda db: queries.segments_of(db, workspace_id, run_row, LARGEST_INTAKE))
+    segments = database.read_now(
+        lambda db: queries.segments_of(db, workspace_id, run_row, LARGEST_INTAKE, LARGEST_BYTES)
+    )
     if len(segments) < CROWDED:
         return 0
     rows = [row for row, _ in segments]
