@@ -67,6 +67,19 @@ def test_a_segment_that_is_cut_off_is_not_joined() -> None:
         join_segments([whole, whole[:-1]])
 
 
+def test_a_point_of_a_metric_that_its_segment_does_not_name_is_not_joined() -> None:
+    whole, other = (encode_points([Point(key, 7, 1, 2.5)]) for key in ("ab", "cd"))
+    at = len(whole) - struct.calcsize("<Hqqd")
+    with pytest.raises(ValueError, match="a metric that it does not name"):
+        join_segments([whole[:at] + b"\x01\x00" + whole[at + 2 :], other])
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x01", b"\x02" + bytes(3)])
+def test_what_is_shorter_than_a_head_is_not_joined(payload: bytes) -> None:
+    with pytest.raises(ValueError, match="shorter than its head"):
+        join_segments([payload])
+
+
 def test_a_smooth_curve_is_packed_small() -> None:
     points = [Point("loss", step, 1_700_000_000_000_000 + step * 1_000_000, 1 / (step + 1)) for step in range(1_000)]
     assert len(encode_points(points)) < 8_000

@@ -31,17 +31,15 @@ class Pace:
         self._database = database
         self._left = PATIENCE
 
-    def pause_after(self, held: float, worked: float = 0.0, taken: float | None = None) -> float:
-        """How long to wait after a step that held the writer for `held` seconds, having `worked` for some before.
-
-        `taken`: the factor that it really took, where that is another.
-        """
+    def pause_after(self, held: float, worked: float = 0.0) -> float:
+        """How long to wait after a step that held the writer for `held` seconds, having `worked` for some before, with
+        budgets of `factor`."""
         if not self._database.clients_write:
             self.factor = 1.0
             return 0.0
         if held == 0.0:
             return 0.0
-        wanted = (self.factor if taken is None else taken) * SHORT / max(held, SHORT / 2)
+        wanted = self.factor * SHORT / max(held, SHORT / 2)
         self.factor = min(MOST, max(SMALLEST, wanted))
         pause = min(max((held + worked) / SHARE, SHORTEST_PAUSE), LONGEST_PAUSE)
         if pause > self._left:

@@ -120,9 +120,11 @@ class Runner:
         if is_last:
             self._paces.pop(operation.operation_id, None)
             trim()
-        elif pause := pace.pause_after(context.held, worked, context.factor):
+            return False
+        pace.factor = context.factor  # it may have taken less
+        if pause := pace.pause_after(context.held, worked):
             self._stopping.wait(pause)
-        return not is_last
+        return True
 
     def _find_step(self, operation: Operation) -> tuple[Kind, Step]:
         kind = self._kinds.get(operation.kind)

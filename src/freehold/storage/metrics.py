@@ -87,15 +87,20 @@ def encode_segment(columns: MetricColumns) -> bytes:
 
 def decode_segment(payload: bytes) -> MetricColumns:
     """The columns of a segment or chunk of any form ever written. Raises ValueError for anything else."""
-    if len(payload) < _HEAD.size:
-        raise ValueError("This is no metric segment: it is shorter than its head.")
-    form, count, key_bytes = _HEAD.unpack_from(payload)
+    form = _form(payload)
+    _, count, key_bytes = _HEAD.unpack_from(payload)
     body = payload[_HEAD.size :]
     if form == RAW:
         return _decode_raw(body, count, key_bytes)
     if form == PACKED:
         return _decode_packed(body, count, key_bytes)
     raise ValueError(f"Metric segment of form {form}: this version of Freehold reads forms {RAW} and {PACKED}.")
+
+
+def _form(payload: bytes) -> int:
+    if len(payload) < _HEAD.size:
+        raise ValueError("This is no metric segment: it is shorter than its head.")
+    return payload[0]
 
 
 def join_segments(payloads: Sequence[bytes]) -> MetricColumns:
@@ -107,8 +112,8 @@ def join_segments(payloads: Sequence[bytes]) -> MetricColumns:
 
     keys: dict[str, int] = {}
     parts: list[tuple[NDArray[Any], ...]] = []
-    for is_raw, group in groupby(payloads, key=lambda payload: payload[:1] == bytes([RAW])):
-        if is_raw:
+    for form, group in groupby(payloads, key=_form):
+        if form == RAW:
             parts.append(_join_raw(group, keys))
         else:
             parts.extend(_renumbered(decode_segment(each), keys) for each in group)
@@ -120,23 +125,27 @@ def _join_raw(payloads: Iterable[bytes], keys: dict[str, int]) -> "tuple[NDArray
     """`numbers` holds the key dictionaries of the segments one after the other; equal ones once."""
     import numpy as np
 
-    known: dict[bytes, int] = {}
+    known: dict[bytes, tuple[int, int]] = {}
     numbers: list[int] = []
-    begins, counts, rows = [], [], []
+    spans, counts, rows = [], [], []
     for payload in payloads:
         _, count, key_bytes = _HEAD.unpack_from(payload)
         dictionary = payload[_HEAD.size : _HEAD.size + key_bytes]
-        if (begin := known.get(dictionary)) is None:
-            begin = known[dictionary] = len(numbers)
+        if (span := known.get(dictionary)) is None:
+            begin = len(numbers)
             numbers += _numbered(msgspec.json.decode(dictionary, type=list[str]), keys)
-        begins.append(begin)
+            span = known[dictionary] = (begin, len(numbers))
+        spans.append(span)
         counts.append(count)
         rows.append(payload[_HEAD.size + key_bytes :])
         if len(rows[-1]) != count * _POINT.size:
             raise ValueError("This is no metric segment: it is not as long as its head says.")
     found = np.frombuffer(b"".join(rows), _row_type())
-    index = np.array(numbers, np.uint32)[found["key"] + np.repeat(begins, counts)]
-    return index, found["step"], found["at"], found["value"]
+    begins, ends = np.repeat(spans, counts, axis=0).T
+    places = found["key"] + begins
+    if (places >= ends).any():
+        raise ValueError("This is no metric segment: a point is of a metric that it does not name.")
+    return np.array(numbers, np.uint32)[places], found["step"], found["at"], found["value"]
 
 
 def _renumbered(columns: MetricColumns, keys: dict[str, int]) -> "tuple[NDArray[Any], ...]":

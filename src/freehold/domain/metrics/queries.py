@@ -1,8 +1,6 @@
 """Rows of segments, chunks and latest values."""
 
-from itertools import accumulate
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -13,7 +11,6 @@ from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, S
 from freehold.storage.portable import PreparedRows, among, as_hex, checked, gathered, numbered
 from freehold.storage.transaction import Transaction
 
-T = TypeVar("T")
 _s, _k, _l = MetricSegment.c, MetricChunk.c, LatestMetric.c
 _SEGMENT = ("workspace_id", "run_row", "count", "payload")
 
@@ -110,26 +107,17 @@ def crowded_runs(db: Transaction, threshold: int, limit: int) -> list[tuple[int,
 def segments_of(
     db: Transaction, workspace_id: int, run_row: int, limit: int, most_bytes: int
 ) -> list[tuple[int, bytes]]:
-    """The oldest living segments: (row, payload). In one value: Python would give the interpreter up at each row, and
-    then wait for it while clients are answered."""
+    """The oldest living segments, as many as `most_bytes` hold: (row, payload).
+
+    In one value: Python would give the interpreter up at each row, and then wait for it while clients are answered.
+    """
     here = sa.and_(_s.workspace_id == workspace_id, _s.run_row == run_row, _s.dead_at.is_(None))
     oldest = sa.select(_s.row_id, _s.payload).where(here).order_by(_s.row_id).limit(limit).subquery()
-    sizes = _gather(db, gathered(oldest.c.row_id, sa.func.length(oldest.c.payload)), int)
-    rows = [
-        row for (row, _), size in zip(sizes, accumulate(size for _, size in sizes), strict=True) if size <= most_bytes
-    ]
-    if not rows:
-        return []
-    oldest = sa.select(_s.row_id, _s.payload).where(here, _s.row_id <= rows[-1]).subquery()
-    payloads = _gather(db, gathered(oldest.c.row_id, as_hex(oldest.c.payload)), str)
-    return [(row, bytes.fromhex(payload)) for row, payload in payloads]
-
-
-# allow-workspace: because the rows that it gathers were chosen by its caller, who names the workspace
-def _gather(db: Transaction, rows: sa.ColumnElement[str | None], kind: type[T]) -> list[tuple[int, T]]:
-    """In order of row."""
-    found = db.execute(sa.select(rows)).scalar()
-    return sorted(msgspec.json.decode(found or "[]", type=list[tuple[int, kind]]), key=itemgetter(0))  # type: ignore[valid-type]  # the caller's
+    so_far = sa.func.sum(sa.func.length(oldest.c.payload)).over(order_by=oldest.c.row_id)
+    sized = sa.select(oldest, so_far.label("so_far")).subquery()
+    chosen = sa.select(gathered(sized.c.row_id, as_hex(sized.c.payload))).where(sized.c.so_far <= most_bytes)
+    rows = msgspec.json.decode(db.execute(chosen).scalar() or "[]", type=list[tuple[int, str]])
+    return sorted((row, bytes.fromhex(payload)) for row, payload in rows)
 
 
 def add_chunk(db: Transaction, workspace_id: int, run_row: int, count: int, payload: bytes) -> None:
