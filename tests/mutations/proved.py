@@ -121,8 +121,8 @@ PROOF = [
     Mutation(
         "links that lead nowhere are not looked for",
         "lifecycle/proof.py",
-        "        database.beside(_refuse_dangling)\n",
-        "",
+        '    if found["dangling"]:',
+        "    if False:",
         (f"{VERIFYING}a_link_that_leads_nowhere_blocks_verified",),
     ),
     Mutation(
@@ -155,15 +155,15 @@ PROOF = [
     ),
     _erasing(
         "the log is not emptied",
-        "proof.py",
-        "        _empty_log(context, database)\n",
+        "cleaning.py",
+        "        if not database.exclusively(partial(_keep_from_file, keeper)):\n            return False\n",
         "",
         "reader_that_stays_blocks_verified",
     ),
     _erasing(
         "the log is copied and not emptied",
-        "proof.py",
-        "wal_checkpoint(TRUNCATE)",
+        "cleaning.py",
+        "wal_checkpoint({mode})",
         "wal_checkpoint(PASSIVE)",
         "reader_that_stays_blocks_verified",
     ),
@@ -177,9 +177,23 @@ PROOF = [
     _erasing(
         "the slack of pages is left",
         "cleaning.py",
-        "        wipe(database.file, layout, range(1, layout.pages + 1), partial(_breathe, context))\n",
+        "        wipe(database.file, layout, range(1, layout.pages + 1), _Breaths(context, database.file).take)\n",
         "",
         "the_file_holds_no_dead_byte_when_it_is_searched",
+    ),
+    Mutation(
+        "the log's file keeps what it held",
+        "lifecycle/cleaning.py",
+        "    return _cut_log(context, database, log)\n",
+        "    return True\n",
+        ("tests/lifecycle/erase/test_cleaning.py",),
+    ),
+    Mutation(
+        "what is written while the file is cleaned is not looked at again",
+        "lifecycle/cleaning.py",
+        "    touched = found.numbers | pages_in_log(log, layout.page_size, found.frames).numbers\n",
+        "    touched = frozenset[int]()\n",
+        ("tests/lifecycle/erase/test_cleaning.py",),
     ),
     _erasing(
         "a certificate counts nothing",

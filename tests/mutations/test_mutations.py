@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutations import added, declared, done, proved
-from tests.mutations.faults import PATIENCE, Mutation, ask_guards, is_seen, make_copy, make_fault
+from tests.mutations.faults import PATIENCE, ROOT, Mutation, ask_guards, is_seen, make_copy, make_fault
 
 TABLES = (declared, done, proved, added)
 MUTATIONS = [each for table in TABLES for each in table.MUTATIONS]
@@ -39,6 +39,12 @@ def test_guards_are_green_without_a_fault(
     guards = {guard for each in mutations if names is None or each.name in names for guard in each.guards}
     code, said = ask_guards(tmp_path, tuple(sorted(guards)))
     assert code == 0, said
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_the_place_of_a_fault_is_in_the_source(mutation: Mutation) -> None:
+    """Also of those that are made in the long tests only: else the table grows older than the source unseen."""
+    assert mutation.old in (ROOT / "src" / "freehold" / mutation.file).read_text()
 
 
 def test_faults_have_names_of_their_own() -> None:

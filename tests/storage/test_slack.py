@@ -107,11 +107,25 @@ def test_the_log_tells_every_page_that_was_written(path: Path, file: int) -> Non
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
         before, size = path.read_bytes(), layout_of(file).page_size
         live_and_die(connection, seed=2, steps=60)
-        touched = pages_in_log(path.with_name("slack.db-wal"), size)
+        touched = pages_in_log(path.with_name("slack.db-wal"), size).numbers
     after = path.read_bytes()  # the last connection has copied the log
     changed = {at // size + 1 for at in range(0, len(after), size) if before[at : at + size] != after[at : at + size]}
     assert changed
     assert changed <= touched
+
+
+def test_what_the_log_held_before_it_began_anew_does_not_count(path: Path, file: int) -> None:
+    with connected(path) as connection:
+        live_and_die(connection, seed=1)
+        log, size = path.with_name("slack.db-wal"), layout_of(file).page_size
+        before = pages_in_log(log, size)
+        assert connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
+        connection.execute("PRAGMA user_version = 7")
+        after = pages_in_log(log, size)
+        assert (set(after.numbers), after.frames) == ({1}, 1)
+        assert before.frames > 1
+        connection.execute("PRAGMA user_version = 8")
+        assert pages_in_log(log, size, after.frames).frames == 2
 
 
 def test_a_file_of_another_layout_is_refused_untouched(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """What is done to a database's files before they are searched: no row that was removed may be left in a corner of them.
 
-SQLite: no dangling link, the log emptied, the slack of every page zeroed (storage/slack.py). While that goes over the
-file nobody waits: writers write to the log, which is kept from being copied into the file meanwhile. Then, in one
-short stop, what they wrote is copied and the pages it touched are cleaned too. PostgreSQL: what can be had without
+SQLite: the slack of every page zeroed (storage/slack.py), the log emptied. While that goes over the file nobody waits:
+writers write to the log, which is kept from being copied into the file meanwhile. Then it is copied, still beside
+them, and in one short stop the pages that it touched are cleaned too. PostgreSQL: what can be had without
 locking others out.
 """
 
 import os
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from freehold.lifecycle.levels import LOGICALLY, VERIFIED
 from freehold.lifecycle.reach import Reach
 from freehold.operations.steps import OperationContext
 from freehold.storage.database import PostgresDatabase, SqliteDatabase
-from freehold.storage.slack import UnknownLayout, layout_of, pages_in_log, wipe
+from freehold.storage.slack import PagesInLog, UnknownLayout, layout_of, pages_in_log, wipe
 
 POSTGRES_KEEPS = (
     "the write-ahead log and its archives, until they are recycled",
@@ -29,8 +30,10 @@ POSTGRES_KEEPS = (
 LOG_PATIENCE = 120
 """Seconds."""
 BUSY_MILLISECONDS = 200
-BREATH = 0.002
-"""Seconds between two reads of the file, so that whoever waits for an answer gets it."""
+CUT = 2 << 20
+"""Bytes of the log's file: some milliseconds."""
+BREATH = 3
+"""So many times as long as the last portion took; longer ones would let the log grow, which is not copied meanwhile."""
 
 
 class NotErased(Problem):
@@ -41,18 +44,12 @@ def clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[s
     """Returns what the certificate says of this store. Raises NotErased while it cannot be cleaned."""
     database = context.database
     if isinstance(database, SqliteDatabase):
-        database.beside(_refuse_dangling)
         _clean_sqlite(context, database)
         return {"store": "SQLite database and its log", "level": VERIFIED}
     assert isinstance(database, PostgresDatabase)
     targets = (target for evidence in waiting for target in evidence.targets)
     _vacuum(database, {each.table.name for target in targets for each in Reach(target).records()})
     return {"store": "PostgreSQL", "level": LOGICALLY, "what_stays": list(POSTGRES_KEEPS)}
-
-
-def _refuse_dangling(raw: Any) -> None:
-    if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
-        raise NotErased("DanglingLinks", "A row refers to a row that is gone. Look at the server's log.")
 
 
 def _clean_sqlite(context: OperationContext, database: SqliteDatabase) -> None:
@@ -79,41 +76,82 @@ def _wipe_slack(context: OperationContext, database: SqliteDatabase) -> bool:
     except UnknownLayout:
         return database.exclusively(_write_anew)
     with database.another() as keeper:
-        if not database.exclusively(partial(_keep_log_empty, keeper)):
+        if not database.exclusively(partial(_keep_from_file, keeper)):
             return False
         passing("erase:log:kept")
         layout = layout_of(database.file)
-        wipe(database.file, layout, range(1, layout.pages + 1), partial(_breathe, context))
+        wipe(database.file, layout, range(1, layout.pages + 1), _Breaths(context, database.file).take)
         os.fdatasync(database.file)
         passing("erase:slack:wiped")
-        done = database.exclusively(partial(_wipe_touched, keeper, database))
+        log = Path(f"{database.path}-wal")
+        _stand(keeper)
+        found = pages_in_log(log, layout.page_size)
+        database.beside(_copy_log)
+        if not database.exclusively(partial(_wipe_touched, keeper, database, log, found)):
+            return False
     passing("erase:slack:done")
-    return done
+    return _cut_log(context, database, log)
 
 
-def _keep_log_empty(keeper: Any, raw: Any) -> bool:
-    """A reader that began while the log is empty reads the file alone: until it ends nothing is copied into that."""
-    if not _empty_log(raw):
+def _keep_from_file(keeper: Any, raw: Any) -> bool:
+    """A reader that begins when all of the log is copied reads the file alone: until it ends nothing is copied into
+    that. The next writer begins the log anew; to cut it off here would make each commit lengthen it again."""
+    if not _checkpoint(raw, "RESTART"):
         return False
     keeper.execute("BEGIN")
-    keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    _look(keeper)
     return True
 
 
-def _wipe_touched(keeper: Any, database: SqliteDatabase, raw: Any) -> bool:
+def _stand(keeper: Any) -> None:
+    """At the log's end: so much of it may be copied from now on, but it cannot begin anew: no page in it is missed."""
+    keeper.execute("ROLLBACK")
+    keeper.execute("BEGIN")
+    _look(keeper)
+
+
+def _look(keeper: Any) -> None:
+    """A transaction begins with its first look."""
+    keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _wipe_touched(keeper: Any, database: SqliteDatabase, log: Path, found: PagesInLog, raw: Any) -> bool:
     """A page that was written meanwhile has its old slack, from the memory of the connection that wrote it.
 
     The commit that changes nothing makes every connection forget the pages that it remembers.
     """
     layout = layout_of(database.file)
-    touched = pages_in_log(Path(f"{database.path}-wal"), layout.page_size)
+    touched = found.numbers | pages_in_log(log, layout.page_size, found.frames).numbers
     keeper.execute("ROLLBACK")
     _commit_nothing(keeper)
     passing("erase:slack:touched")
-    if not _empty_log(raw):
+    if not _checkpoint(raw, "RESTART"):
         return False
     wipe(database.file, layout_of(database.file), sorted(touched | {1}))
     os.fdatasync(database.file)
+    return True
+
+
+def _cut_log(context: OperationContext, database: SqliteDatabase, log: Path) -> bool:
+    """What the log held before is in its file until that is cut off: while clients write bit by bit, since a file's
+    blocks are given back in the time of whoever cuts."""
+    for size in reversed(range(CUT, log.stat().st_size, CUT)):
+        if not context.database.clients_write:
+            break
+        began = time.perf_counter()
+        database.beside(_copy_log)
+        if not database.exclusively(partial(_cut, log, size)):
+            return False
+        context.rest(time.perf_counter() - began)
+    return database.exclusively(_empty_log)
+
+
+def _cut(log: Path, size: int, raw: Any) -> bool:
+    """Where all of it is copied nothing in it is needed."""
+    if not _checkpoint(raw, "RESTART"):
+        return False
+    if log.stat().st_size > size:
+        os.truncate(log, size)
     return True
 
 
@@ -136,18 +174,34 @@ def _write_anew(raw: Any) -> bool:
 
 
 def _empty_log(raw: Any) -> bool:
+    return _checkpoint(raw, "TRUNCATE")
+
+
+def _checkpoint(raw: Any, mode: str) -> bool:
     """Not with the usual busy timeout: it would hold every writer up."""
     before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
     raw.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     try:
-        return bool(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        return bool(raw.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0] == 0)
     finally:
         raw.execute(f"PRAGMA busy_timeout={int(before)}")
 
 
-def _breathe(context: OperationContext) -> None:
-    context.stopping.wait(BREATH)
-    context.check()
+class _Breaths:
+    """Between two portions of the file's pages. While clients write, each is on the disk before the next: what is
+    flushed in one go holds their commits up."""
+
+    def __init__(self, context: OperationContext, file: int) -> None:
+        self._context = context
+        self._file = file
+        self._began = time.perf_counter()
+
+    def take(self) -> None:
+        if self._context.database.clients_write:
+            os.fdatasync(self._file)
+            time.sleep(BREATH * (time.perf_counter() - self._began))
+        self._context.check()
+        self._began = time.perf_counter()
 
 
 def _vacuum(database: PostgresDatabase, tables: set[str]) -> None:

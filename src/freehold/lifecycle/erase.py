@@ -199,7 +199,7 @@ def _collect(context: OperationContext) -> None:
         raise Superseded("ErasedWithAnother", message)
     objects = open_objects(context.settings)
     reaches = [Reach(target) for target in targets]
-    ids, values = context.read(lambda db: collect_needles(db, reaches, objects, context.rest))
+    ids, values = collect_needles(context.read, reaches, objects, context.rest)
     born_at = context.read(lambda db: min(_born_at(db, target) for target in targets))
     plan, root = context.read(lambda db: _digests(db, context, targets))
     repeats = context.read(lambda db: collect_repeats(db, reaches))

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from freehold.storage.blobs import ObjectStore
 from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
 
+Rows = list[dict[str, Any]]
 BITS = 64
 ROWS_SAMPLED = 24
 ROOTS_SAMPLED = 256
@@ -71,20 +73,24 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 def collect_needles(
-    db: Transaction,
+    read: Callable[[Callable[[Transaction], Rows]], Rows],
     reaches: Sequence[Reach],
     objects: ObjectStore,
     rest: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[list[bytes], list[bytes]]:
     """(ids, values), each of them worth at least 64 bits, at most 2,000 in all. `rest` is called after each table, with
-    the seconds that it took."""
+    the seconds that it took.
+
+    Each table is read for itself: what is hidden does not change, and a snapshot that lasts lets SQLite's log grow.
+    """
     ids: dict[bytes, None] = {}
     values: dict[bytes, None] = {}
     share = max(1, len(reaches))
     for joint in joints(reaches):
         for record, goes in reversed(joint.everything().items()):
             began, is_root = time.perf_counter(), HIDDEN in record.table.c
-            rows = _sample(db, record, goes, ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share))
+            most = ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share)
+            rows = read(partial(_sample, record=record, goes=goes, most=most))
             if is_root:
                 ids |= dict.fromkeys(str(row[public_id(record).name]).encode() for row in rows)
             values |= dict.fromkeys(needle for row in rows for value in row.values() for needle in needles_in(value))

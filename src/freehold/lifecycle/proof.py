@@ -73,13 +73,15 @@ def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     job = context.read(lambda db: _job(db, waiting))
     found = context.run_child("search", job)
     passing("erase:search:answered")
+    if found["dangling"]:
+        raise NotErased("DanglingLinks", "A row refers to a row that is gone. Look at the server's log.")
     if _remove_unowned(context, found["residue_in"]):
         found = context.run_child("search", job)
     stores += [
         level_of_objects(found["cloud"]),
         {"store": "exports, spools, logs and temporary files", "level": VERIFIED},
     ]
-    common = {name: value for name, value in found.items() if name not in ("erasures", "cloud")} | {
+    common = {name: value for name, value in found.items() if name not in ("erasures", "cloud", "dangling")} | {
         "erasures": len(waiting)
     }
     return [Checked(stores, common | counts) for counts in found["erasures"]]

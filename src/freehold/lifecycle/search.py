@@ -63,6 +63,7 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     with closing(_connect(settings)) as rows:
         seen = _search_rows(rows, scanner, ids)
         _know_owners(rows, seen)
+        dangling = rows.is_any_dangling()
     passing("erase:search:read")
     others, ours = _split(settings, seen, job["born_at"])
     cloud = CloudObjects(settings, seen, job["born_at"]) if object_folder(settings) is None else None
@@ -86,6 +87,7 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
         "bytes_decoded": found.bytes_decoded + elsewhere.bytes_decoded,
         "unopened": len(found.unopened),
         "residue_in": sorted({_told(settings, Path(hit.source.split("!")[0])) for hit in found.hits})[:_RESIDUE_TOLD],
+        "dangling": dangling,
         "cloud": cloud.facts() if cloud is not None else None,
         "erasures": [_counts(numbers, mentioned, hit, seen.leaks) for numbers in _numbers(job["erasures"])],
     }
@@ -292,6 +294,10 @@ class Rows:
     def rows(self, sql: str) -> Iterable[tuple[Any, ...]]:
         raise NotImplementedError
 
+    def is_any_dangling(self) -> bool:
+        """Whether a row refers to one that is not there. A database that never lets that be need not be asked."""
+        return False
+
     def content(self, table: str, columns: list[str]) -> Iterator[bytes]:
         if not columns:
             return
@@ -319,6 +325,9 @@ class SqliteRows(Rows):
         cursor.arraysize = ROWS_AT_ONCE
         rows: Iterable[tuple[Any, ...]] = cursor
         return rows
+
+    def is_any_dangling(self) -> bool:
+        return any(True for _ in self.rows("PRAGMA foreign_key_check"))
 
     def schema(self) -> Iterator[bytes]:
         return (_as_bytes(sql) for (sql,) in self.rows("SELECT sql FROM sqlite_master"))

@@ -35,7 +35,7 @@ RUNS_AT_ONCE = 100
 LONGEST_COMPACTION = 40.0
 """Seconds of a sweep; what is left over waits for the next one."""
 RESTS = 30
-"""So many times as long as it took does the sweeper rest after compacting a run, but not above LONGEST_REST seconds."""
+"""So many times as long as it took does the sweeper rest after a portion, but not above LONGEST_REST seconds."""
 LONGEST_REST = 0.4
 EXPIRING: tuple[type[Record], ...] = (ForgottenId, IdempotencyKey)
 
@@ -80,14 +80,21 @@ class Sweeper:
     def sweep(self) -> None:
         """All sweeps once, in the caller's thread."""
         self._try(lambda: look(self._database))
-        self._try(lambda: compact(self._database, self._stopping.wait))
+        self._try(lambda: compact(self._database, self._rest))
         self._try(lambda: self._database.write_now(remove_released))
         self._try(self._carry_out_policies)
         self._try(lambda: remove_withdrawn_bags(self._database, self._settings))
         self._try(self._remove_by_age)
-        self._try(lambda: reap(self._database, self._objects, self._clock, by_age=look(self._database)))
+        self._try(self._reap)
         self._try(self._certificates.follow_now)  # so that what was certified is signed soon, and its loss seen
         self._try(trim)
+
+    def _reap(self) -> None:
+        reap(self._database, self._objects, self._clock, by_age=look(self._database), rest=self._rest)
+
+    def _rest(self, seconds: float) -> None:
+        """After so many of work; clients would else wait for all of it together."""
+        self._stopping.wait(min(RESTS * seconds, LONGEST_REST))
 
     def _remove_by_age(self) -> None:
         """Not where the clock may have jumped: what is gone too early does not come back when the clock does."""
@@ -117,8 +124,8 @@ class Sweeper:
 
 
 def compact(database: Database, rest: Callable[[float], object] = lambda seconds: None) -> int:
-    """Give runs with many segments chunks; how many segments went. `rest` is called after each, with the seconds to
-    leave to clients, who else would wait for all of them together."""
+    """Give runs with many segments chunks; how many segments went. `rest` is called after each, with the seconds
+    that it took."""
     crowded = database.read_now(lambda db: queries.crowded_runs(db, compaction.CROWDED, RUNS_AT_ONCE))
     began, replaced = time.monotonic(), 0
     for workspace_id, run_row in crowded:
@@ -127,7 +134,7 @@ def compact(database: Database, rest: Callable[[float], object] = lambda seconds
             if more == 0:
                 break
             replaced += more
-            rest(min(RESTS * (time.monotonic() - at), LONGEST_REST))
+            rest(time.monotonic() - at)
     return replaced
 
 

@@ -24,6 +24,7 @@ from freehold.storage.portable import (
     sqlite_engine,
 )
 from freehold.storage.transaction import Transaction
+from freehold.storage.write_ahead import WriteAheadLog
 from freehold.storage.writer import Command, Exclusive, GroupWriter, Stream, follow
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ class SqliteDatabase:
         self.path = path
         self.engine = sqlite_engine(path, driver)
         self._sources = (clock, ids, keys)
-        self._writer = GroupWriter(self.engine, self._transaction, _settle)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="freehold-reader")
         self._local = threading.local()
         self._connections: list[sa.Connection] = []
@@ -97,6 +97,7 @@ class SqliteDatabase:
         self._file: int | None = None
         self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
         self._asked: deque[float] = deque(maxlen=BUSY)
+        self._writer = GroupWriter(self.engine, self._transaction, _settle, WriteAheadLog(self.beside))
 
     @property
     def clients_write(self) -> bool:

@@ -10,11 +10,12 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count as count_from
 from pathlib import Path
 
 MAGIC = b"SQLite format 3\0"
-AT_ONCE = 512
-"""Pages read at once: 2 MiB, some milliseconds of the processor."""
+AT_ONCE = 128
+"""Pages read at once: half a MiB, a millisecond or two of the processor."""
 MOST_PAGES = 1 << 25
 """An overflow page begins with the number of the next. Below this one (128 GiB of 4 KiB pages) it cannot be taken for a
 page of a b-tree, which begins with one of HEADERS."""
@@ -23,6 +24,8 @@ HEADERS = {2: 12, 5: 12, 10: 8, 13: 8}
 FILE_HEADER = 100
 FREEBLOCK_HEADER = 4
 LOG_HEADER, FRAME_HEADER = 32, 24
+SALTS, SALTS_IN_HEADER, SALTS_IN_FRAME = 8, 16, 8
+"""Bytes of both salts, and where they are."""
 _ZEROS = bytes(1 << 16)
 
 
@@ -73,13 +76,26 @@ def wipe(file: int, layout: Layout, numbers: Iterable[int], between: Callable[[]
     return wiped
 
 
-def pages_in_log(log: Path, page_size: int) -> set[int]:
-    """Numbers of the pages that the write-ahead log has frames of. It must have been empty when they were begun."""
-    frame = FRAME_HEADER + page_size
+@dataclass(frozen=True, slots=True)
+class PagesInLog:
+    """Numbers of the pages that the first `frames` of the write-ahead log hold."""
+
+    numbers: frozenset[int]
+    frames: int
+
+
+def pages_in_log(log: Path, page_size: int, after: int = 0) -> PagesInLog:
+    """Of the frames behind the first `after`. Frames from before the log last began anew do not count: they have other
+    salts than its header (https://www.sqlite.org/fileformat2.html, "The WAL File Format")."""
+    numbers: set[int] = set()
     with log.open("rb") as stream:
-        count = max(0, os.fstat(stream.fileno()).st_size - LOG_HEADER) // frame
-        heads = (os.pread(stream.fileno(), 4, LOG_HEADER + number * frame) for number in range(count))
-        return {int.from_bytes(head, "big") for head in heads}
+        salts = os.pread(stream.fileno(), SALTS, SALTS_IN_HEADER)
+        for count in count_from(after):
+            head = os.pread(stream.fileno(), FRAME_HEADER, LOG_HEADER + count * (FRAME_HEADER + page_size))
+            if len(head) < FRAME_HEADER or head[SALTS_IN_FRAME:][:SALTS] != salts:
+                return PagesInLog(frozenset(numbers), count)
+            numbers.add(int.from_bytes(head[:4], "big"))
+    raise AssertionError("unreachable: no file is endless")
 
 
 def _stretches(numbers: Iterable[int], pages: int) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from freehold.kit.problems import InsufficientStorage, Problem, Unavailable
 from freehold.storage.portable import is_disk_full
 from freehold.storage.transaction import Transaction
+from freehold.storage.write_ahead import WriteAheadLog
 
 log = logging.getLogger("freehold.storage")
 LARGEST_GROUP = 512
@@ -59,10 +60,12 @@ class GroupWriter:
         engine: sa.Engine,
         transaction: Callable[[sa.Connection], Transaction],
         settle_many: Callable[[list[Command]], None],
+        write_ahead: WriteAheadLog,
     ) -> None:
         self._engine = engine
         self._transaction = transaction
         self._settle_many = settle_many
+        self._write_ahead = write_ahead
         self._queue: queue.SimpleQueue[Sequence[Command | Exclusive[Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="freehold-writer", daemon=True)
         self._open = True
@@ -80,10 +83,12 @@ class GroupWriter:
             self._open = False
             self._queue.put(None)
             self._thread.join()
+            self._write_ahead.close()
 
     def _run(self) -> None:
         with self._engine.connect() as connection:
             raw = connection.connection.driver_connection
+            self._write_ahead.take_over(raw)
             while (items := self._queue.get()) is not None:
                 group = list(items)
                 stopping = self._drain_into(group)
@@ -130,6 +135,7 @@ class GroupWriter:
         for command in commands:
             follow(command.after)
         self._settle_many(commands)
+        self._write_ahead.after_commit(raw)
 
     def _run_together(self, connection: sa.Connection, raw: Any, commands: list[Command]) -> bool:
         """Without savepoints, which cost as much as a small write. If one fails, all are undone, to be run apart."""

@@ -23,9 +23,12 @@ ROWS = 4_000
 class Context:
     """As much of an operation's as the cleaning asks for."""
 
+    database: SqliteDatabase
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None: ...
+
+    def rest(self, seconds: float) -> None: ...
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def copy_log(database: SqliteDatabase) -> None:
 
 
 def clean(database: SqliteDatabase) -> bool:
-    return cleaning._wipe_slack(Context(), database)  # type: ignore[arg-type]  # as much of it as is asked for
+    return cleaning._wipe_slack(Context(database), database)  # type: ignore[arg-type]  # as much of it as is asked for
 
 
 def at(monkeypatch: pytest.MonkeyPatch, point: str, call: Callable[[], object]) -> None:
@@ -106,7 +109,42 @@ def test_the_log_waits_while_the_file_is_cleaned(database: SqliteDatabase, monke
     assert dead_bytes(database.path) == 0
 
 
-def test_rows_stand_and_writers_go_on(database: SqliteDatabase) -> None:
+def test_the_file_of_the_log_is_empty_afterwards(database: SqliteDatabase) -> None:
+    database.write_now(run("UPDATE notes SET body = body || hex(randomblob(200))"))
+    assert log_size(database) > 0
+    assert clean(database)
+    assert log_size(database) == 0
+
+
+def test_while_clients_write_the_file_of_the_log_is_cut_off_bit_by_bit(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteDatabase, "clients_write", property(lambda _: True))
+    monkeypatch.setattr(cleaning, "CUT", 1 << 17)
+    for _ in range(3):
+        database.write_now(run("UPDATE notes SET body = body || hex(randomblob(200))"))
+    before, sizes = log_size(database), []
+    cut = cleaning._cut
+
+    def seen(log: Path, size: int, raw: Any) -> bool:
+        assert cut(log, size, raw)
+        sizes.append(log_size(database))
+        return True
+
+    monkeypatch.setattr(cleaning, "_cut", seen)
+    assert clean(database)
+    assert len(sizes) >= before // (1 << 17) - 1 > 3
+    assert log_size(database) == 0
+    assert dead_bytes(database.path) == 0
+    assert rows(database), "what stands still stands"
+
+
+@pytest.mark.parametrize("clients_write", [False, True])
+def test_rows_stand_and_writers_go_on(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, clients_write: bool
+) -> None:
+    monkeypatch.setattr(SqliteDatabase, "clients_write", property(lambda _: clients_write))
+    monkeypatch.setattr(cleaning, "CUT", 1 << 15)
     before = rows(database)
     ended = threading.Event()
     written: list[int] = []
@@ -151,7 +189,11 @@ def test_a_file_that_cannot_be_cleaned_in_place_is_written_anew(
     before = rows(database)
     assert clean(database)
     assert rows(database) == before
-    assert Path(f"{database.path}-wal").stat().st_size == 0
+    assert log_size(database) == 0
+
+
+def log_size(database: SqliteDatabase) -> int:
+    return Path(f"{database.path}-wal").stat().st_size
 
 
 def rows(database: SqliteDatabase) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """Bytes in and out: a stream into the store between two short transactions."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.artifacts import queries, service
@@ -11,7 +12,7 @@ from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
 UPLOAD_HOURS = 24
-REAPED_AT_ONCE = 1_000
+REAPED_AT_ONCE = 200
 
 
 async def store_object(
@@ -56,10 +57,18 @@ async def upload(
     return await database.write(finish)
 
 
-def reap(database: Database, objects: ObjectStore, clock: Clock, *, by_age: bool = True) -> int:
+def reap(
+    database: Database,
+    objects: ObjectStore,
+    clock: Clock,
+    *,
+    by_age: bool = True,
+    rest: Callable[[float], object] = lambda seconds: None,
+) -> int:
     """Remove the bytes of objects that no row owns: doomed ones and, `by_age`, uploads that never ended. How many.
 
-    An upload that took a day is doomed first: it could end between a look at it and the removal of its bytes.
+    An upload that took a day is doomed first: it could end between a look at it and the removal of its bytes. `rest` is
+    called after every REAPED_AT_ONCE, with the seconds that they took.
     """
     older_than = clock.now() - UPLOAD_HOURS * 3_600 * MICROSECONDS
     if by_age and database.read_now(lambda db: queries.is_any_stale(db, older_than)):
@@ -70,8 +79,9 @@ def reap(database: Database, objects: ObjectStore, clock: Clock, *, by_age: bool
         return queries.doomed_keys(db, limit=REAPED_AT_ONCE, spare_leased=True)
 
     while keys := database.read_now(look):
-        reapable = keys
+        began, reapable = time.monotonic(), keys
         objects.delete(reapable)
         database.write_now(lambda db, gone=reapable: queries.clear_ledger(db, gone))  # type: ignore[misc]  # binds the loop's value
         removed += len(reapable)
+        rest(time.monotonic() - began)
     return removed

@@ -1,0 +1,144 @@
+"""The write-ahead log is copied beside the writer: it stays short, and no commit waits for it or fails by it."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from freehold.records.containers import Subscription
+from freehold.storage import write_ahead
+from freehold.storage.database import SqliteDatabase
+from freehold.storage.transaction import Transaction
+from freehold.storage.write_ahead import FEWEST, MOST, PAGES, _next_number
+from tests.conftest import House
+from tests.patience import patient
+
+PAGE = 4_096
+SOON = patient(20)
+
+
+@pytest.fixture
+def database(sqlite_house: House) -> SqliteDatabase:
+    assert isinstance(sqlite_house.database, SqliteDatabase)
+    return sqlite_house.database
+
+
+def add(number: int) -> Callable[[Transaction], None]:
+    def command(db: Transaction) -> None:
+        row = {"subscription_id": f"s-{number:06d}", "display_name": "x" * 200, "created_at": number}
+        db.execute(Subscription.table.insert().values(row))
+
+    return command
+
+
+def write(database: SqliteDatabase, numbers: range) -> None:
+    for number in numbers:
+        database.write_now(add(number))
+
+
+def log_size(database: SqliteDatabase) -> int:
+    return Path(f"{database.path}-wal").stat().st_size
+
+
+def pages_in_log(database: SqliteDatabase) -> int:
+    pages: int = database.beside(lambda raw: raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())[1]
+    return pages
+
+
+def test_the_log_stays_short_without_a_copy_in_any_commit(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_ahead, "PAGES", 100)
+    threads: set[str] = set()
+    copy = write_ahead._copy
+
+    def seen(raw: object) -> write_ahead.Copied:
+        threads.add(threading.current_thread().name)
+        return copy(raw)
+
+    monkeypatch.setattr(write_ahead, "_copy", seen)
+    for turn in range(20):
+        write(database, range(turn * 300, (turn + 1) * 300))
+        time.sleep(0.01)  # for the thread beside, which else has a machine of one processor to itself too seldom
+    assert any(name.startswith("freehold-log") for name in threads)
+    assert "freehold-writer" in threads, "what came meanwhile is left to the writer, behind a commit"
+    assert log_size(database) < 6_000 * PAGE, "each of 6,000 commits wrote a page at least"
+
+
+def test_a_reader_that_stays_holds_up_no_commit_and_the_log_begins_anew_behind_it(database: SqliteDatabase) -> None:
+    with sqlite3.connect(database.path, isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM subscriptions").fetchone() is not None
+        write(database, range(3_000))
+        assert pages_in_log(database) >= 3_000
+        reader.execute("ROLLBACK")
+    ends = time.monotonic() + SOON
+    number = 3_000
+    while pages_in_log(database) >= 3_000:
+        assert time.monotonic() < ends, "the log never began anew"
+        write(database, range(number, number + 200))
+        number += 200
+    assert database.read_now(lambda db: db.execute(sa.select(sa.func.count()).select_from(Subscription.table)).scalar())
+
+
+def test_a_copy_that_fails_is_told_and_tried_again_and_every_commit_stands(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    def fail(raw: object) -> write_ahead.Copied:
+        asked.append(threading.current_thread().name)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(write_ahead, "_copy", fail)
+    ends, number = time.monotonic() + SOON, 0
+    with caplog.at_level(logging.WARNING):
+        while len(asked) < 2:
+            assert time.monotonic() < ends, "it was not tried again"
+            write(database, range(number, number + 100))
+            number += 100
+    assert "the log was not copied" in caplog.text
+    count = sa.select(sa.func.count()).where(Subscription.c.subscription_id.startswith("s-"))
+    assert database.read_now(lambda db: db.execute(count).scalar()) == number
+
+
+def test_a_database_is_closed_while_its_log_is_copied(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, copy = threading.Event(), write_ahead._copy
+
+    def slowly(raw: object) -> write_ahead.Copied:
+        begun.set()
+        time.sleep(0.3)
+        return copy(raw)
+
+    monkeypatch.setattr(write_ahead, "_copy", slowly)
+    number = 0
+    while not begun.is_set():
+        write(database, range(number, number + 100))
+        number += 100
+    database.close()
+    with sqlite3.connect(database.path) as after:
+        found = after.execute("SELECT count(*) FROM subscriptions WHERE subscription_id LIKE 's-%'").fetchone()
+    assert found == (number,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pages", "expected"),
+    [
+        (1_000, PAGES, 1_000),
+        (1_000, PAGES * 3 // 2, 666),
+        (1_000, 100 * PAGES, 500),
+        (1_000, 1, 2_000),
+        (1_000, 0, 2_000),
+        (FEWEST, 100 * PAGES, FEWEST),
+        (MOST, 1, MOST),
+    ],
+)
+def test_how_often_is_learnt_from_what_the_log_held(changes: int, pages: int, expected: int) -> None:
+    assert _next_number(changes, pages) == expected
