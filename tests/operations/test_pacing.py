@@ -93,6 +93,17 @@ def test_work_that_computes_gives_way_to_clients_only(monkeypatch: pytest.Monkey
     assert slept == [pytest.approx(0.01 * RESTS)]
 
 
+def test_rests_end_when_patience_does_and_leave_none_for_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    pace = pace_beside(Clients(True))
+    while sum(slept) <= PATIENCE - LONGEST_PAUSE:
+        pace.rest(LONGEST_PAUSE / RESTS)
+    pace.rest(LONGEST_PAUSE / RESTS)
+    assert slept[-1] == pytest.approx(LONGEST_PAUSE / RESTS / SHARE_LATER)
+    assert pace.pause_after(0.1) == pytest.approx(0.1 / SHARE_LATER)
+
+
 def test_a_child_steps_back_as_far_as_the_setting_says() -> None:
     command = (sys.executable, "-c", _CHILD)
     found = run_child("niceness", {}, Settings(niceness=7), command=command)

@@ -15,7 +15,7 @@ SHARE, SHARE_LATER = 0.01, 0.2
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 2.0
 """Few steps with long pauses: a short one is felt as well, by those who ask at that moment."""
 PATIENCE = 120.0
-"""Seconds of long pauses in all, for a DELETE promises to be done soon."""
+"""Seconds of long pauses and rests in all, for a DELETE promises to be done soon."""
 MOST, FIRST, SMALLEST = 0.5, 0.25, 0.1
 """`factor` while clients write: its most, that of the first step, and its least: below, a step's fixed cost outweighs
 what it does."""
@@ -41,14 +41,18 @@ class Pace:
             return 0.0
         wanted = self.factor * SHORT / max(held, SHORT / 2)
         self.factor = min(MOST, max(SMALLEST, wanted))
-        pause = min(max((held + worked) / SHARE, SHORTEST_PAUSE), LONGEST_PAUSE)
-        if pause > self._left:
-            return min(held / SHARE_LATER, LONGEST_PAUSE)
-        self._left -= pause
-        return pause
+        return self._patiently(max((held + worked) / SHARE, SHORTEST_PAUSE), held)
 
     def rest(self, seconds: float) -> None:
         """In the middle of a step's work that has computed for `seconds`: where clients write, leave them the
         interpreter for longer than that."""
         if self._database.clients_write:
-            time.sleep(min(seconds * RESTS, LONGEST_PAUSE))
+            time.sleep(self._patiently(seconds * RESTS, seconds))
+
+    def _patiently(self, wanted: float, taken: float) -> float:
+        """So long while patience lasts, then what makes of `taken` its later share; not above the longest pause."""
+        pause = min(wanted, LONGEST_PAUSE)
+        if pause > self._left:
+            return min(taken / SHARE_LATER, LONGEST_PAUSE)
+        self._left -= pause
+        return pause
