@@ -184,6 +184,19 @@ def test_compaction_takes_as_much_at_a_time_as_memory_allows(
     assert len(rests) == 2
 
 
+def test_compaction_takes_as_many_segments_as_a_chunk_can_name_metrics_of(
+    house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(compaction.CROWDED):
+        log(house, run[0], [Point(f"{number}-{each}", 1, 1, float(number)) for each in range(2)])
+    monkeypatch.setattr(compaction, "MOST_KEYS", 40)
+    assert compaction.compact_run(house.database, house.workspace.workspace_id, run[1]) == compaction.CROWDED // 4
+    found = house.database.read_now(
+        lambda db: [read_history(db, house.workspace, run[1], key).value for key in ("0-0", "15-1", "63-1")]
+    )
+    assert found == [[0.0], [15.0], [63.0]]
+
+
 def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, run: tuple[str, int]) -> None:
     for number in range(compaction.CROWDED):
         log(house, run[0], [Point("x", number, number, 1.0)])

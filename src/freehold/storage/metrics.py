@@ -38,7 +38,7 @@ class MetricColumns(NamedTuple):
     """Equal-length columns; `key_index` points into `keys`."""
 
     keys: list[str]
-    key_index: "NDArray[np.uint16]"
+    key_index: "NDArray[np.unsignedinteger[Any]]"
     step: "NDArray[np.int64]"
     at: "NDArray[np.int64]"
     value: "NDArray[np.float64]"

@@ -11,6 +11,8 @@ from freehold.storage.transaction import Transaction
 CROWDED = 64
 LARGEST_INTAKE, LARGEST_BYTES = 512, 8 << 20
 """At a time. Segments that are fewer than CROWDED for their size are no crowd."""
+MOST_KEYS = 1 << 16
+"""Of a chunk: sixteen bits say which is meant."""
 
 
 def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
@@ -25,6 +27,9 @@ def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
         return 0
     rows = [row for row, _ in segments]
     columns = join([payload for _, payload in segments])
+    while len(columns.keys) > MOST_KEYS:
+        rows = rows[: len(rows) // 2]
+        columns = join([payload for _, payload in segments[: len(rows)]])
     chunk, points = encode_segment(columns), len(columns.step)
     with suppress(Conflict):
         return database.write_now(lambda db: _replace(db, workspace_id, run_row, rows, chunk, points))
@@ -47,6 +52,7 @@ def join(segments: list[bytes]) -> MetricColumns:
     together = join_segments(segments)
     keys = sorted(together.keys)
     position = {key: at for at, key in enumerate(keys)}
-    index = np.array([position[key] for key in together.keys], np.uint16)[together.key_index]
+    kind = np.uint16 if len(keys) <= MOST_KEYS else np.uint32
+    index = np.array([position[key] for key in together.keys], kind)[together.key_index]
     order = np.argsort(index, kind="stable")
     return MetricColumns(keys, index[order], together.step[order], together.at[order], together.value[order])
