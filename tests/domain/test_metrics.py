@@ -189,7 +189,7 @@ def test_compaction_takes_as_many_segments_as_a_chunk_can_name_metrics_of(
 ) -> None:
     for number in range(compaction.CROWDED):
         log(house, run[0], [Point(f"{number}-{each}", 1, 1, float(number)) for each in range(2)])
-    monkeypatch.setattr(compaction, "MOST_KEYS", 40)
+    monkeypatch.setattr(compaction, "LARGEST_KEY_COUNT", 40)
     assert compaction.compact_run(house.database, house.workspace.workspace_id, run[1]) == compaction.CROWDED // 4
     found = house.database.read_now(
         lambda db: [read_history(db, house.workspace, run[1], key).value for key in ("0-0", "15-1", "63-1")]

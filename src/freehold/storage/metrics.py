@@ -22,7 +22,8 @@ PACKED_FROM = 16
 LEVEL = 1
 _HEAD = struct.Struct("<BII")
 _POINT = struct.Struct("<Hqqd")
-_LARGEST_KEY_COUNT = 1 << 16
+LARGEST_KEY_COUNT = 1 << 16
+"""Of a segment or chunk: sixteen bits say which is meant."""
 
 
 class Point(NamedTuple):
@@ -60,8 +61,8 @@ def columns_of(points: Iterable[Point]) -> MetricColumns:
     keys, steps, times, values = zip(*points, strict=True)
     index: dict[str, int] = {}
     positions = [index.setdefault(key, len(index)) for key in keys]
-    if len(index) > _LARGEST_KEY_COUNT:
-        raise ValueError(f"A segment holds at most {_LARGEST_KEY_COUNT} different metrics.")
+    if len(index) > LARGEST_KEY_COUNT:
+        raise ValueError(f"A segment holds at most {LARGEST_KEY_COUNT} different metrics.")
     return MetricColumns(
         list(index),
         np.array(positions, np.uint16),

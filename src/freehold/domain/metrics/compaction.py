@@ -5,14 +5,12 @@ from contextlib import suppress
 from freehold.domain.metrics import queries
 from freehold.kit.problems import Conflict
 from freehold.storage.database import Database
-from freehold.storage.metrics import MetricColumns, encode_segment, join_segments
+from freehold.storage.metrics import LARGEST_KEY_COUNT, MetricColumns, encode_segment, join_segments
 from freehold.storage.transaction import Transaction
 
 CROWDED = 64
 LARGEST_INTAKE, LARGEST_BYTES = 512, 8 << 20
 """At a time. Segments that are fewer than CROWDED for their size are no crowd."""
-MOST_KEYS = 1 << 16
-"""Of a chunk: sixteen bits say which is meant."""
 
 
 def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
@@ -27,7 +25,7 @@ def compact_run(database: Database, workspace_id: int, run_row: int) -> int:
         return 0
     rows = [row for row, _ in segments]
     columns = join([payload for _, payload in segments])
-    while len(columns.keys) > MOST_KEYS:
+    while len(columns.keys) > LARGEST_KEY_COUNT:
         rows = rows[: len(rows) // 2]
         columns = join([payload for _, payload in segments[: len(rows)]])
     chunk, points = encode_segment(columns), len(columns.step)
@@ -52,7 +50,7 @@ def join(segments: list[bytes]) -> MetricColumns:
     together = join_segments(segments)
     keys = sorted(together.keys)
     position = {key: at for at, key in enumerate(keys)}
-    kind = np.uint16 if len(keys) <= MOST_KEYS else np.uint32
+    kind = np.uint16 if len(keys) <= LARGEST_KEY_COUNT else np.uint32
     index = np.array([position[key] for key in together.keys], kind)[together.key_index]
     order = np.argsort(index, kind="stable")
     return MetricColumns(keys, index[order], together.step[order], together.at[order], together.value[order])
