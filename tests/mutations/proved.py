@@ -189,6 +189,13 @@ PROOF = [
         ("tests/lifecycle/erase/test_cleaning.py",),
     ),
     Mutation(
+        "the log is cut off before it has begun anew",
+        "lifecycle/cleaning.py",
+        "    _commit_nothing(raw)\n    if pages_in_log(log, ",
+        "    if False and pages_in_log(log, ",
+        ("tests/lifecycle/erase/test_cleaning.py",),
+    ),
+    Mutation(
         "what is written while the file is cleaned is not looked at again",
         "lifecycle/cleaning.py",
         "    touched = found.numbers | pages_in_log(log, layout.page_size, found.frames).numbers\n",

@@ -147,20 +147,24 @@ def _cut_log(context: OperationContext, database: SqliteDatabase, log: Path) -> 
 
 
 def _cut(log: Path, size: int, raw: Any) -> bool:
-    """Where all of it is copied nothing in it is needed."""
+    """A log that has begun anew, with a commit, has other salts than what lies behind that. Without one, what is left
+    of it would be a log of an older state, which whoever opens the database after a crash would take for the newest."""
     if not _checkpoint(raw, "RESTART"):
         return False
+    _commit_nothing(raw)
+    if pages_in_log(log, raw.execute("PRAGMA page_size").fetchone()[0]).frames > 1:
+        return False  # it went on where it was
     if log.stat().st_size > size:
         os.truncate(log, size)
     return True
 
 
-def _commit_nothing(keeper: Any) -> None:
+def _commit_nothing(raw: Any) -> None:
     """It writes the first page."""
-    keeper.execute("BEGIN IMMEDIATE")
-    version = keeper.execute("PRAGMA user_version").fetchone()[0]
-    keeper.execute(f"PRAGMA user_version = {int(version)}")
-    keeper.execute("COMMIT")
+    raw.execute("BEGIN IMMEDIATE")
+    version = raw.execute("PRAGMA user_version").fetchone()[0]
+    raw.execute(f"PRAGMA user_version = {int(version)}")
+    raw.execute("COMMIT")
 
 
 def _write_anew(raw: Any) -> bool:
