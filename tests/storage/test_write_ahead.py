@@ -14,7 +14,7 @@ from freehold.records.containers import Subscription
 from freehold.storage import write_ahead
 from freehold.storage.database import SqliteDatabase
 from freehold.storage.transaction import Transaction
-from freehold.storage.write_ahead import FEWEST, MOST, PAGES, _next_number
+from freehold.storage.write_ahead import MOST, PAGES, _next_number
 from tests.conftest import House
 from tests.patience import patient
 
@@ -129,16 +129,29 @@ def test_a_database_is_closed_while_its_log_is_copied(
 
 
 @pytest.mark.parametrize(
-    ("changes", "pages", "expected"),
+    ("before", "changes", "pages", "expected"),
     [
-        (1_000, PAGES, 1_000),
-        (1_000, PAGES * 3 // 2, 666),
-        (1_000, 100 * PAGES, 500),
-        (1_000, 1, 2_000),
-        (1_000, 0, 2_000),
-        (FEWEST, 100 * PAGES, FEWEST),
-        (MOST, 1, MOST),
+        (1_000, 1_000, PAGES, 1_000),
+        (1_000, 1_000, PAGES * 3 // 2, 666),
+        (1_000, 10, PAGES // 2, 20),
+        (1_000, 1, 100 * PAGES, 1),
+        (1_000, 1_000, 1, 2_000),
+        (1_000, 1_000, 0, 2_000),
+        (MOST, MOST, 1, MOST),
     ],
 )
-def test_how_often_is_learnt_from_what_the_log_held(changes: int, pages: int, expected: int) -> None:
-    assert _next_number(changes, pages) == expected
+def test_how_often_is_learnt_from_what_the_log_held(before: int, changes: int, pages: int, expected: int) -> None:
+    assert _next_number(before, changes, pages) == expected
+
+
+def test_few_rows_that_fill_many_pages_are_copied_too(database: SqliteDatabase) -> None:
+    def add_large(db: Transaction) -> None:
+        row = {"subscription_id": f"l-{len(sizes)}", "display_name": "x" * 500_000, "created_at": 1}
+        db.execute(Subscription.table.insert().values(row))
+
+    sizes: list[int] = []
+    for _ in range(60):
+        database.write_now(add_large)
+        sizes.append(log_size(database))
+        time.sleep(0.01)
+    assert max(sizes) < 60 * 500_000 // 2

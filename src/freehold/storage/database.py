@@ -97,7 +97,7 @@ class SqliteDatabase:
         self._file: int | None = None
         self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
         self._asked: deque[float] = deque(maxlen=BUSY)
-        self._writer = GroupWriter(self.engine, self._transaction, _settle, WriteAheadLog(self.beside))
+        self._writer = GroupWriter(self.engine, self._transaction, _settle, WriteAheadLog(path, self.beside))
 
     @property
     def clients_write(self) -> bool:

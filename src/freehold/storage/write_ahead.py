@@ -8,24 +8,30 @@ the writer copies the little that came meanwhile, after which SQLite begins the 
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 log = logging.getLogger("freehold.storage")
 PAGES = 3_000
 """In the log when it is copied: 12 MB. With a third of that a server under load copies the same pages more often."""
-FIRST, FEWEST, MOST = 1_000, 50, 4_000
-"""Changed rows between two copies: at first, and at least and most. Which number makes PAGES is seen when copying."""
+FIRST, MOST = 1_000, 4_000
+"""Changed rows between two copies: at first, and at most. Which number makes PAGES is seen when copying."""
+LENGTHENED = 4 << 20
+"""Bytes that the log's file may grow by without a copy: few rows may fill many pages, and until they are copied their
+room on the disk is taken twice."""
 
 
 class WriteAheadLog:
     """`beside` runs a call with a connection that is not the writer's (Database.beside)."""
 
-    def __init__(self, beside: Callable[[Callable[[Any], "Copied"]], "Copied"]) -> None:
+    def __init__(self, database: Path, beside: Callable[[Callable[[Any], "Copied"]], "Copied"]) -> None:
+        self._path = Path(f"{database}-wal")
         self._beside = beside
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="freehold-log")
         self._copying: Future[Copied] | None = None
         self._between = FIRST
-        self._changes = 0
+        self._changes = self._length = 0
         self._standing = 0
         """Pages that a reader kept from being copied or begun anew."""
 
@@ -37,11 +43,20 @@ class WriteAheadLog:
     def after_commit(self, raw: Any) -> None:
         """On the writer's thread, outside a transaction. A copy that fails is tried again: the commit stands."""
         if self._copying is None:
-            if raw.total_changes - self._changes >= self._between:
+            if raw.total_changes - self._changes >= self._between or self._now() - self._length >= LENGTHENED:
                 self._copying = self._thread.submit(self._beside, _copy)
         elif self._copying.done():
             self._finish(raw, self._copying)
-            self._copying, self._changes = None, raw.total_changes
+            self._copying, self._changes, self._length = None, raw.total_changes, self._now()
+
+    def make_room(self, raw: Any) -> None:
+        """After a commit for which the disk had no room: once it is copied, the log begins anew in the room it has."""
+        with suppress(Exception):
+            _copy(raw)
+
+    def _now(self) -> int:
+        """Bytes of the file; 0 before the first commit."""
+        return self._path.stat().st_size if self._path.exists() else 0
 
     def close(self) -> None:
         """Before the connections are closed, the last of which copies what is left."""
@@ -55,14 +70,14 @@ class WriteAheadLog:
             log.warning("the log was not copied", extra={"fault": type(fault).__name__})
             return
         if not is_hindered:
-            self._between = _next_number(self._between, pages - self._standing)
+            changes = raw.total_changes - self._changes
+            self._between = _next_number(self._between, changes, pages - self._standing)
             self._standing = pages if copied < pages else 0
 
 
-def _next_number(changes: int, pages: int) -> int:
-    """Of changed rows, after so many of which so many pages were new; not all at once, for rows differ."""
-    fitting = changes * PAGES // max(1, pages)
-    return min(max(fitting, changes // 2, FEWEST), changes * 2, MOST)
+def _next_number(before: int, changes: int, pages: int) -> int:
+    """Of changed rows, after so many of which so many pages were new. More only step by step, for rows differ."""
+    return max(1, min(changes * PAGES // max(1, pages), before * 2, MOST))
 
 
 Copied = tuple[int, int, int]

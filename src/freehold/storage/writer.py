@@ -130,6 +130,8 @@ class GroupWriter:
         except Exception as fault:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
+            if is_disk_full(fault):
+                self._write_ahead.make_room(raw)
             for command in commands:
                 command.fault, command.after = _as_problem(fault), []
         for command in commands:
