@@ -34,5 +34,7 @@ def root_of_bag(bag: Path) -> BagRoot | None:
 
 
 def _first_row(table: bytes) -> BagRoot:
-    row = pq.read_table(io.BytesIO(table), columns=list(BagRoot._fields)).slice(0, 1).to_pylist()[0]
+    """Without pyarrow's threads for it: the command may end right after it, and would end them in the middle."""
+    with pq.ParquetFile(io.BytesIO(table)) as parquet:
+        row = parquet.read(list(BagRoot._fields), use_threads=False).slice(0, 1).to_pylist()[0]
     return BagRoot(*(str(row[name]) for name in BagRoot._fields))
