@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from freehold.kit.problems import InsufficientStorage
 from freehold.records.containers import Subscription
 from freehold.storage import write_ahead
 from freehold.storage.database import SqliteDatabase
@@ -46,8 +47,7 @@ def log_size(database: SqliteDatabase) -> int:
 
 
 def pages_in_log(database: SqliteDatabase) -> int:
-    pages: int = database.beside(lambda raw: raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())[1]
-    return pages
+    return database.beside(write_ahead.copy_log).pages
 
 
 def test_the_log_stays_short_without_a_copy_in_any_commit(
@@ -55,13 +55,13 @@ def test_the_log_stays_short_without_a_copy_in_any_commit(
 ) -> None:
     monkeypatch.setattr(write_ahead, "PAGES", 100)
     threads: set[str] = set()
-    copy = write_ahead._copy
+    copy = write_ahead.copy_log
 
     def seen(raw: object) -> write_ahead.Copied:
         threads.add(threading.current_thread().name)
         return copy(raw)
 
-    monkeypatch.setattr(write_ahead, "_copy", seen)
+    monkeypatch.setattr(write_ahead, "copy_log", seen)
     for turn in range(20):
         write(database, range(turn * 300, (turn + 1) * 300))
         time.sleep(0.01)  # for the thread beside, which else has a machine of one processor to itself too seldom
@@ -95,7 +95,7 @@ def test_a_copy_that_fails_is_told_and_tried_again_and_every_commit_stands(
         asked.append(threading.current_thread().name)
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(write_ahead, "_copy", fail)
+    monkeypatch.setattr(write_ahead, "copy_log", fail)
     ends, number = time.monotonic() + SOON, 0
     with caplog.at_level(logging.WARNING):
         while len(asked) < 2:
@@ -110,14 +110,14 @@ def test_a_copy_that_fails_is_told_and_tried_again_and_every_commit_stands(
 def test_a_database_is_closed_while_its_log_is_copied(
     database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, copy = threading.Event(), write_ahead._copy
+    begun, copy = threading.Event(), write_ahead.copy_log
 
     def slowly(raw: object) -> write_ahead.Copied:
         begun.set()
         time.sleep(0.3)
         return copy(raw)
 
-    monkeypatch.setattr(write_ahead, "_copy", slowly)
+    monkeypatch.setattr(write_ahead, "copy_log", slowly)
     number = 0
     while not begun.is_set():
         write(database, range(number, number + 100))
@@ -142,6 +142,28 @@ def test_a_database_is_closed_while_its_log_is_copied(
 )
 def test_how_often_is_learnt_from_what_the_log_held(before: int, changes: int, pages: int, expected: int) -> None:
     assert _next_number(before, changes, pages) == expected
+
+
+def test_a_commit_without_room_is_followed_by_a_copy(database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the next one finds the log at its beginning."""
+    threads, copy = list[str](), write_ahead.copy_log
+
+    def seen(raw: object) -> write_ahead.Copied:
+        threads.append(threading.current_thread().name)
+        return copy(raw)
+
+    def fill_up(raw: sqlite3.Connection) -> None:
+        pages = raw.execute("PRAGMA page_count").fetchone()[0]
+        raw.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+    write(database, range(10))
+    database.exclusively(fill_up)
+    monkeypatch.setattr(write_ahead, "copy_log", seen)
+    with pytest.raises(InsufficientStorage):
+        write(database, range(10, 2_000))
+    assert threads == ["freehold-writer"]
+    database.exclusively(lambda raw: raw.execute("PRAGMA max_page_count = 1000000").fetchone())
+    write(database, range(5_000, 5_010))
 
 
 def test_few_rows_that_fill_many_pages_are_copied_too(database: SqliteDatabase) -> None:

@@ -20,6 +20,7 @@ from freehold.lifecycle.reach import Reach
 from freehold.operations.steps import OperationContext
 from freehold.storage.database import PostgresDatabase, SqliteDatabase
 from freehold.storage.slack import PagesInLog, UnknownLayout, layout_of, pages_in_log, wipe
+from freehold.storage.write_ahead import copy_log, log_of
 
 POSTGRES_KEEPS = (
     "the write-ahead log and its archives, until they are recycled",
@@ -55,17 +56,12 @@ def clean_database(context: OperationContext, waiting: list[Evidence]) -> dict[s
 def _clean_sqlite(context: OperationContext, database: SqliteDatabase) -> None:
     """A reader in another process (an export's snapshot) keeps the log in use: wait for it, while writers go on."""
     for _ in range(LOG_PATIENCE):
-        database.beside(_copy_log)
+        database.beside(copy_log)
         if _wipe_slack(context, database):
             return
         context.stopping.wait(1.0)
         context.check()
     raise NotErased("LogInUse", "Another process reads the database, so its log cannot be emptied. Stop it.")
-
-
-def _copy_log(raw: Any) -> None:
-    """Beside the writers, so that little is left to do while they wait."""
-    raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _wipe_slack(context: OperationContext, database: SqliteDatabase) -> bool:
@@ -83,10 +79,10 @@ def _wipe_slack(context: OperationContext, database: SqliteDatabase) -> bool:
         wipe(database.file, layout, range(1, layout.pages + 1), _Breaths(context, database.file).take)
         os.fdatasync(database.file)
         passing("erase:slack:wiped")
-        log = Path(f"{database.path}-wal")
+        log = log_of(database.path)
         _stand(keeper)
         found = pages_in_log(log, layout.page_size)
-        database.beside(_copy_log)
+        database.beside(copy_log)
         if not database.exclusively(partial(_wipe_touched, keeper, database, log, found)):
             return False
     passing("erase:slack:done")
@@ -98,20 +94,19 @@ def _keep_from_file(keeper: Any, raw: Any) -> bool:
     that. The next writer begins the log anew; to cut it off here would make each commit lengthen it again."""
     if not _checkpoint(raw, "RESTART"):
         return False
-    keeper.execute("BEGIN")
-    _look(keeper)
+    _begin_to_read(keeper)
     return True
 
 
 def _stand(keeper: Any) -> None:
     """At the log's end: so much of it may be copied from now on, but it cannot begin anew: no page in it is missed."""
     keeper.execute("ROLLBACK")
+    _begin_to_read(keeper)
+
+
+def _begin_to_read(keeper: Any) -> None:
+    """With a look, for before the first one no state is kept."""
     keeper.execute("BEGIN")
-    _look(keeper)
-
-
-def _look(keeper: Any) -> None:
-    """A transaction begins with its first look."""
     keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
@@ -136,10 +131,10 @@ def _cut_log(context: OperationContext, database: SqliteDatabase, log: Path) -> 
     """What the log held before is in its file until that is cut off: while clients write bit by bit, since a file's
     blocks are given back in the time of whoever cuts."""
     for size in reversed(range(CUT, log.stat().st_size, CUT)):
-        if not context.database.clients_write:
+        if not database.clients_write:
             break
         began = time.perf_counter()
-        database.beside(_copy_log)
+        database.beside(copy_log)
         if not database.exclusively(partial(_cut, log, size)):
             return False
         context.rest(time.perf_counter() - began)

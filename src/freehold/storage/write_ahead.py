@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 log = logging.getLogger("freehold.storage")
 PAGES = 3_000
@@ -22,11 +22,31 @@ LENGTHENED = 4 << 20
 room on the disk is taken twice."""
 
 
+class Copied(NamedTuple):
+    """`is_hindered`: another copies at the moment; then `pages` and `in_file` tell nothing. `pages` of the log,
+    `in_file` of them by now."""
+
+    is_hindered: bool
+    pages: int
+    in_file: int
+
+
+def log_of(database: Path) -> Path:
+    """The file of its write-ahead log."""
+    return database.with_name(f"{database.name}-wal")
+
+
+def copy_log(raw: Any) -> Copied:
+    """Into the database's file, as much as no reader stands in the way of; writers go on meanwhile."""
+    is_hindered, pages, in_file = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return Copied(bool(is_hindered), pages, in_file)
+
+
 class WriteAheadLog:
     """`beside` runs a call with a connection that is not the writer's (Database.beside)."""
 
-    def __init__(self, database: Path, beside: Callable[[Callable[[Any], "Copied"]], "Copied"]) -> None:
-        self._path = Path(f"{database}-wal")
+    def __init__(self, database: Path, beside: Callable[[Callable[[Any], Copied]], Copied]) -> None:
+        self._path = log_of(database)
         self._beside = beside
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="freehold-log")
         self._copying: Future[Copied] | None = None
@@ -43,20 +63,16 @@ class WriteAheadLog:
     def after_commit(self, raw: Any) -> None:
         """On the writer's thread, outside a transaction. A copy that fails is tried again: the commit stands."""
         if self._copying is None:
-            if raw.total_changes - self._changes >= self._between or self._now() - self._length >= LENGTHENED:
-                self._copying = self._thread.submit(self._beside, _copy)
+            if raw.total_changes - self._changes >= self._between or self._file_length() - self._length >= LENGTHENED:
+                self._copying = self._thread.submit(self._beside, copy_log)
         elif self._copying.done():
             self._finish(raw, self._copying)
-            self._copying, self._changes, self._length = None, raw.total_changes, self._now()
+            self._copying, self._changes, self._length = None, raw.total_changes, self._file_length()
 
     def make_room(self, raw: Any) -> None:
         """After a commit for which the disk had no room: once it is copied, the log begins anew in the room it has."""
         with suppress(Exception):
-            _copy(raw)
-
-    def _now(self) -> int:
-        """Bytes of the file; 0 before the first commit."""
-        return self._path.stat().st_size if self._path.exists() else 0
+            copy_log(raw)
 
     def close(self) -> None:
         """Before the connections are closed, the last of which copies what is left."""
@@ -65,25 +81,23 @@ class WriteAheadLog:
     def _finish(self, raw: Any, copying: "Future[Copied]") -> None:
         try:
             copying.result()
-            is_hindered, pages, copied = _copy(raw)
+            copied = copy_log(raw)
         except Exception as fault:
             log.warning("the log was not copied", extra={"fault": type(fault).__name__})
             return
-        if not is_hindered:
+        if not copied.is_hindered:
             changes = raw.total_changes - self._changes
-            self._between = _next_number(self._between, changes, pages - self._standing)
-            self._standing = pages if copied < pages else 0
+            self._between = _next_number(self._between, changes, copied.pages - self._standing)
+            self._standing = copied.pages if copied.in_file < copied.pages else 0
+
+    def _file_length(self) -> int:
+        """0 where not even the first transaction began."""
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 def _next_number(before: int, changes: int, pages: int) -> int:
     """Of changed rows, after so many of which so many pages were new. More only step by step, for rows differ."""
     return max(1, min(changes * PAGES // max(1, pages), before * 2, MOST))
-
-
-Copied = tuple[int, int, int]
-"""1 where another copies at the moment, else 0; pages in the log; how many of them are in the file by now."""
-
-
-def _copy(raw: Any) -> Copied:
-    copied: Copied = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return copied

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.lifecycle import cleaning
+from freehold.storage import write_ahead
 from freehold.storage.database import SqliteDatabase
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
@@ -103,7 +104,7 @@ def test_the_log_waits_while_the_file_is_cleaned(database: SqliteDatabase, monke
         held.append(database.path.read_bytes())
         for _ in range(5):
             database.write_now(run("UPDATE notes SET body = body || hex(randomblob(200))"))
-        database.beside(cleaning._copy_log)
+        database.beside(write_ahead.copy_log)
         held.append(database.path.read_bytes())
 
     at(monkeypatch, "erase:log:kept", write_much)
