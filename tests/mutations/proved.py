@@ -182,6 +182,13 @@ PROOF = [
         "the_file_holds_no_dead_byte_when_it_is_searched",
     ),
     Mutation(
+        "objects that lose their row are not counted",
+        "lifecycle/removal.py",
+        "        gone[OBJECTS] += len(rows)\n",
+        "",
+        ("tests/lifecycle/erase/test_erasing.py",),
+    ),
+    Mutation(
         "the log's file keeps what it held",
         "lifecycle/cleaning.py",
         "    return _cut_log(context, database, log)\n",

@@ -341,8 +341,7 @@ def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
     keys: list[str] = context.found
     artifact_queries.clear_ledger(db, keys)
     passing("erase:ledger:cleared")
-    progress = _add(context, {"objects": len(keys)})
-    return again(None, progress) if keys else finished(progress)
+    return again(None) if keys else finished()
 
 
 # ---- verify, close

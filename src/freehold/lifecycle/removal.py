@@ -22,6 +22,7 @@ from freehold.storage.portable import among, gathered
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
+OBJECTS = "objects"
 ALONE = 5
 """So many times the limit may go of rows that nothing hangs on: each costs a fraction of the others."""
 _LETTING_GO = {LinkKind.SHALLOW, LinkKind.REFCOUNT, LinkKind.RESTRICT}
@@ -36,7 +37,8 @@ def remove_rows(
     also: frozenset[str] = frozenset(),
     with_children: bool = False,
 ) -> Counter[str]:
-    """Delete about `limit` rows that meet the condition; how many rows went of which table, with what went along.
+    """Delete about `limit` rows that meet the condition; how many rows went of which table, with what went along, and
+    how many OBJECTS lost their row: whoever removes their bytes, this or a sweep, they go.
 
     Tables of `also` go anyhow: nothing is counted there. `with_children`: what hangs on the rows goes first, however
     much it is; else it must be gone already.
@@ -62,6 +64,7 @@ def remove_rows(
         gone += _release(db, catalogue()[going.links()[name].to], sorted(released))
     if objects is not None:
         artifact_queries.doom(db, [row[-1] for row in rows])
+        gone[OBJECTS] += len(rows)
         passing("erase:objects:doomed")
     return gone
 

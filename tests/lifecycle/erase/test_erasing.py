@@ -14,8 +14,10 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor
 from freehold.domain.access.queries import find_member
+from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.artifacts import service as artifacts
 from freehold.domain.artifacts.service import ArtifactName
+from freehold.domain.artifacts.transfer import reap
 from freehold.domain.experiments.service import create_experiment, get_experiment
 from freehold.domain.forgetting.service import is_forgotten
 from freehold.domain.images.service import NewImage, create_image
@@ -24,16 +26,18 @@ from freehold.domain.models.service import NewModel, register_model
 from freehold.domain.notifications.rules import OPERATION
 from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs.service import create_run, get_run, set_tags
+from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Conflict, NotFound, PreconditionFailed, Problem
 from freehold.lifecycle import certificate, cleaning, erase, proof
 from freehold.lifecycle.erase import StillNeeded
 from freehold.lifecycle.plan import plan_erasure
 from freehold.lifecycle.removal import remove_rows
+from freehold.operations import runner
 from freehold.operations.model import State
 from freehold.records.lifecycle import Certificate, KeptBag
 from freehold.records.operations import Operation, OperationTarget
 from freehold.records.rules import Scope
-from freehold.storage.blobs import StoredBytes
+from freehold.storage.blobs import StoredBytes, open_objects
 from freehold.storage.metrics import Point
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site, traces
@@ -50,6 +54,30 @@ def test_hidden_before_anything_is_removed(plain_site: Site) -> None:
         site.database.write_now(lambda db: log_metrics(db, site.workspace, run_id, [Point("m", 1, 1, 1.0)]))
     with pytest.raises(NotFound):
         site.database.write_now(lambda db: set_tags(db, site.actor, site.workspace, run_id, {"a": "b"}))
+
+
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_objects_count_for_the_erasure_whoever_removes_their_bytes(
+    plain_site: Site, monkeypatch: pytest.MonkeyPatch, is_swept: bool
+) -> None:
+    """A sweep may come between the rows and the objects; objects of others that are on their way do not count."""
+    site = plain_site
+    run_id = site.run(site.experiment())
+    for number in range(3):
+        site.artifact(run_id, f"more/{number}", b"content %d" % number)
+    plan = site.database.read_now(lambda db: plan_erasure(db, site.workspace, Scope.RUN, run_id))
+    objects = open_objects(site.settings)
+    swept: list[int] = []
+
+    def sweep(kind: str, step: str, moment: str) -> None:
+        if is_swept and (step, moment) == ("objects", "before"):
+            swept.append(reap(site.database, objects, SystemClock()))
+
+    monkeypatch.setattr(runner, "die_if_planted", sweep)
+    site.database.write_now(lambda db: artifact_queries.doom(db, ["objects/aa/of-another"]))
+    done = site.erase(Scope.RUN, run_id)
+    assert done.progress.counts["objects"] == sum(each.number for each in plan.objects) >= 3
+    assert bool(sum(swept)) is is_swept
 
 
 def test_a_hidden_run_is_not_made_again_before_its_id_is_on_the_list(plain_site: Site) -> None:
