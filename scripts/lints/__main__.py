@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from scripts.lints import clock, commit, dialect, log, naming, place, sql, star, workspace
+from scripts.lints import clock, commit, dialect, log, naming, place, sql, star, whole, workspace
 from scripts.lints.source import Fault, Lint, SourceFile, read_package
 
-_MODULES = (clock, commit, dialect, log, naming, place, sql, star, workspace)
+_MODULES = (clock, commit, dialect, log, naming, place, sql, star, whole, workspace)
 LINTS: dict[str, Lint] = {module.RULE: module.check for module in _MODULES}
 
 

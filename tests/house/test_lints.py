@@ -62,6 +62,9 @@ VIOLATIONS = [
     ("star", "domain/runs/queries.py", "from sqlalchemy import func\ndoc = func.row_to_json"),
     ("star", "api/mlflow/runs.py", "def show(row):\n    return dict(row._mapping)"),
     ("star", "api/mlflow/runs.py", "def show(view):\n    return view._asdict()"),
+    ("whole", "lifecycle/spool.py", "def keep(path):\n    return path.open('wb', buffering=0)"),
+    ("whole", "cli/export.py", "kept = open('x', mode='ab', buffering=0)"),
+    ("whole", "storage/blobs.py", "import os\ndef keep(file, piece):\n    os.write(file, piece)"),
     ("naming", "domain/utils.py", "x = 1"),
     ("naming", "api/run_helpers.py", "x = 1"),
     ("naming", "common/runs.py", "x = 1"),
@@ -93,6 +96,9 @@ INNOCENTS = [
     ("lifecycle/spool.py", "def f(data_folder, name):\n    return data_folder / 'spools' / name"),
     ("app.py", "def f(settings, name):\n    return settings.data_folder / f'{name}'"),
     ("domain/runs/queries.py", "import sqlalchemy as sa\nnumber = sa.func.count() * 2"),
+    ("lifecycle/spool.py", "def read(path):\n    return path.open('rb', buffering=0)"),
+    ("lifecycle/spool.py", "def keep(path):\n    return path.open('wb')"),
+    ("storage/blobs.py", "import os\ndef keep(file, piece):\n    return os.write(file, piece)"),
     ("lifecycle/holds.py", "def show(row):\n    return row._mapping['name']"),
 ]
 

@@ -182,6 +182,13 @@ PROOF = [
         "the_file_holds_no_dead_byte_when_it_is_searched",
     ),
     Mutation(
+        "a full disk of the workflow engine's file fails the operation",
+        "operations/workflows.py",
+        "            except sa.exc.DBAPIError as fault:\n",
+        "            except sa.exc.NoSuchTableError as fault:\n",
+        ("tests/system/test_disk_full_operations.py",),
+    ),
+    Mutation(
         "objects that lose their row are not counted",
         "lifecycle/removal.py",
         "        gone[OBJECTS] += len(rows)\n",

@@ -156,6 +156,7 @@ class OperationEngine:
             at_work=self._at_work,
             run_slice=self._runner.run_slice,
             give_up=self._runner.give_up,
+            wait=self._stopping.wait,
             most_recoveries=self._most_recoveries,
         )
 

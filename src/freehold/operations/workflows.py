@@ -21,6 +21,9 @@ WORKFLOW = "operation"
 VERSION = "operations-1"
 AT_ONCE = 8
 ATTEMPTS = 5
+RETRIED = {"retries_allowed": True, "max_attempts": ATTEMPTS, "interval_seconds": 0.5, "backoff_rate": 2.0}
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two attempts while the engine's own file cannot be written: a full disk may pass."""
 LARGEST_PURGE = 200
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 ABANDONED = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
@@ -40,9 +43,13 @@ class Workflows:
         at_work: Callable[[str], AbstractContextManager[None]],
         run_slice: Callable[[str], bool],
         give_up: Callable[[str, str], None],
+        wait: Callable[[float], object],
         most_recoveries: int,
     ) -> None:
-        """Either an `engine` (embedded SQLite) or the `url` of a PostgreSQL database, where DBOS has its own schema."""
+        """Either an `engine` (embedded SQLite) or the `url` of a PostgreSQL database, where DBOS has its own schema.
+
+        `wait`: so many seconds, or until the server stops.
+        """
         _quiet_log()
         from dbos import DBOS, SetWorkflowID
 
@@ -51,7 +58,7 @@ class Workflows:
         self._spread = engine is None
         DBOS(config=cast("Any", _config(engine, url, executor)))
         self._operate = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=most_recoveries)(
-            _workflow(DBOS, at_work, run_slice, give_up)
+            _workflow(at_work, _Steps(DBOS, wait), run_slice, give_up)
         )
 
     def launch(self) -> None:
@@ -95,24 +102,42 @@ class Workflows:
 
 
 def _workflow(
-    dbos: Any,
     at_work: Callable[[str], AbstractContextManager[None]],
+    steps: "_Steps",
     run_slice: Callable[[str], bool],
     give_up: Callable[[str, str], None],
 ) -> Callable[[str], None]:
     """Slices until one says that nothing is left. The names and the order of the steps are part of VERSION."""
-    retried = {"retries_allowed": True, "max_attempts": ATTEMPTS, "interval_seconds": 0.5, "backoff_rate": 2.0}
 
     def operate(operation_id: str) -> None:
         with at_work(operation_id):
             try:
-                while dbos.run_step({"name": "slice", **retried}, run_slice, operation_id):
+                while steps.run("slice", run_slice, operation_id):
                     pass
             except Exception as fault:
-                code = _last_code(fault)
-                dbos.run_step({"name": "give up", **retried}, give_up, operation_id, code)
+                steps.run("give up", give_up, operation_id, _last_code(fault))
 
     return operate
+
+
+class _Steps:
+    """Runs a step until it is written down, too. A fault of a database is the engine's: of our own calls' faults it
+    tells only that all attempts are used up."""
+
+    def __init__(self, dbos: Any, wait: Callable[[float], object]) -> None:
+        self._dbos = dbos
+        self._wait = wait
+
+    def run(self, name: str, call: Callable[..., Any], *arguments: str) -> Any:
+        """A step that could not be written down is run again: what it did is in our own rows, and is not done twice."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return self._dbos.run_step({"name": name, **RETRIED}, call, *arguments)
+            except sa.exc.DBAPIError as fault:
+                log.warning("the workflow engine's file was not written", extra={"fault": type(fault).__name__})
+            self._wait(pause)
+            pause = min(LONGEST_PAUSE, 2 * pause)
 
 
 def _last_code(fault: Exception) -> str:

@@ -24,6 +24,6 @@ def unpack(pieces: Iterable[bytes], to: Path) -> None:
         if place.parent not in made:
             place.parent.mkdir(parents=True, exist_ok=True)
             made.add(place.parent)
-        with open(os.open(place, _NEW, 0o666), "wb", buffering=0) as file:  # the caller's umask decides
+        with open(os.open(place, _NEW, 0o666), "wb") as file:  # the caller's umask decides
             for piece in entry.pieces:
                 file.write(piece)

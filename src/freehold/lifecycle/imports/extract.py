@@ -172,7 +172,7 @@ def _in_order(name: str, parts: list[tuple[int, Path]]) -> list[Path]:
 
 def _write(entry: Entry, to: Path) -> tuple[int, str]:
     meter = Sha256Meter()
-    with to.open("wb", buffering=0) as file:
+    with to.open("wb") as file:
         for piece in entry.pieces:
             meter.feed(piece)
             file.write(piece)

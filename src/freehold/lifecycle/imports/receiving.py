@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from io import BufferedWriter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,32 +35,38 @@ async def received(
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:
-    meter, waiting, size = Sha256Meter(), [], 0
-    with path.open("wb", buffering=0) as file:
-
-        def flush(held: list[bytes]) -> None:
-            whole = b"".join(held)
-            meter.feed(whole)
-            file.write(whole)
-
-        try:
-            async for piece in pieces:
-                waiting.append(piece)
-                size += len(piece)
-                if meter.size + size > limit:
-                    raise _too_large(limit)
-                if size >= AT_ONCE:
-                    await asyncio.to_thread(flush, waiting)
-                    waiting, size = [], 0
-            await asyncio.to_thread(flush, waiting)
-        except OSError as fault:
-            if not is_disk_full(fault):
-                raise
-            message = "The disk is full: the bag was not kept. Free some space and send it again."
-            raise InsufficientStorage("InsufficientStorage", message) from fault
+    meter = Sha256Meter()
+    try:
+        with path.open("wb") as file:
+            await _take(file, meter, pieces, limit)
+            await asyncio.to_thread(file.flush)
+    except OSError as fault:
+        if not is_disk_full(fault):
+            raise
+        message = "The disk is full: the bag was not kept. Free some space and send it again."
+        raise InsufficientStorage("InsufficientStorage", message) from fault
     if not meter.size:
         raise Invalid("EmptyBody", "The body is empty. Send the bag as a .tar or .zip, or the index of one.")
     return meter.hexdigest
+
+
+async def _take(file: BufferedWriter, meter: Sha256Meter, pieces: AsyncIterator[bytes], limit: int) -> None:
+    waiting, size = list[bytes](), 0
+
+    def write(held: list[bytes]) -> None:
+        whole = b"".join(held)
+        meter.feed(whole)
+        file.write(whole)
+
+    async for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if meter.size + size > limit:
+            raise _too_large(limit)
+        if size >= AT_ONCE:
+            await asyncio.to_thread(write, waiting)
+            waiting, size = [], 0
+    await asyncio.to_thread(write, waiting)
 
 
 def _too_large(limit: int) -> TooLarge:
