@@ -29,6 +29,7 @@ from freehold.records.places import COPIES
 from freehold.records.rules import LinkKind
 from freehold.storage.blobs import open_objects
 from freehold.storage.cloud.places import OBJECT_FOLDER
+from freehold.storage.portable import one_inserter_at_a_time
 from freehold.storage.transaction import Transaction
 
 log = logging.getLogger("freehold.proof")
@@ -116,8 +117,8 @@ def _refuse_leftovers(db: Transaction, evidence: Evidence) -> None:
 def _remove_strays(context: OperationContext) -> None:
     """Exports whose row is gone but whose writer came too late to notice, and uploads that nobody receives any more.
 
-    Who has a row is asked after the folders, behind all that the writer has in hand: who made one in a transaction has
-    committed it by then. An upload under way is left to its sender: what it holds is not this server's yet.
+    Who has a row is asked after the folders, behind all that write rows: who made one in a transaction has committed it
+    by then. An upload under way is left to its sender: what it holds is not this server's yet.
     """
     data_folder = context.settings.data_folder
     remove_abandoned(data_folder)
@@ -130,6 +131,7 @@ def _claimed(db: Transaction) -> set[str]:
     claimed: set[str] = set()
     for record in catalogue().values():
         if any(link.kind is LinkKind.COVERS for link in record.links().values()):
+            one_inserter_at_a_time(db.connection, record.table)
             claimed |= set(db.execute(sa.select(record.table.c.operation_id)).scalars())
     return claimed
 

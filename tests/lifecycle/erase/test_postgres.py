@@ -1,20 +1,26 @@
 """On PostgreSQL the same erasure; it says what it cannot know, and never *verified*."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from freehold.lifecycle import certificate
+from freehold.lifecycle import certificate, proof
+from freehold.lifecycle.imports.operation import import_kind, request_import
 from freehold.lifecycle.levels import LOGICALLY
-from freehold.operations.model import State
+from freehold.operations.model import Operation, State
+from freehold.operations.steps import OperationContext
 from freehold.records.lifecycle import Certificate
 from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.everywhere import find_marks, marks_in
 from tests.lifecycle.erase.planting import Planter, check, counted, erase, marks_of, plan_of
 from tests.lifecycle.erase.site import Site, open_site, traces
+from tests.patience import patient
 from tests.postgres import PostgresServer
 
 
@@ -96,3 +102,26 @@ def _check_certificate(site: Site, operation_id: str) -> None:
     database = statement["stores"][0]
     assert database["store"] == "PostgreSQL"
     assert "replicas and base backups" in database["what_stays"]
+
+
+def test_folder_whose_row_is_not_committed_yet_is_no_stray(site: Site, tmp_path: Path) -> None:
+    """Whoever sends a bag makes its folder in the transaction that makes its row."""
+    sent = tmp_path / "sent"
+    sent.write_bytes(b"bag")
+    kind = import_kind()
+    site.engine.register(kind.name, kind.steps)
+    operation = site.request(Scope.RUN, site.run(site.experiment()))
+    context = OperationContext(operation, site.database, site.settings, site.engine._stopping)
+    is_made, made = threading.Event(), list[Operation]()
+
+    def ask_and_linger(db: Transaction) -> None:
+        made.append(request_import(db, site.engine, site.actor, site.workspace, sent, site.folder))
+        is_made.set()
+        db.connection.execute(sa.text("SELECT pg_sleep(0.5)"))
+
+    with ThreadPoolExecutor(1) as thread:
+        asking = thread.submit(site.database.write_now, ask_and_linger)
+        assert is_made.wait(patient(10))
+        proof._remove_strays(context)
+        asking.result()
+    assert (site.folder / "imports" / made[0].operation_id / "bag").read_bytes() == b"bag"
