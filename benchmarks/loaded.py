@@ -1,6 +1,8 @@
 """What a team feels while a tenth of their workspace is exported, and then erased, at half of the peak load."""
 
+import statistics
 import time
+from dataclasses import dataclass
 
 from benchmarks.bench import CONNECTIONS, Bench
 from benchmarks.figures import Figure, Measured
@@ -27,25 +29,48 @@ def _figures(what: str, verb: str) -> tuple[Figure, Figure, Figure]:
     )
 
 
+@dataclass(frozen=True)
+class Meanwhile:
+    """What clients saw for the `seconds` of an operation, and undisturbed before and after it."""
+
+    seen: Seen
+    seconds: float
+    beside: tuple[Seen, Seen]
+
+    def quiet(self, figure: str) -> float:
+        """Their geometric mean, so that one side at which the machine stalled does not excuse everything."""
+        return statistics.geometric_mean(getattr(each, figure) for each in self.beside)
+
+
 def measure_loaded(bench: Bench, server: Server) -> list[Measured]:
-    """Ten equal experiments; one is exported and then erased while others go on logging, for each repeat."""
+    """Ten equal experiments; one is exported and then erased while others go on logging, for each repeat.
+
+    A machine's speed drifts: the peak is the median of several, and what is seen meanwhile is compared with the
+    undisturbed load on both sides of it.
+    """
     content = Content(bench.size(1_000, 20))
     parts = [fill(server, f"part-{number}-{time.time_ns()}", content) for number in range(PARTS)]
     runs = server.new_runs(server.new_experiment(f"goes-on-{time.time_ns()}"), CONNECTIONS)
     job = Job("metric", server.port, server.token, runs, seconds=bench.seconds)
     generate(job)
-    peak = generate(job).rate
-    quiet, seen = [], {"exports": [], "erasures": []}  # type: ignore[var-annotated]  # filled below
+    peaks = [generate(job).rate for _ in range(bench.repeats)]
+    rate = statistics.median(peaks) / 2
+    quiet, exports, erasures = list[Seen](), list[Meanwhile](), list[Meanwhile]()
     for experiment in parts[: bench.repeats]:
-        quiet.append(_undisturbed(job, peak / 2, bench))
-        for what in seen:
-            seen[what].append(_meanwhile(server, job, peak / 2, what, experiment))
+        before = _undisturbed(job, rate, bench)
+        exported, took = _meanwhile(server, job, rate, "exports", experiment)
+        between = _undisturbed(job, rate, bench)
+        exports.append(Meanwhile(exported, took, (before, between)))
+        erased, took = _meanwhile(server, job, rate, "erasures", experiment)
+        after = _undisturbed(job, rate, bench)
+        erasures.append(Meanwhile(erased, took, (between, after)))
+        quiet += [before, between, after]
     note = f"{content.runs * PARTS:,} runs, {content.runs * PARTS * content.metrics * content.points:,} points"
     return [
-        Measured(PEAK, server.name, [peak], note),
+        Measured(PEAK, server.name, peaks, note),
         Measured(QUIET, server.name, [each.p95 for each in quiet], f"p99 {max(each.p99 for each in quiet):.1f} ms"),
-        *_compared(_figures("export", "exported"), server, quiet, seen["exports"]),
-        *_compared(_figures("erasure", "erased"), server, quiet, seen["erasures"]),
+        *_compared(_figures("export", "exported"), server, exports),
+        *_compared(_figures("erasure", "erased"), server, erasures),
     ]
 
 
@@ -64,16 +89,12 @@ def _meanwhile(server: Server, job: Job, rate: float, what: str, experiment: str
     return offer.seen, ended.seconds
 
 
-def _compared(
-    figures: tuple[Figure, Figure, Figure], server: Server, quiet: list[Seen], seen: list[tuple[Seen, float]]
-) -> list[Measured]:
-    """Each beside the undisturbed load of the same repeat, moments before."""
+def _compared(figures: tuple[Figure, Figure, Figure], server: Server, found: list[Meanwhile]) -> list[Measured]:
     rate, p95, seconds = figures
-    pairs = list(zip(quiet, (each for each, _ in seen), strict=True))
-    worst = max(each.worst for _, each in pairs)
-    note = " · ".join(f"p95 {each.p95:.1f} ms" for _, each in pairs) + f"; longest wait {worst:,.0f} ms"
+    note = " · ".join(f"p95 {each.seen.p95:.1f} ms" for each in found)
+    note += f"; longest wait {max(each.seen.worst for each in found):,.0f} ms"
     return [
-        Measured(rate, server.name, [there.answered / here.answered for here, there in pairs]),
-        Measured(p95, server.name, [there.p95 / here.p95 for here, there in pairs], note),
-        Measured(seconds, server.name, [each for _, each in seen]),
+        Measured(rate, server.name, [each.seen.answered / each.quiet("answered") for each in found]),
+        Measured(p95, server.name, [each.seen.p95 / each.quiet("p95") for each in found], note),
+        Measured(seconds, server.name, [each.seconds for each in found]),
     ]
