@@ -54,7 +54,9 @@ def ask(world: World, what: str, body: dict[str, Any]) -> str:
 
 
 def leave(disk: SmallDisk, room: int) -> None:
-    """Fill the disk but for `room` bytes."""
+    """Fill the disk but for `room` bytes, once the log is copied: what is in it (4 MB at most) and has no place in the
+    file yet would take of them."""
+    copy_log(disk.world)
     disk.fill()
     filler = disk.world.folder.parent / "filler"
     os.truncate(filler, max(0, filler.stat().st_size - room))
@@ -93,7 +95,6 @@ def test_erasure_needs_hardly_any_room(disk: SmallDisk) -> None:
     run_id, mark = fill(world, size=1_000)
     log_much(world, run_id)
     log_much(world, make_run(world, "kept"))
-    copy_log(world)
     leave(disk, MEBIBYTE)
     ended = until_ended(world, ask(world, "erasures", {"scope": "run", "id": run_id}), PATIENCE)
     assert (ended["state"], ended["result"]) == ("Succeeded", ended["result"] | {"level": "verified"}), ended
@@ -135,7 +136,6 @@ def connected(world: World) -> Iterator[sqlite3.Connection]:
 
 
 def copy_log(world: World) -> None:
-    """What is in the log (4 MB at most) and has no room in the file yet would need it while it is erased, too."""
     deadline = time.monotonic() + PATIENCE
     with connected(world) as connection:
         while time.monotonic() < deadline:
