@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from freehold.operations.queries import living_ids
 from freehold.records.lifecycle import ExportLease
 from freehold.records.metrics import LatestMetric, MetricChunk, MetricSegment, StructuredMetric
+from freehold.records.runs import Run
 from freehold.storage.portable import PreparedRows, among, as_hex, checked, gathered, numbered
 from freehold.storage.transaction import Transaction
 
@@ -93,15 +94,20 @@ def payloads_of(db: Transaction, workspace_id: int, run_row: int) -> list[bytes]
 
 # allow-workspace: because a sweep serves all workspaces and learns from it which one a run is in
 def crowded_runs(db: Transaction, threshold: int, limit: int) -> list[tuple[int, int]]:
-    """(workspace_id, run_row) of runs with at least `threshold` living segments."""
+    """(workspace_id, run_row) of runs with at least `threshold` living segments.
+
+    Counted in the index of runs alone: to group the living ones by themselves, the whole table would be read and sorted
+    in memory at each sweep. Of the few runs that are left, only so many segments are looked at as make a crowd.
+    """
+    # allow-workspace: because the sweep looks for crowds in all of them
+    crowds = sa.select(_s.run_row).group_by(_s.run_row).having(sa.func.count() >= threshold)
+    last_of_crowd = sa.select(_s.row_id).where(_s.run_row == Run.c.row_id, _s.dead_at.is_(None))
     found = (
-        sa.select(_s.workspace_id, _s.run_row)
-        .where(_s.dead_at.is_(None))
-        .group_by(_s.workspace_id, _s.run_row)
-        .having(sa.func.count() >= threshold)
+        sa.select(Run.c.workspace_id, Run.c.row_id)
+        .where(Run.c.row_id.in_(crowds), last_of_crowd.limit(1).offset(threshold - 1).exists())
         .limit(limit)
     )
-    return [(row.workspace_id, row.run_row) for row in db.execute(found)]
+    return [(row.workspace_id, row.row_id) for row in db.execute(found)]
 
 
 def segments_of(
