@@ -15,20 +15,14 @@ _WRITING = set("wax+")
 
 def check(file: SourceFile) -> Iterator[Fault]:
     for node in file.nodes:
-        if isinstance(node, ast.Call) and _opens(node) and _is_raw(node) and _is_written(node):
+        if isinstance(node, ast.Call) and _is_raw(node) and _is_written(node):
             yield Fault(RULE, file.where, node.lineno, "opens a file to write without a buffer: leave buffering=0 out")
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _is_os_write(node.value):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _is_os_write(file, node.value):
             yield Fault(RULE, file.where, node.lineno, "does not look at how much os.write has written")
 
 
-def _opens(call: ast.Call) -> bool:
-    called = call.func
-    return (isinstance(called, ast.Attribute) and called.attr == "open") or (
-        isinstance(called, ast.Name) and called.id == "open"
-    )
-
-
 def _is_raw(call: ast.Call) -> bool:
+    """Nothing but `open` and its kin is told of buffering."""
     return any(
         keyword.arg == "buffering" and isinstance(keyword.value, ast.Constant) and keyword.value.value == 0
         for keyword in call.keywords
@@ -41,11 +35,5 @@ def _is_written(call: ast.Call) -> bool:
     return any(_WRITING & set(mode) for mode in modes)
 
 
-def _is_os_write(call: ast.Call) -> bool:
-    called = call.func
-    return (
-        isinstance(called, ast.Attribute)
-        and called.attr == "write"
-        and isinstance(called.value, ast.Name)
-        and called.value.id == "os"
-    )
+def _is_os_write(file: SourceFile, call: ast.Call) -> bool:
+    return file.spelled(call.func) == "os.write"

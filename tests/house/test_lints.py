@@ -65,6 +65,8 @@ VIOLATIONS = [
     ("whole", "lifecycle/spool.py", "def keep(path):\n    return path.open('wb', buffering=0)"),
     ("whole", "cli/export.py", "kept = open('x', mode='ab', buffering=0)"),
     ("whole", "storage/blobs.py", "import os\ndef keep(file, piece):\n    os.write(file, piece)"),
+    ("whole", "storage/blobs.py", "from os import write\ndef keep(file, piece):\n    write(file, piece)"),
+    ("whole", "cli/export.py", "import os\nkept = os.fdopen(3, 'wb', buffering=0)"),
     ("naming", "domain/utils.py", "x = 1"),
     ("naming", "api/run_helpers.py", "x = 1"),
     ("naming", "common/runs.py", "x = 1"),

@@ -40,7 +40,7 @@ def small_tmpfs(folder: Path) -> Iterator[SmallDisk]:
     filler = folder / "filler"
 
     def fill() -> None:
-        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(b"x" * 4_096)
 

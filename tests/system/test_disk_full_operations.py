@@ -4,16 +4,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freehold.storage.write_ahead import copy_log
 from tests.lifecycle.erase.site import traces
 from tests.lifecycle.imports.content import export_bag, other_workspace
 from tests.patience import patient
-from tests.system.ending import until_ended
+from tests.system.ending import until_ended, until_waiting
 from tests.system.load import STORE
 from tests.system.surfaces import make_run
 from tests.system.test_disk_full import SmallDisk, small_tmpfs
@@ -56,7 +57,7 @@ def ask(world: World, what: str, body: dict[str, Any]) -> str:
 def leave(disk: SmallDisk, room: int) -> None:
     """Fill the disk but for `room` bytes, once the log is copied: what is in it (4 MB at most) and has no place in the
     file yet would take of them."""
-    copy_log(disk.world)
+    wait_for_copy(disk.world)
     disk.fill()
     filler = disk.world.folder.parent / "filler"
     os.truncate(filler, max(0, filler.stat().st_size - room))
@@ -97,7 +98,7 @@ def test_erasure_needs_hardly_any_room(disk: SmallDisk) -> None:
     log_much(world, make_run(world, "kept"))
     leave(disk, MEBIBYTE)
     ended = until_ended(world, ask(world, "erasures", {"scope": "run", "id": run_id}), PATIENCE)
-    assert (ended["state"], ended["result"]) == ("Succeeded", ended["result"] | {"level": "verified"}), ended
+    check_verified(ended)
     assert traces(world.folder, [mark, run_id]) == {}
     world.kill()
     check_database(world.folder)
@@ -113,53 +114,37 @@ def test_erasure_without_room_waits_and_says_so_and_goes_on(disk: SmallDisk) -> 
         reader.execute("SELECT count(*) FROM runs").fetchone()
         leave(disk, MEBIBYTE)
         operation_id = ask(world, "erasures", {"scope": "run", "id": run_id})
-        waiting = until_it_waits(world, operation_id)
+        waiting = until_waiting(world, operation_id, PATIENCE)
         assert "free some space" in waiting["error"]["message"].lower()
-        take_all_room(disk)
+        disk.fill()
         time.sleep(WAITED)
         assert world.get(f"/freehold/v1/operations/{operation_id}", world.alice).json()["state"] == "Running"
     disk.free()
     ended = until_ended(world, operation_id, PATIENCE)
-    assert (ended["state"], ended["result"]) == ("Succeeded", ended["result"] | {"level": "verified"}), ended
+    check_verified(ended)
     assert traces(world.folder, [mark, run_id]) == {}
     world.kill()
     check_database(world.folder)
 
 
-@contextmanager
-def connected(world: World) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(world.folder / "freehold.db", isolation_level=None)
-    try:
-        yield connection
-    finally:
-        connection.close()
+def connected(world: World) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(world.folder / "freehold.db", isolation_level=None))
 
 
-def copy_log(world: World) -> None:
+def wait_for_copy(world: World) -> None:
     deadline = time.monotonic() + PATIENCE
     with connected(world) as connection:
         while time.monotonic() < deadline:
-            is_hindered, pages, in_file = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if not is_hindered and pages == in_file:
+            copied = copy_log(connection)
+            if not copied.is_hindered and copied.pages == copied.in_file:
                 return
             time.sleep(0.05)
     raise AssertionError("the log was not copied")
 
 
-def until_it_waits(world: World, operation_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        found: dict[str, Any] = world.get(f"/freehold/v1/operations/{operation_id}", world.alice).json()
-        if found["error"]:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"the operation does not wait: {found}, {world.log()}")
-
-
-def take_all_room(disk: SmallDisk) -> None:
-    with (disk.world.folder.parent / "filler").open("ab", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"x" * 4_096)
+def check_verified(ended: dict[str, Any]) -> None:
+    assert ended["state"] == "Succeeded", ended
+    assert ended["result"]["level"] == "verified"
 
 
 def log_much(world: World, run_id: str) -> None:

@@ -54,8 +54,7 @@ def test_file_of_a_bag_is_not_taken_in_part(tmp_path: Path) -> None:
 
 
 def test_bag_is_not_unpacked_in_part(tmp_path: Path) -> None:
-    (tmp_path / "bag").mkdir()
-    (tmp_path / "bag" / "data").mkdir()
+    (tmp_path / "bag" / "data").mkdir(parents=True)
     (tmp_path / "bag" / "data" / "file").write_bytes(CONTENT)
     said = f"{hashlib.sha256(CONTENT).hexdigest()}  data/file\n"
     (tmp_path / "bag" / "manifest-sha256.txt").write_text(said)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from freehold.domain.metrics.queries import add_chunk
+from freehold.kit.faults import EXIT_CODE, VARIABLE
 from freehold.kit.problems import Conflict, InsufficientStorage
 from freehold.lifecycle.bag.verify import verify_bag
 from freehold.lifecycle.export_task import BYTES_AT_ONCE, Export, write_bag
@@ -25,6 +26,7 @@ from tests.conftest import House
 from tests.lifecycle.export.content import LocalBench, add_experiment, add_file, add_run, export, fill, job_of
 
 MANIFEST = "manifest-sha256.txt"
+FINISHED = "export:journal:synced"
 ROOT = Path(__file__).parents[3]
 
 
@@ -65,6 +67,15 @@ def kill_after(child: "subprocess.Popen[bytes]", lines: int) -> bool:
     return all(b"progress" in line for line in said)
 
 
+def dies(child: "subprocess.Popen[bytes]") -> bool:
+    """Whether it died where a death was planted; False when it came to its end."""
+    assert child.stdout is not None
+    child.stdout.read()
+    _, fault = child.communicate()
+    assert child.returncode in (0, EXIT_CODE), fault.decode()
+    return child.returncode == EXIT_CODE
+
+
 def add_many(house: House) -> None:
     """More than one part of points and more than one group of files."""
     run_id = add_run(house, add_experiment(house, "large"), "large", points=0)
@@ -85,16 +96,21 @@ def test_two_exports_of_one_state_have_the_same_bytes(house: House) -> None:
     assert (one / "bag-info.txt").read_bytes() != (other / "bag-info.txt").read_bytes()
 
 
-def test_a_killed_export_goes_on_at_its_last_finished_part(sqlite_house: House) -> None:
+def test_a_killed_export_goes_on_at_its_last_finished_part(
+    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed behind each entry of its journal, and begun again."""
     house = sqlite_house
     add_many(house)
     whole = export_by_worker(house, "whole")
     spool = Spool(house.settings.data_folder, "killed")
     kills = 0
-    while kill_after(start(house, "killed"), 1):
+    monkeypatch.setenv(VARIABLE, FINISHED)
+    while dies(start(house, "killed")):
         kills += 1
         assert len(list(spool.entries())) >= kills, "a try repeated what an earlier one had finished"
         assert kills < 20
+    monkeypatch.delenv(VARIABLE)
     finish(start(house, "killed"))
     assert kills >= 6  # snapshot, two groups of files, two parts of points, contents
     assert verify_bag(spool.bag).faults == []

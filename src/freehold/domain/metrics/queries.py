@@ -99,7 +99,6 @@ def crowded_runs(db: Transaction, threshold: int, limit: int) -> list[tuple[int,
     Counted in the index of runs alone: to group the living ones by themselves, the whole table would be read and sorted
     in memory at each sweep. Of the few runs that are left, only so many segments are looked at as make a crowd.
     """
-    # allow-workspace: because the sweep looks for crowds in all of them
     crowds = sa.select(_s.run_row).group_by(_s.run_row).having(sa.func.count() >= threshold)
     last_of_crowd = sa.select(_s.row_id).where(_s.run_row == Run.c.row_id, _s.dead_at.is_(None))
     found = (
