@@ -14,6 +14,9 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from freehold.operations.runner import LONGEST_PAUSE
+from freehold.operations.steps import Stopping
+
 NAME = "freehold"
 QUEUE = "operations"
 WORKFLOW = "operation"
@@ -22,8 +25,8 @@ VERSION = "operations-1"
 AT_ONCE = 8
 ATTEMPTS = 5
 RETRIED = {"retries_allowed": True, "max_attempts": ATTEMPTS, "interval_seconds": 0.5, "backoff_rate": 2.0}
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds between two attempts while the engine's own file cannot be written: a full disk may pass."""
+FIRST_PAUSE = 0.5
+"""Seconds between two attempts while the engine's own database cannot be written: a full disk may pass."""
 LARGEST_PURGE = 200
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 ABANDONED = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
@@ -43,12 +46,12 @@ class Workflows:
         at_work: Callable[[str], AbstractContextManager[None]],
         run_slice: Callable[[str], bool],
         give_up: Callable[[str, str], None],
-        wait: Callable[[float], object],
+        wait: Callable[[float], bool],
         most_recoveries: int,
     ) -> None:
         """Either an `engine` (embedded SQLite) or the `url` of a PostgreSQL database, where DBOS has its own schema.
 
-        `wait`: so many seconds, or until the server stops.
+        `wait`: so many seconds, or until the server stops; then True.
         """
         _quiet_log()
         from dbos import DBOS, SetWorkflowID
@@ -124,19 +127,23 @@ class _Steps:
     """Runs a step until it is written down, too. A fault of a database is the engine's: of our own calls' faults it
     tells only that all attempts are used up."""
 
-    def __init__(self, dbos: Any, wait: Callable[[float], object]) -> None:
+    def __init__(self, dbos: Any, wait: Callable[[float], bool]) -> None:
         self._dbos = dbos
         self._wait = wait
 
     def run(self, name: str, call: Callable[..., Any], *arguments: str) -> Any:
-        """A step that could not be written down is run again: what it did is in our own rows, and is not done twice."""
+        """A step that could not be written down is run again: what it did is in our own rows, and is not done twice.
+
+        Raises Stopping when the server stops meanwhile: the next start takes the operation up.
+        """
         pause = FIRST_PAUSE
         while True:
             try:
                 return self._dbos.run_step({"name": name, **RETRIED}, call, *arguments)
             except sa.exc.DBAPIError as fault:
-                log.warning("the workflow engine's file was not written", extra={"fault": type(fault).__name__})
-            self._wait(pause)
+                log.warning("a step was not written down", extra={"fault": type(fault).__name__})
+            if self._wait(pause):
+                raise Stopping
             pause = min(LONGEST_PAUSE, 2 * pause)
 
 
