@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from freehold.kit import breath
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.problems import InsufficientStorage, Problem
@@ -129,6 +130,7 @@ def _give_way(niceness: int) -> None:
 def _step_aside() -> None:
     """Who waits for an answer gets the processor at once, and not when this process has used up its slice."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    breath.give_way()
 
 
 class _NoPandas:

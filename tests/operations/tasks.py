@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from freehold.kit.breath import breathe
 from freehold.kit.problems import Invalid
 from freehold.worker import Bench, main
 
@@ -37,6 +38,17 @@ def linger_aside(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"policy": policy}
 
 
+def compute(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Tells how long it rested after twenty milliseconds of work."""
+    breathe()
+    until = time.thread_time() + 0.02
+    while time.thread_time() < until:
+        pass
+    began = time.perf_counter()
+    breathe()
+    return {"rested": time.perf_counter() - began}
+
+
 def refuse(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     raise Invalid("TooOld", "This bag is too old. Export it again.")
 
@@ -51,5 +63,5 @@ def write(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    names = ("count", "linger", "linger_aside", "refuse", "die", "write")
+    names = ("count", "linger", "linger_aside", "compute", "refuse", "die", "write")
     sys.exit(main({name: f"tests.operations.tasks:{name}" for name in names}, sys.argv[1:]))

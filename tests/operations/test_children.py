@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from freehold.kit.breath import RESTS
 from freehold.kit.problems import Unavailable
 from freehold.operations import children
 from freehold.operations.children import TaskRefused, run_child
@@ -62,6 +63,13 @@ def test_a_child_that_stands_aside_for_too_long_is_replaced_by_one_that_only_ste
     result = run(house, "linger_aside", tmp_path / "out", aside=True)
     assert result["policy"] == os.SCHED_BATCH
     assert (tmp_path / "out").read_text().split() == [str(os.SCHED_IDLE), str(os.SCHED_BATCH)]
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has this policy")
+def test_a_child_rests_between_pieces_of_its_work_where_it_stands_aside(house: House, tmp_path: Path) -> None:
+    beside = run(house, "compute", tmp_path / "out")["rested"]
+    aside = run(house, "compute", tmp_path / "out", aside=True)["rested"]
+    assert beside < 0.02 * RESTS <= aside
 
 
 def test_a_child_that_dies_tells_nothing(house: House, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

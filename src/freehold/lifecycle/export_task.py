@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from freehold.kit.breath import breathe, in_one_breath
 from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
@@ -153,7 +154,8 @@ class Export:
             for content, facts in zip(self.contents, known.get("containers", [known]), strict=True):
                 content.container.facts = msgspec.convert(facts, Facts)
             return
-        self.bench.read(lambda db: self._read(db, rest))
+        with in_one_breath():  # while a snapshot is read, SQLite's log cannot begin anew
+            self.bench.read(lambda db: self._read(db, rest))
         passing("export:snapshot:taken")
         told = [msgspec.to_builtins(each.container.facts) for each in self.contents]
         self.settle("snapshot", 0, told[0] if len(told) == 1 else {"containers": told})
@@ -344,6 +346,7 @@ class Content:
             payloads |= {(source, key): payload for key, payload in found.items()}
         decoders = {source: CODECS[_decoded(records[source]).codec] for source in sources}
         for row in packed:
+            breathe()
             source = row["source"]
             yield row["owner"], decoders[source](payloads.pop((source, row["row"])))
 

@@ -18,12 +18,13 @@ from typing import IO, Any
 
 import msgspec
 
+from freehold.kit import breath
 from freehold.kit.problems import Away, InsufficientStorage, Problem, Unavailable
 from freehold.operations.spare import WORKER, SpareChild, end, start
 from freehold.settings import Settings
 
 CHECK_SECONDS = 0.5
-ASIDE_SECONDS = 300.0
+ASIDE_SECONDS = 300.0 + breath.PATIENCE
 spare = SpareChild()
 """The server's."""
 

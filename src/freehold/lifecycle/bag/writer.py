@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from freehold.kit.breath import breathe
 from freehold.kit.digests import Sha256Meter, sha256_hex
 from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
@@ -58,6 +59,7 @@ class PartFile:
         self.closed = False
 
     def write(self, piece: bytes | memoryview) -> int:
+        breathe()
         view = memoryview(piece).cast("B")
         self.meter.feed(view)
         written = 0
@@ -111,6 +113,7 @@ class BagWriter:
 
         It is read whole for its digest either way, through `buffer`.
         """
+        breathe()
         check_inside(path)
         place = self._temporary / f"{next(self._numbers):08d}"
         try:
@@ -163,6 +166,7 @@ class BagWriter:
         sync_all([place for place, _ in self._pending])
         passing("bag:parts:synced")
         for place, part in self._pending:
+            breathe()
             folder, name = os.path.split(f"{root}/{part.path}")
             if folder not in changed:
                 _make_folders(folder, root, changed)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from freehold.kit.breath import breathe
 from freehold.lifecycle.scan.control import controls
 from freehold.lifecycle.scan.decoders import FEED, OPENERS, Damaged, Decoder, Opener
 from freehold.lifecycle.scan.parquet import MAGIC as PARQUET_MAGIC
@@ -160,6 +161,7 @@ class _Pass:
             self._unopened("a Parquet file that cannot be read")
 
     def _search(self) -> None:
+        breathe()
         fresh = self._seen
         with memoryview(self._held) as held:
             for decoding in self._decoding:

@@ -1,0 +1,87 @@
+"""A process that has stepped aside rests in the middle of its work, and no other does."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from freehold.kit import breath
+from freehold.kit.breath import LONGEST_REST, PATIENCE, RESTS, SHORTEST_WORK, breathe, give_way, in_one_breath
+
+
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """What this process's threads have rested, without the time that it takes; afterwards it rests no more."""
+    taken: list[float] = []
+    monkeypatch.setattr(time, "sleep", taken.append)
+    monkeypatch.setattr(breath, "_mine", threading.local())
+    yield taken
+    give_way(0.0)
+
+
+def compute(seconds: float) -> None:
+    """At least so long, by this thread's own clock."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def test_a_process_that_has_not_stepped_aside_takes_no_rest(rests: list[float]) -> None:
+    breathe()
+    compute(2 * SHORTEST_WORK)
+    breathe()
+    assert rests == []
+
+
+def test_a_thread_rests_several_times_as_long_as_it_computed(rests: list[float]) -> None:
+    give_way()
+    breathe()
+    compute(4 * SHORTEST_WORK)
+    breathe()
+    assert len(rests) == 1
+    assert rests[0] >= RESTS * 4 * SHORTEST_WORK
+    breathe()
+    assert len(rests) == 1, "it has done next to nothing since"
+
+
+def test_what_a_thread_waited_for_is_no_work_of_its_own(rests: list[float]) -> None:
+    give_way()
+    breathe()
+    threading.Event().wait(4 * SHORTEST_WORK)
+    breathe()
+    assert sum(rests) < RESTS * SHORTEST_WORK
+
+
+def test_each_thread_rests_for_its_own_work(rests: list[float]) -> None:
+    give_way()
+    breathe()
+    compute(4 * SHORTEST_WORK)
+    for other in (threading.Thread(target=breathe), threading.Thread(target=breathe)):
+        other.start()
+        other.join()
+    assert rests == []
+
+
+def test_no_rest_is_taken_where_others_wait_for_what_is_held(rests: list[float]) -> None:
+    give_way()
+    with in_one_breath():
+        breathe()
+        compute(2 * SHORTEST_WORK)
+        breathe()
+    assert rests == []
+    breathe()
+    compute(2 * SHORTEST_WORK)
+    breathe()
+    assert len(rests) == 1
+
+
+def test_rests_end_when_patience_does(rests: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(10_000))
+    for clock in ("perf_counter", "thread_time"):
+        monkeypatch.setattr(time, clock, lambda: float(next(moments)))
+    give_way()
+    for _ in range(500):
+        breathe()
+    assert set(rests) == {LONGEST_REST}
+    assert sum(rests) == pytest.approx(PATIENCE)
