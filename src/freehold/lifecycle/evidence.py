@@ -93,7 +93,8 @@ def collect_needles(
             rows = read(partial(_sample, record=record, goes=goes, most=most))
             if is_root:
                 ids |= dict.fromkeys(str(row[public_id(record).name]).encode() for row in rows)
-            values |= dict.fromkeys(needle for row in rows for value in row.values() for needle in needles_in(value))
+            said = dict.fromkeys(value for row in rows for value in row.values())
+            values |= dict.fromkeys(needle for value in said for needle in needles_in(value))
             values |= dict.fromkeys(_needles_of_objects(objects, record, rows))
             rest(time.perf_counter() - began)
     worthy = [each for each in ids if bits(each) >= BITS][:NEEDLES]
@@ -140,6 +141,8 @@ def _sample(db: Transaction, record: type[Record], goes: sa.ColumnElement[bool],
     if not content:
         return []
     number = db.execute(sa.select(sa.func.count()).select_from(record.table).where(goes)).scalar() or 0
+    if number == 0:
+        return []
     stride = max(1, number // most)
     chosen = goes if stride == 1 else sa.and_(goes, key % stride == 0)
     found = sa.select(*content).where(chosen)
