@@ -28,7 +28,7 @@ from freehold.kit.faults import GROUP, TRACE, VARIABLE
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import Since, export_kind, request_export
 from freehold.lifecycle.imports.operation import import_kind, request_import
-from freehold.lifecycle.kept import remove_expired_bags
+from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags
 from freehold.operations import queries
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
@@ -211,6 +211,7 @@ def sweep(folder: Path) -> None:
     """What a server does every half a minute about bags and what served to make them."""
     site = open_whole(folder)
     try:
+        remove_withdrawn_bags(site.database, site.settings)
         remove_expired_bags(site.database, site.settings)
     finally:
         site.close()
