@@ -15,13 +15,15 @@ from tests.conformance.world2020 import World2020
 from tests.outside_tools import accepted_everywhere, is_a_bag
 from tests.world import make_world
 
+LABELS = "id of labels"
+"""Assets have no name of their own: the world tells their ids."""
 ROOTS: dict[str, list[tuple[str, str]]] = {
     "2020": [
         ("workspace", ""),
         ("experiment", "digits"),
         ("run", "first"),
         ("model", "digits:1"),
-        ("asset", "labels:1"),
+        ("asset", LABELS),
         ("image", "scorer:1"),
         ("service", "scoring"),
         ("compute", "cpu"),
@@ -47,15 +49,16 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
     with httpx.Client(base_url=world.url, timeout=60) as client:
         azure = Azure(world, client, world.alice, world.workspace, "")
         tree = World2018(azure).tree
-        workspace = World2020(Azure(world, client, world.alice, world.workspace, "")).azure.workspace
-        yield {"world": world, "2020": workspace, "2018": tree.project, "hosting": tree.hosting}
+        made = World2020(Azure(world, client, world.alice, world.workspace, ""))
+        paths = {"2020": made.azure.workspace, "2018": tree.project, "hosting": tree.hosting}
+        yield {"world": world, LABELS: made.own[5]["id"], **paths}
     world.stop()
 
 
 @pytest.mark.parametrize(("place", "scope", "root"), CASES)
 def test_other_tools_accept_the_bag(places: dict[str, Any], tmp_path: Path, place: str, scope: str, root: str) -> None:
     archive = tmp_path / "bag.zip"
-    named = [root] if root else []
+    named = [places.get(root, root)] if root else []
     freehold(places["world"], "export", scope, *named, "--workspace", places[place], "--to", str(archive))
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path / "opened")
