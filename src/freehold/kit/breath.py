@@ -28,11 +28,9 @@ def breathe() -> None:
     """Between two pieces of work: a rest, for as long as this thread has computed since the last."""
     if _left <= 0.0 or getattr(_mine, "goes_on", False):
         return
-    now = time.perf_counter()
-    began = getattr(_mine, "began", None)
-    if began is not None and now - began < SHORTEST_WORK:
-        return
-    if began is not None:
+    if hasattr(_mine, "began"):
+        if time.perf_counter() - _mine.began < SHORTEST_WORK:
+            return
         _rest(time.thread_time() - _mine.computed)
     _mine.began, _mine.computed = time.perf_counter(), time.thread_time()
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from freehold.kit.breath import in_one_breath
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
@@ -60,7 +61,7 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     needles, ids = _needles(job["erasures"])
     scanner = Scanner(needles)
     plants = self_test(scanner)
-    with closing(_connect(settings)) as rows:
+    with in_one_breath(), closing(_connect(settings)) as rows:  # while rows are read, SQLite's log cannot begin anew
         seen = _search_rows(rows, scanner, ids)
         _know_owners(rows, seen)
         dangling = rows.is_any_dangling()
