@@ -11,7 +11,7 @@ import pytest
 from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.storage.backup import back_up, check_backup
-from freehold.storage.forget_journal import JOURNAL_FILE, append, read
+from freehold.storage.forget_journal import JOURNAL_FILE, append, append_missing, read
 from tests.commands import freehold
 from tests.world import World, make_world
 
@@ -129,13 +129,32 @@ def test_a_backup_target_must_be_new(tmp_path: Path) -> None:
 
 
 def test_the_journal_keeps_each_digest_once_and_survives_a_torn_line(tmp_path: Path) -> None:
-    first, second = (bytes([n]) * 32 for n in (1, 2))
+    first, second, third = (bytes([n]) * 32 for n in (1, 2, 3))
     append(tmp_path, [(first, 10), (second, 20)])
     append(tmp_path, [(first, 10)])
     with (tmp_path / JOURNAL_FILE).open("a") as file:
         file.write("abcd")
     assert read(tmp_path) == [(first, 10), (second, 20)]
+    append(tmp_path, [(third, 30)])
+    assert read(tmp_path) == [(first, 10), (second, 20), (third, 30)]
     assert (tmp_path / JOURNAL_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_whose_first_line_was_torn_is_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL_FILE).write_text("freehold forg")
+    assert read(tmp_path) == []
+    append(tmp_path, [(bytes(32), 10)])
+    assert read(tmp_path) == [(bytes(32), 10)]
+
+
+def test_a_journal_grows_by_what_is_new_alone(tmp_path: Path) -> None:
+    entries = [(bytes([n]) * 32, n) for n in (1, 2, 3)]
+    append(tmp_path, entries[:2])
+    size = (tmp_path / JOURNAL_FILE).stat().st_size
+    append_missing(tmp_path, entries[:2])
+    assert (tmp_path / JOURNAL_FILE).stat().st_size == size
+    append_missing(tmp_path, entries)
+    assert read(tmp_path) == entries
 
 
 def test_a_server_that_died_before_its_journal_writes_it_at_the_next_start(world: World) -> None:

@@ -390,7 +390,11 @@ def _keys(context: OperationContext) -> KeyStore:
 
 
 def _reaches(context: OperationContext) -> list[Reach]:
-    return [Reach(target) for target in _evidence(context, _keys(context)).targets]
+    """Remembered: many turns ask for it, and evidence lies in a file that is to be opened with its key."""
+    if KIND not in context.remembered:
+        context.remembered[KIND] = [Reach(target) for target in _evidence(context, _keys(context)).targets]
+    reaches: list[Reach] = context.remembered[KIND]
+    return reaches
 
 
 def _evidence(context: OperationContext, keys: KeyStore) -> Evidence:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +126,16 @@ def needles_in(value: Any) -> Iterator[bytes]:
 
 def bits(value: bytes) -> float:
     """The Shannon information of the bytes, taken as independent."""
-    size = len(value)
-    return -sum(count * math.log2(count / size) for count in Counter(value).values())
+    return _times_log(len(value)) - sum(map(_times_log, Counter(value).values()))
+
+
+@cache
+def _times_log(count: int) -> float:
+    return count * math.log2(count) if count else 0.0
 
 
 def _sample(db: Transaction, record: type[Record], goes: sa.ColumnElement[bool], most: int) -> list[dict[str, Any]]:
-    """Oldest, newest and rows between, so that pages of every age are asked about."""
+    """The newest and rows of every age, so that pages of every age are asked about."""
     key = key_of(record.table)
     content = [
         sa.type_coerce(column, sa.String()).label(column.name) if not _is_binary(column) else column
@@ -140,14 +144,19 @@ def _sample(db: Transaction, record: type[Record], goes: sa.ColumnElement[bool],
     ]
     if not content:
         return []
-    number = db.execute(sa.select(sa.func.count()).select_from(record.table).where(goes)).scalar() or 0
+    number, newest = tuple(db.execute(sa.select(sa.func.count(), sa.func.max(key)).where(goes)).one())
     if number == 0:
         return []
-    stride = max(1, number // most)
-    chosen = goes if stride == 1 else sa.and_(goes, key % stride == 0)
-    found = sa.select(*content).where(chosen)
-    rows = [*db.execute(found.order_by(key).limit(most)), *db.execute(found.order_by(key.desc()).limit(most // 4))]
-    return [dict(row._mapping) for row in rows]
+
+    def some(chosen: sa.ColumnElement[bool], limit: int) -> list[dict[str, Any]]:
+        found = sa.select(*content).where(goes, chosen).order_by(key).limit(limit)
+        return [dict(row._mapping) for row in db.execute(found)]
+
+    stride = -(-number // most)
+    rows = some(sa.or_(key % stride == 0, key == newest), 2 * most)
+    if 2 * len(rows) < min(number, most):  # their keys leave another remainder: somebody else's lie between them
+        rows += some(sa.true(), most)
+    return rows
 
 
 def _is_binary(column: sa.Column[Any]) -> bool:

@@ -43,6 +43,7 @@ class Runner:
         self._stopping = stopping
         self._waits: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
+        self._remembered: dict[str, dict[str, Any]] = {}
 
     def run_slice(self, operation_id: str) -> bool:
         """Run steps for about a second. False: nothing is left to do.
@@ -71,7 +72,7 @@ class Runner:
             raise Stopping
         operation = self._database.read_now(lambda db: queries.find(db, operation_id))
         if operation is None or operation.is_ended:
-            self._paces.pop(operation_id, None)
+            self._let_go(operation_id)
         if operation is None:
             return False
         if operation.is_ended:
@@ -108,7 +109,13 @@ class Runner:
             )
         pace = self._paces.setdefault(operation.operation_id, Pace(self._database))
         context = OperationContext(
-            operation, self._database, self._settings, self._stopping, pace.factor, rest=pace.rest
+            operation,
+            self._database,
+            self._settings,
+            self._stopping,
+            pace.factor,
+            remembered=self._remembered.setdefault(operation.operation_id, {}),
+            rest=pace.rest,
         )
         die_if_planted(kind.name, step.name, "before")
         began = time.monotonic()
@@ -118,13 +125,17 @@ class Runner:
         is_last = self._database.write_now(lambda db: _commit(db, kind, step, context))
         die_if_planted(kind.name, step.name, "after")
         if is_last:
-            self._paces.pop(operation.operation_id, None)
+            self._let_go(operation.operation_id)
             trim()
             return False
         pace.factor = context.factor  # it may have taken less
         if pause := pace.pause_after(context.held, worked):
             self._stopping.wait(pause)
         return True
+
+    def _let_go(self, operation_id: str) -> None:
+        self._paces.pop(operation_id, None)
+        self._remembered.pop(operation_id, None)
 
     def _find_step(self, operation: Operation) -> tuple[Kind, Step]:
         kind = self._kinds.get(operation.kind)

@@ -48,8 +48,9 @@ def finished(progress: Progress | None = None, *, cursor: Any = None, result: Ma
 
 @dataclass(slots=True)
 class OperationContext:
-    """What a step is given. `found` is what its `work` returned; `held`: seconds that its effect took. `rest`, with the
-    seconds that it has computed for, is for work that computes long, to give way to clients."""
+    """What a step is given. `found` is what its `work` returned; `held`: seconds that its effect took. `remembered`:
+    what steps put there to spare the operation's next ones a second look, as long as this process runs it. `rest`,
+    with the seconds that it has computed for, is for work that computes long, to give way to clients."""
 
     operation: Operation
     database: Database
@@ -58,6 +59,7 @@ class OperationContext:
     factor: float = 1.0
     found: Any = None
     held: float = 0.0
+    remembered: dict[str, Any] = field(default_factory=dict)
     rest: Callable[[float], None] = lambda seconds: None
 
     @property

@@ -1,13 +1,14 @@
 """A copy of the forget list beside the keys, so that it outlives the data and every backup of the data.
 
 Lines of `<digest in hex> <expiry>` below a line that names the form. Digests are keyed and tell nothing without the
-key; the database's list is the one that counts, and is written here again at every start.
+key; the database's list is the one that counts; at every start what is missing here is written again.
 """
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 JOURNAL_FILE = "forgotten.journal"
 HEAD = "freehold forget journal 1"
@@ -16,29 +17,49 @@ Entry = tuple[bytes, int]
 """Digest, and expiry in microseconds UTC."""
 
 
-def append(key_folder: Path, entries: Iterable[Entry]) -> None:
-    """Durable when it returns. Entries that stand already are not written twice."""
+def append(key_folder: Path, entries: Sequence[Entry]) -> None:
+    """Durable when it returns. What stands already is not looked for: that would take longer with every erasure."""
+    if not entries:
+        return
     path = key_folder / JOURNAL_FILE
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        standing = {line.split(" ", 1)[0] for line in file}
-        lines = [HEAD] if not standing else []
-        lines += [f"{digest.hex()} {expiry}" for digest, expiry in entries if digest.hex() not in standing]
-        if lines:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
+        lines = "".join(f"{digest.hex()} {expiry}\n" for digest, expiry in entries)
+        file.write(f"{_before_next(file)}{lines}".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def append_missing(key_folder: Path, entries: Iterable[Entry]) -> None:
+    """As `append`, of those digests that do not stand in it yet."""
+    standing = {digest for digest, _ in read(key_folder)}
+    append(key_folder, [entry for entry in entries if entry[0] not in standing])
 
 
 def read(key_folder: Path) -> list[Entry]:
-    """All entries; a line that a crash tore is left out. Raises ValueError for a form of another version."""
+    """Each digest once, as it stands first; a line that a crash tore is left out. Raises ValueError for a form of
+    another version."""
     path = key_folder / JOURNAL_FILE
     if not path.exists():
         return []
     head, *lines = path.read_text().split("\n")
+    if not lines and HEAD.startswith(head):
+        return []  # a crash tore its first line
     if head != HEAD:
         raise ValueError(f"{path} is of another version of Freehold. Upgrade before you restore.")
-    return [entry for line in lines if (entry := _parse(line)) is not None]
+    found: dict[bytes, int] = {}
+    for digest, expiry in filter(None, map(_parse, lines)):
+        found.setdefault(digest, expiry)
+    return list(found.items())
+
+
+def _before_next(file: BinaryIO) -> str:
+    """What must stand before the next line: the first needs its head, and one that a crash tore must not swallow it."""
+    if file.seek(0, os.SEEK_END) <= len(HEAD):
+        file.truncate(0)
+        return f"{HEAD}\n"
+    file.seek(-1, os.SEEK_END)
+    return "" if file.read(1) == b"\n" else "\n"
 
 
 def _parse(line: str) -> Entry | None:

@@ -12,7 +12,7 @@ from freehold.storage.transaction import Transaction
 def forget(db: Transaction, kind: str, container: str, ids: Iterable[str], *, expires_at: int) -> None:
     """Remember keyed digests of erased ids. `container` is the workspace's public id."""
     keys = db.keys.forgotten
-    digests = [keys.digest(kind, container, each) for each in ids]
+    digests = keys.digests(kind, container, ids)
     queries.add(db, digests, key_id=keys.key_id, expires_at=expires_at)
     folder = db.keys.path
     db.after_commit(lambda: forget_journal.append(folder, [(digest, expires_at) for digest in digests]))
@@ -30,7 +30,7 @@ def reconcile(db: Transaction) -> int:
     for digest, expires_at in brought:
         queries.add(db, [digest], key_id=db.keys.forgotten.key_id, expires_at=expires_at)
     folder, entries = db.keys.path, list(standing.items())
-    db.after_commit(lambda: forget_journal.append(folder, entries))
+    db.after_commit(lambda: forget_journal.append_missing(folder, entries))
     return len(brought)
 
 
@@ -40,7 +40,11 @@ def is_forgotten(db: Transaction, kind: str, container: str, id_: str) -> bool:
 
 def forgotten_among(db: Transaction, kind: str, containers: Iterable[str], ids: Sequence[str]) -> list[str]:
     """Those of many ids that were erased in any of the containers, for an import."""
-    digests = {db.keys.forgotten.digest(kind, home, each): each for home in containers for each in ids}
+    digests = {
+        digest: each
+        for home in containers
+        for digest, each in zip(db.keys.forgotten.digests(kind, home, ids), ids, strict=True)
+    }
     return sorted({digests[bytes(each)] for each in queries.listed_among(db, list(digests))})
 
 

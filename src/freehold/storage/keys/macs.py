@@ -1,6 +1,7 @@
 """Keyed digests (HMAC-SHA256): of what was erased, of page tokens, of signed object URLs."""
 
 import hmac
+from collections.abc import Iterable
 
 from freehold.storage.keys.ring import KeyRing
 
@@ -22,6 +23,11 @@ class MacKeys:
     def digest(self, *parts: str | bytes) -> bytes:
         """32 bytes over the parts; each part's length is digested too, so ("ab", "c") is not ("a", "bc")."""
         return _digest(self.key, self._domain, parts)
+
+    def digests(self, common: tuple[str, ...], last: Iterable[str]) -> list[bytes]:
+        """`digest` of the common parts with each of the last."""
+        begun = _fed(hmac.new(self.key, self._domain, "sha256"), common)
+        return [_fed(begun.copy(), (each,)).digest() for each in last]
 
     def matches(self, digest: bytes, *parts: str | bytes) -> bool:
         """Whether the digest was made with the key in use or one that is kept from before."""
@@ -54,10 +60,17 @@ class ForgetKey:
         """32 bytes that stand for an erased thing: kind, what it stood in, public or client-chosen id."""
         return self._macs.digest(kind, container, id_)
 
+    def digests(self, kind: str, container: str, ids: Iterable[str]) -> list[bytes]:
+        """`digest` of many, in their order: to find the key takes as long as to use it."""
+        return self._macs.digests((kind, container), ids)
+
 
 def _digest(key: bytes, domain: bytes, parts: tuple[str | bytes, ...]) -> bytes:
-    mac = hmac.new(key, domain, "sha256")
+    return _fed(hmac.new(key, domain, "sha256"), parts).digest()
+
+
+def _fed(mac: hmac.HMAC, parts: tuple[str | bytes, ...]) -> hmac.HMAC:
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
         mac.update(len(data).to_bytes(8, "big") + data)
-    return mac.digest()
+    return mac
