@@ -70,6 +70,23 @@ def test_wrong_questions_are_told_apart(shared_world: World, arguments: tuple[st
     freehold(shared_world, "plan", *arguments, expect=exit_code)
 
 
+@pytest.mark.parametrize(
+    ("scope", "called"),
+    [
+        ("run", "run of this id in"),
+        ("asset", "asset of this id in"),
+        ("model", "model of this id or name:version in"),
+        ("experiment", "experiment of this id or name in"),
+        ("compute", "compute of this id or name in"),
+    ],
+)
+def test_what_is_not_found_is_told_by_what_it_may_be_called(shared_world: World, scope: str, called: str) -> None:
+    body = {"scope": scope, "id": "no", "dry_run": True}
+    answer = shared_world.post("/freehold/v1/erasures", body, shared_world.alice)
+    assert answer.status_code == 404
+    assert called in answer.text
+
+
 def test_every_field_of_every_record_is_explained() -> None:
     found = json.loads(catalogue_of("--json"))
     assert {each["record"]: [field["field"] for field in each["fields"]] for each in found} == {

@@ -151,9 +151,8 @@ def erase(
 
 def check_root(scope: str, id: str | None) -> None:
     if (scope == "workspace") != (id is None):
-        wanted = (
-            "no id: name another workspace with --workspace" if scope == "workspace" else f"the {scope}'s id or name"
-        )
+        its_own = f"the {scope}'s id, or its name where no two have the same"
+        wanted = "no id: name another workspace with --workspace" if scope == "workspace" else its_own
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
 
 

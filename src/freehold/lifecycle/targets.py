@@ -33,7 +33,8 @@ def public_id(record: type[Record]) -> sa.Column[str]:
 
 
 def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
-    """The standing root of this id or name; of the workspace itself for None. Raises NotFound."""
+    """The standing root of this id, or of this name where no two have the same; of the workspace itself for None.
+    Raises NotFound."""
     if scope is Scope.WORKSPACE:
         return Target(scope, workspace_id, (workspace_id,))
     root = root_of(scope)
@@ -48,7 +49,8 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
     )
     row = db.execute(found).scalar()
     if row is None:
-        raise NotFound("ResourceNotFound", f"There is no {called(scope)} of this id or name in the workspace.")
+        message = f"There is no {called(scope)} of this {_named_by(root)} in the workspace."
+        raise NotFound("ResourceNotFound", message)
     return Target(scope, workspace_id, (int(row),))
 
 
@@ -62,6 +64,14 @@ def _is_named(root: type[Record], name: str) -> sa.ColumnElement[bool]:
     if "name_folded" in c:
         return c["name_folded"] == name.casefold()
     return c["name"] == name if _has_own_names(root) else sa.false()
+
+
+def _named_by(root: type[Record]) -> str:
+    """By what clients may call it, for messages to people."""
+    c = root.table.c
+    if "version" in c:
+        return "id or name:version"
+    return "id or name" if "name_folded" in c or _has_own_names(root) else "id"
 
 
 def _has_own_names(root: type[Record]) -> bool:
