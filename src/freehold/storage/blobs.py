@@ -1,10 +1,10 @@
 """Objects: immutable bytes under random keys, in a local folder or an object store. They stream, never buffered."""
 
 import asyncio
+import ctypes
 import os
 import shutil
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,8 +33,10 @@ BATCH = 1_000
 WHOLE = 1 << 20
 """Objects up to this size are put in one call; larger ones through a writer."""
 
-MANY, UNLINKERS = 64, 8
-"""From so many files on they are unlinked by so many threads."""
+MANY = 16
+"""From so many files on they are unlinked together."""
+_access: Any = ctypes.PyDLL(None).access
+"""Unlike os.access it keeps the interpreter: who gives that up for a microsecond waits for it as long as it is busy."""
 
 
 class StoredBytes(NamedTuple):
@@ -253,25 +255,25 @@ class ObjectStore:
             sync(path)
 
     def _unlink(self, keys: Sequence[str]) -> None:
-        """A file system works on several at once, and most of the time is its own."""
-        if len(keys) < MANY:
-            self._unlink_in_turn(keys)
-            return
-        with ThreadPoolExecutor(UNLINKERS, thread_name_prefix="freehold-unlinker") as threads:
-            for _ in threads.map(self._unlink_in_turn, (keys[first::UNLINKERS] for first in range(UNLINKERS))):
-                pass
-
-    def _unlink_in_turn(self, keys: Iterable[str]) -> None:
-        """With what a killed upload left beside it: object_store writes `<key>#1` and renames it at the end.
-
-        That goes first: nothing can be renamed behind the removal of the object.
-        """
+        """With what killed uploads left beside them, which goes first: nothing can be renamed behind the removal of the
+        object."""
         for key in keys:
-            path = f"{self.folder}/{key}"
-            if os.access(half := f"{path}#1", os.F_OK):  # to ask is cheaper than the fault of one that is not there
-                _unlink_one(half)
-            _unlink_one(path)
+            _unlink_halves(f"{self.folder}/{key}")
+        if len(keys) >= MANY and self._unlink_together(keys):
+            return
+        for key in keys:
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self.folder}/{key}")
             passing("store:object:unlinked")
+
+    def _unlink_together(self, keys: Sequence[str]) -> bool:
+        """Several at once, and without the interpreter, which each call of our own would have to wait for anew where
+        others compute. False where one was not there: the rest may have been left."""
+        try:
+            obstore.delete(self._store, keys)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _delete_one(self, key: str) -> None:
         with suppress(FileNotFoundError):
@@ -279,9 +281,14 @@ class ObjectStore:
         passing("store:object:removed")
 
 
-def _unlink_one(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)
+def _unlink_halves(path: str) -> None:
+    """object_store writes `<key>#1`, or `#2` where that is there, and renames it at the end."""
+    number = 0
+    while _access(os.fsencode(f"{path}#{number + 1}"), os.F_OK) == 0:
+        number += 1
+    for each in range(number, 0, -1):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}#{each}")
 
 
 def open_objects(settings: Settings) -> ObjectStore:
