@@ -187,8 +187,10 @@ def test_child_run_stays_without_its_parent(plain_site: Site) -> None:
     assert site.database.read_now(lambda db: get_run(db, site.workspace, child)).parent_run_id is None
 
 
-def test_shared_object_goes_with_its_last_referrer(plain_site: Site) -> None:
+def test_shared_object_goes_with_its_last_referrer(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site = plain_site
+    late: list[str] = []
+    monkeypatch.setattr(proof, "_remove_unowned", lambda _, places: late.extend(places))
     experiment = site.experiment()
     first, second = site.run(experiment), site.run(experiment)
     site.artifact(first, "shared.bin", b"bytes that two runs refer to, one object")
@@ -208,7 +210,8 @@ def test_shared_object_goes_with_its_last_referrer(plain_site: Site) -> None:
     assert (gone.state, gone.progress.counts["objects"]) == (State.SUCCEEDED, 2)
     assert len(traces(site.folder / "store", content)) == 1
     gone = site.erase(Scope.RUN, second)
-    assert (gone.state, gone.progress.counts["objects"]) == (State.SUCCEEDED, 3), "by their rows, not as late uploads"
+    assert (gone.state, gone.progress.counts["objects"]) == (State.SUCCEEDED, 3)
+    assert late == [], "the search found bytes that should have gone with their rows"
     assert traces(site.folder / "store", content) == {}
 
 
