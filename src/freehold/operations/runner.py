@@ -146,6 +146,7 @@ class Runner:
 
     def _stand_back(self, operation: Operation) -> bool:
         """Overtaken: by a cancellation (clean up), or by another process (leave it to that one)."""
+        self._let_go(operation.operation_id)
         now = self._database.read_now(lambda db: queries.find(db, operation.operation_id))
         if now is not None and now.is_ended:
             self._clean_up(now)
