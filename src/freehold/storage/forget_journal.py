@@ -6,7 +6,7 @@ key; the database's list is the one that counts; at every start what is missing 
 
 import fcntl
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,12 +28,6 @@ def append(key_folder: Path, entries: Sequence[Entry]) -> None:
         file.write(f"{_before_next(file)}{lines}".encode())
         file.flush()
         os.fsync(file.fileno())
-
-
-def append_missing(key_folder: Path, entries: Iterable[Entry]) -> None:
-    """As `append`, of those digests that do not stand in it yet."""
-    standing = {digest for digest, _ in read(key_folder)}
-    append(key_folder, [entry for entry in entries if entry[0] not in standing])
 
 
 def read(key_folder: Path) -> list[Entry]:

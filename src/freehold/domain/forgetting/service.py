@@ -29,8 +29,9 @@ def reconcile(db: Transaction) -> int:
     brought = [(d, e) for d, e in journal if d not in standing and (e > now or not is_believed)]
     for digest, expires_at in brought:
         queries.add(db, [digest], key_id=db.keys.forgotten.key_id, expires_at=expires_at)
-    folder, entries = db.keys.path, list(standing.items())
-    db.after_commit(lambda: forget_journal.append_missing(folder, entries))
+    known, folder = dict(journal), db.keys.path
+    missing = [entry for entry in standing.items() if entry[0] not in known]
+    db.after_commit(lambda: forget_journal.append(folder, missing))
     return len(brought)
 
 
