@@ -60,6 +60,21 @@ def test_a_worker_that_lives_is_not_robbed(site: Site) -> None:
     assert [site.stop(process) for process in (first, second)] == [0, 0]
 
 
+def test_a_worker_that_was_taken_for_dead_goes_on_and_ends_in_good_order(site: Site) -> None:
+    """It slept for too long, and what it works on was given back to all: so another worker does it."""
+    (site.data / "hold").touch()
+    first = site.start("--executor", "first", "--request", "erase", "--until-ended")
+    until(lambda: "file" in site.work())
+    with psycopg.connect(site.url) as connection:
+        connection.execute("UPDATE dbos.workflow_status SET status = 'ENQUEUED', owner_xid = NULL")
+    (site.data / "hold").unlink()
+    assert first.stdout is not None
+    operation_id = first.stdout.readline().strip()
+    assert site.stop(first) == 0
+    assert site.operation(operation_id).state is State.SUCCEEDED
+    assert site.marks(operation_id) == ALL
+
+
 def test_nothing_of_an_ended_operation_stays_in_the_engines_tables(site: Site) -> None:
     _, ids = site.run("--request", "erase", "broken", "--until-ended")
     with psycopg.connect(site.url) as connection:

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from freehold.kit.clock import MICROSECONDS
 from freehold.operations import queries
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
 from freehold.operations.steps import Kind, OperationContext, Step
 from freehold.operations.system_database import SystemDatabase
+from freehold.operations.takeover import Watch
 from freehold.operations.workflows import Workflows
 from freehold.settings import Settings
 from freehold.storage.database import Database
@@ -61,6 +61,7 @@ class OperationEngine:
         self._ended: set[str] = set()
         self._is_untidy = True  # the process before this one may have been killed before it tidied
         self._runner = Runner(database, settings, self.kinds, self._stopping)
+        self._watch = Watch(STALE_SWEEPS * settings.sweep_seconds)
         self._thread = threading.Thread(target=self._live, name="freehold-operations", daemon=True)
 
     def register(
@@ -196,18 +197,20 @@ class OperationEngine:
             if operation_id not in live:
                 workflows.start(operation_id)
         if not self._database.is_embedded:
-            self._take_over(workflows, live)
+            self._take_over(workflows)
 
-    def _take_over(self, workflows: Workflows, live: set[str]) -> None:
-        """Every worker shows at each sweep what it works on. What nobody shows any more was a dead worker's."""
+    def _take_over(self, workflows: Workflows) -> None:
+        """Every worker shows at each sweep what it works on. What nobody shows any more was a dead worker's; what waits
+        in the queue is nobody's yet."""
         with self._idle:
             active = list(self._active)
         self._database.write_now(lambda db: queries.touch(db, active))
-        since = STALE_SWEEPS * self._settings.sweep_seconds * MICROSECONDS
-        stale = self._database.read_now(lambda db: queries.unfinished_ids(db, still_since=db.now() - since))
-        for operation_id in stale:
-            if operation_id in live:
-                workflows.resume(operation_id)
+        claims, changes = workflows.claims(), self._database.read_now(queries.unfinished_changes)
+        signs = {
+            operation_id: (claims[operation_id], changes[operation_id]) for operation_id in claims.keys() & changes
+        }
+        for operation_id in self._watch.standing_still(signs, time.monotonic()):
+            workflows.resume(operation_id)
 
     def _tidy(self, workflows: Workflows, system: SystemDatabase | None) -> None:
         """Forget what has ended. A workflow ends a moment after its last step: what lingers is for the next time."""

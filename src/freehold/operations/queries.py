@@ -44,16 +44,18 @@ def select_operations(
     return [_operation(row) for row in db.execute(query).mappings()]
 
 
-def unfinished_ids(db: Transaction, *, kind: str = "", still_since: int | None = None) -> list[str]:
-    """Ids in order of creation, of one kind or of all. `still_since`: only those whose row has not changed since that
-    time; nor has one that changed when the clock was far ahead of what it is now."""
+def unfinished_ids(db: Transaction, *, kind: str = "") -> list[str]:
+    """Ids in order of creation, of one kind or of all."""
     query = sa.select(_TABLE.c.operation_id).where(_TABLE.c.state.in_(UNFINISHED)).order_by(_TABLE.c.operation_id)
     if kind:
         query = query.where(_TABLE.c.kind == kind)
-    if still_since is not None:
-        ahead = 2 * db.now() - still_since
-        query = query.where(sa.or_(_TABLE.c.updated_at <= still_since, _TABLE.c.updated_at > ahead))
     return list(db.execute(query).scalars())
+
+
+def unfinished_changes(db: Transaction) -> dict[str, int]:
+    """When the row of each unfinished operation changed last, by its id."""
+    query = sa.select(_TABLE.c.operation_id, _TABLE.c.updated_at).where(_TABLE.c.state.in_(UNFINISHED))
+    return {row.operation_id: row.updated_at for row in db.execute(query)}
 
 
 def living_ids() -> sa.Select[tuple[str]]:

@@ -30,7 +30,8 @@ FIRST_PAUSE = 0.5
 LARGEST_PURGE = 200
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 ABANDONED = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
-LIVE = ["PENDING", "ENQUEUED", "DELAYED"]
+CLAIMED = "PENDING"
+LIVE = [CLAIMED, "ENQUEUED", "DELAYED"]
 log = logging.getLogger("freehold.operations")
 
 
@@ -54,14 +55,14 @@ class Workflows:
         `wait`: so many seconds, or until the server stops; then True.
         """
         _quiet_log()
-        from dbos import DBOS, SetWorkflowID
+        from dbos import DBOS, SetWorkflowID, error
 
         self._dbos: Any = DBOS
         self._with_id: Any = SetWorkflowID
         self._spread = engine is None
         DBOS(config=cast("Any", _config(engine, url, executor)))
         self._operate = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=most_recoveries)(
-            _workflow(at_work, _Steps(DBOS, wait), run_slice, give_up)
+            _workflow(at_work, _Steps(DBOS, wait), run_slice, give_up, error.DBOSWorkflowConflictIDError)
         )
 
     def launch(self) -> None:
@@ -84,6 +85,10 @@ class Workflows:
 
     def live_ids(self) -> set[str]:
         return {workflow.workflow_id for workflow in self._list(LIVE)}
+
+    def claims(self) -> dict[str, int | None]:
+        """The ids of what some executor has taken to run, each with the time of the taking: another one at each."""
+        return {workflow.workflow_id: workflow.updated_at for workflow in self._list([CLAIMED])}
 
     def forget_ended(self) -> tuple[int, list[str]]:
         """Delete what has ended: how many, and which operations were recovered too often and must be given up."""
@@ -109,18 +114,29 @@ def _workflow(
     steps: "_Steps",
     run_slice: Callable[[str], bool],
     give_up: Callable[[str, str], None],
+    lost: type[BaseException],
 ) -> Callable[[str], None]:
-    """Slices until one says that nothing is left. The names and the order of the steps are part of VERSION."""
+    """Slices until one says that nothing is left. The names and the order of the steps are part of VERSION.
+
+    `lost`: what DBOS raises when another executor has taken the workflow over. Were it let through, the thread would
+    wait for what that one writes down, and this process could not end before.
+    """
 
     def operate(operation_id: str) -> None:
         with at_work(operation_id):
             try:
                 while steps.run("slice", run_slice, operation_id):
                     pass
+            except lost:
+                raise TakenOver from None
             except Exception as fault:
                 steps.run("give up", give_up, operation_id, _last_code(fault))
 
     return operate
+
+
+class TakenOver(BaseException):
+    """Another executor runs this workflow: leave at once and record nothing. No Exception, for DBOS records those."""
 
 
 class _Steps:

@@ -17,7 +17,6 @@ from freehold.lifecycle.bag.verify import verify_bag
 from freehold.lifecycle.certificate import JUMPED, find_certificate, verify
 from freehold.lifecycle.export import request_export
 from freehold.lifecycle.idempotency import once
-from freehold.operations import queries
 from freehold.operations.model import Operation, State
 from freehold.records.lifecycle import KeptBag
 from freehold.records.rules import Scope
@@ -210,17 +209,6 @@ def test_a_repeated_request_is_not_done_twice_because_the_clock_jumps(server: Se
 def ask_in(server: Server, db: Transaction) -> Operation:
     site = server.site
     return request_export(db, site.engine, site.actor, site.workspace, Scope.WORKSPACE)
-
-
-def test_an_operation_of_a_dead_worker_is_found_though_the_clock_went_back(server: Server) -> None:
-    asked = ask_export(server.site, Scope.WORKSPACE, None).operation_id
-
-    def still() -> list[str]:
-        return server.site.database.read_now(lambda db: queries.unfinished_ids(db, still_since=db.now() - 10**6 * 120))
-
-    assert still() == []
-    server.clock.ahead -= YEAR
-    assert still() == [asked]
 
 
 def test_what_is_remembered_of_the_clock() -> None:
