@@ -1,10 +1,12 @@
 """Objects in a local folder: what is removed is gone, with all that killed uploads left beside it."""
 
+import time
 from pathlib import Path
 
 import pytest
 from obstore.store import LocalStore
 
+from freehold.storage import blobs
 from freehold.storage.blobs import MANY, ObjectStore
 
 
@@ -54,4 +56,24 @@ def test_what_killed_uploads_left_goes_with_the_object(objects: ObjectStore, num
     (objects.folder / f"{keys[-1]}#1").write_bytes(b"half")
     (objects.folder / keys[-1]).unlink()
     objects.delete(keys)
+    assert left(objects) == []
+
+
+def test_the_server_does_not_wait_for_slow_looks_beside_files(
+    objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder on a network: each look lasts two milliseconds, and may keep the interpreter only for a few of them."""
+    kept: list[bytes] = []
+
+    def access(path: bytes, mode: int) -> int:
+        kept.append(path)
+        time.sleep(0.002)
+        return -1
+
+    monkeypatch.setattr(blobs, "_access", access)
+    keys = put(objects, 300)
+    assert objects.folder is not None
+    (objects.folder / f"{keys[-1]}#1").write_bytes(b"half")
+    objects.delete(keys)
+    assert 0 < len(kept) <= 4
     assert left(objects) == []

@@ -34,8 +34,11 @@ FIELDS = (
 )  # fmt: skip
 
 
-def statement_of_erasure(db: Transaction, operation: Operation, evidence: Evidence, proof: Proof) -> dict[str, Any]:
-    """`counts`: rows and objects that went, by record. `root_digest` is keyed: it tells nothing without the key."""
+def statement_of_erasure(
+    db: Transaction, operation: Operation, evidence: Evidence, proof: Proof, erased_at: int | None
+) -> dict[str, Any]:
+    """`counts`: rows and objects that went, by record. `root_digest` is keyed: it tells nothing without the key.
+    `erased_at`: when the last of them had gone, None where that is not known."""
     return {
         "format": FORMAT,
         "kind": ERASURE,
@@ -45,6 +48,7 @@ def statement_of_erasure(db: Transaction, operation: Operation, evidence: Eviden
         "plan_digest": evidence.plan_digest,
         "root_digest": evidence.root_digest,
         "requested_at": to_iso(operation.created_at),
+        "erased_at": None if erased_at is None else to_iso(erased_at),
         "verified_at": to_iso(proof.verified_at),
         "clock": "even" if is_even_since(db, operation.created_at) else JUMPED,
         "level": proof.level,

@@ -11,6 +11,7 @@ Every step finds what is left to do by looking, so it may be killed anywhere and
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +32,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Away, Conflict, PreconditionFailed, Problem, Superseded
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, collect_repeats, sync_folders
+from freehold.lifecycle.joint import joints
 from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import remove_rows
@@ -198,11 +200,11 @@ def _collect(context: OperationContext) -> None:
         message = "Another erasure, which covers this one, has erased it meanwhile. That one's certificate says so."
         raise Superseded("ErasedWithAnother", message)
     objects = open_objects(context.settings)
-    reaches = [Reach(target) for target in targets]
-    ids, values = collect_needles(context.read, reaches, objects, context.rest)
+    together = joints([Reach(target) for target in targets])
+    ids, values = collect_needles(context.read, together, objects, context.rest)
     born_at = context.read(lambda db: min(_born_at(db, target) for target in targets))
     plan, root = context.read(lambda db: _digests(db, context, targets))
-    repeats = context.read(lambda db: collect_repeats(db, reaches))
+    repeats = context.read(lambda db: collect_repeats(db, together))
     sealed.save(Evidence(targets, root, plan, born_at, ids, values, repeats))
     passing("erase:evidence:saved")
 
@@ -236,15 +238,16 @@ def _forgotten(db: Transaction, context: OperationContext) -> Turn:
     any row goes. The cursor: the place of the record, and its last row."""
     below = [(reach, each) for reach in context.found for each in reach.records() if _lives_below(reach, each)]
     begin, last = context.cursor or (0, 0)
+    left = context.at_most(ROWS_AT_ONCE, is_new=context.cursor is None)
     for place in range(begin, len(below)):
         reach, each = below[place]
-        is_new = place != begin or context.cursor is None
-        limit = context.at_most(ROWS_AT_ONCE, is_new=is_new)
-        found = _next_ids(db, reach, each, last if place == begin else 0, limit)
+        found = _next_ids(db, reach, each, last if place == begin else 0, left)
         home = find_workspace_by_key(db, reach.target.workspace_id)
         if found and home is not None:
             _forget(db, each, home.public_id, [public for _, public in found], context.settings.forget_days)
             passing("erase:ids:forgotten")
+        left -= len(found)
+        if not left:
             return again([place, found[-1][0]])
     return finished()
 
@@ -269,8 +272,9 @@ def _remove_copies(context: OperationContext) -> list[Reach]:
     reaches = _reaches(context)
     for reach in reaches:
         _let_others_note(context, reach)
-        context.database.write_now(lambda db, reach=reach: copies.withdraw(db, reach))  # type: ignore[misc]  # binds the loop's value
-        copies.remove_files(context.settings, context.read(lambda db, reach=reach: copies.covering(db, reach)))  # type: ignore[misc]  # binds the loop's value
+        if context.read(partial(copies.covering, reach=reach)):
+            context.database.write_now(partial(copies.withdraw, reach=reach))
+            copies.remove_files(context.settings, context.read(partial(copies.covering, reach=reach)))
     return reaches
 
 
@@ -295,7 +299,7 @@ def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
 
 def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     """One budget of rows of the next record, children first, that has any left. The cursor is the place of that
-    record; the step ends when a look from the first to the last finds nothing."""
+    record; the step ends when one turn has looked from the first to the last and found nothing."""
     reaches: list[Reach] = context.found
     going = [(reach, each) for reach in reaches for each in reach.records()]
     also = {reach: frozenset(record.table.name for record in reach.records()) for reach in reaches}
@@ -313,7 +317,7 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
         if gone:
             passing("erase:rows:removed")
             return again(place, _add(context, gone))
-    return again(None) if begin else finished(_add(context, {}))
+    return again(None) if _is_any_left(db, going[:begin]) else finished(_add(context, {}))
 
 
 def _is_any_left(db: Transaction, going: Sequence[tuple[Reach, type[Record]]]) -> bool:
@@ -324,7 +328,8 @@ def _is_any_left(db: Transaction, going: Sequence[tuple[Reach, type[Record]]]) -
 # ---- objects
 
 
-def _remove_objects(context: OperationContext) -> list[str]:
+def _remove_objects(context: OperationContext) -> tuple[list[str], bool]:
+    """Their keys, and whether more may be left."""
     limit = max(FEWEST_OBJECTS, context.at_most(OBJECTS_AT_ONCE))
     keys = context.read(lambda db: artifact_queries.doomed_keys(db, limit=limit))
     objects = open_objects(context.settings)
@@ -332,16 +337,17 @@ def _remove_objects(context: OperationContext) -> list[str]:
         objects.delete(some)
     passing("erase:objects:unlinked")
     if objects.folder is not None:
-        sync_folders({(objects.folder / key).parent for key in keys})
+        sync_folders(objects.folder / folder for folder in {key.rpartition("/")[0] for key in keys})
     passing("erase:objects:synced")
-    return keys
+    return keys, len(keys) == limit
 
 
 def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
-    keys: list[str] = context.found
+    """The cursor of what follows: when all was erased."""
+    keys, may_be_more = context.found
     artifact_queries.clear_ledger(db, keys)
     passing("erase:ledger:cleared")
-    return again(None) if keys else finished()
+    return again(None) if may_be_more else finished(cursor=db.now())
 
 
 # ---- verify, close
@@ -353,7 +359,8 @@ def _verify(context: OperationContext) -> proof.Proof:
 
 def _verified(db: Transaction, context: OperationContext) -> Turn:
     evidence, found = _evidence(context, db.keys), context.found
-    statement = certificate.statement_of_erasure(db, context.operation, evidence, found)
+    erased_at: int | None = context.cursor  # none where another release erased it
+    statement = certificate.statement_of_erasure(db, context.operation, evidence, found, erased_at)
     passing("erase:certificate:stated")
     certificate_id = certificate.issue(db, context.operation.operation_id, statement)
     passing("erase:certificate:issued")
@@ -362,8 +369,8 @@ def _verified(db: Transaction, context: OperationContext) -> Turn:
     for workspace_id in standing:
         record(db, None, workspace_id, f"{context.operation.scope} erasure {found.level}")
     tell_end(db, context.operation, State.SUCCEEDED, standing)
-    result = {"certificate_id": certificate_id, "level": found.level, "scan": found.scan}
-    return finished(result=result)
+    times = {name: statement[name] for name in ("erased_at", "verified_at")}
+    return finished(result={"certificate_id": certificate_id, "level": found.level, **times, "scan": found.scan})
 
 
 def _close(context: OperationContext) -> None:

@@ -23,8 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
 from freehold.kit.problems import NotFound, Problem
-from freehold.lifecycle.joint import joints
-from freehold.lifecycle.reach import Reach
+from freehold.lifecycle.joint import Joint
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
 from freehold.lifecycle.targets import public_id
@@ -74,7 +73,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 def collect_needles(
     read: Callable[[Callable[[Transaction], Rows]], Rows],
-    reaches: Sequence[Reach],
+    joints: Sequence[Joint],
     objects: ObjectStore,
     rest: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[list[bytes], list[bytes]]:
@@ -85,8 +84,8 @@ def collect_needles(
     """
     ids: dict[bytes, None] = {}
     values: dict[bytes, None] = {}
-    share = max(1, len(reaches))
-    for joint in joints(reaches):
+    share = max(1, sum(len(joint.reaches) for joint in joints))
+    for joint in joints:
         for record, goes in reversed(joint.everything().items()):
             began, is_root = time.perf_counter(), HIDDEN in record.table.c
             most = ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share)
@@ -101,10 +100,10 @@ def collect_needles(
     return worthy, [value for value in values if value not in ids][: NEEDLES - len(worthy)]
 
 
-def collect_repeats(db: Transaction, reaches: Sequence[Reach]) -> list[RepeatingRow]:
+def collect_repeats(db: Transaction, joints: Sequence[Joint]) -> list[RepeatingRow]:
     """Some of the rows that repeat links to what goes, of each kind."""
     found: list[RepeatingRow] = []
-    for each in (each for joint in joints(reaches) for each in joint.repeats()):
+    for each in (each for joint in joints for each in joint.repeats()):
         key, name = key_of(each.record.table), str(each.record.table.name)
         rows = db.execute(sa.select(key, each.column).where(each.rows).limit(ROOTS_SAMPLED))
         found += [RepeatingRow(name, str(each.column.name), *row) for row in map(tuple, rows)]

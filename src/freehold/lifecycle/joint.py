@@ -17,20 +17,21 @@ class Joint:
     """`reaches`: of roots in one workspace."""
 
     def __init__(self, reaches: Sequence[Reach]) -> None:
-        self._reaches = reaches
+        self.reaches = reaches
+        self._everything: dict[type[Record], Condition] = {}
 
     @property
     def workspace_id(self) -> int:
-        return self._reaches[0].target.workspace_id
+        return self.reaches[0].target.workspace_id
 
     def rows(self) -> dict[type[Record], Condition]:
         """Of each record that the roots reach, those that go: children first, as the first root has it."""
-        records = dict.fromkeys(record for reach in self._reaches for record in reach.records())
+        records = dict.fromkeys(record for reach in self.reaches for record in reach.records())
         return {record: self._goes(record) for record in records}
 
     def counted(self) -> dict[type[Record], Condition]:
         """Of each record that rows that go refer to by counting: what nobody else refers to, and does not go anyhow."""
-        if any(reach.target.scope is Scope.WORKSPACE for reach in self._reaches):
+        if any(reach.target.scope is Scope.WORKSPACE for reach in self.reaches):
             return {}  # everything goes anyhow
         return {
             record: self._last_referred(record)
@@ -42,15 +43,17 @@ class Joint:
         """All rows that go: those that the roots reach, and what has no life of its own and nobody else refers to,
         with what hangs on that (the sealed secrets of a graph). Other roots that only these refer to are not among
         them: they are roots of the plan themselves."""
-        going = self.rows()
-        for record, goes in self.counted().items():
-            if HIDDEN not in record.table.c:
-                _add(going, record, goes)
-        return going
+        if not self._everything:
+            going = self.rows()
+            for record, goes in self.counted().items():
+                if HIDDEN not in record.table.c:
+                    _add(going, record, goes)
+            self._everything = going
+        return self._everything
 
     def repeats(self) -> Iterator[Repeated]:
         """Rows of what stays that go all the same, since they repeat links to what goes."""
-        if any(reach.target.scope is Scope.WORKSPACE for reach in self._reaches):
+        if any(reach.target.scope is Scope.WORKSPACE for reach in self.reaches):
             return  # nothing stays
         for record, goes in self.everything().items():
             yield from repeated(record, goes)
@@ -59,7 +62,7 @@ class Joint:
         return sa.or_(*(reach.rows(record) for reach in self._reached(record)))
 
     def _reached(self, record: type[Record]) -> list[Reach]:
-        return [reach for reach in self._reaches if reach.reaches(record)]
+        return [reach for reach in self.reaches if reach.reaches(record)]
 
     def _last_referred(self, record: type[Record]) -> Condition:
         """What another erasure has hidden refers to nothing any more."""

@@ -4,7 +4,8 @@ import asyncio
 import ctypes
 import os
 import shutil
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,8 +36,9 @@ WHOLE = 1 << 20
 
 MANY = 16
 """From so many files on they are unlinked together."""
+HELD = 0.005
+"""Seconds for which the looks of one removal may keep the interpreter, without which the server answers nobody."""
 _access: Any = ctypes.PyDLL(None).access
-"""Unlike os.access it keeps the interpreter: who gives that up for a microsecond waits for it as long as it is busy."""
 
 
 class StoredBytes(NamedTuple):
@@ -257,8 +259,11 @@ class ObjectStore:
     def _unlink(self, keys: Sequence[str]) -> None:
         """With what killed uploads left beside them, which goes first: nothing can be renamed behind the removal of the
         object."""
+        held = 0.0
         for key in keys:
-            _unlink_halves(f"{self.folder}/{key}")
+            began = time.perf_counter()
+            _unlink_halves(f"{self.folder}/{key}", os.path.exists if held > HELD else _exists)
+            held += time.perf_counter() - began
         if len(keys) >= MANY and self._unlink_together(keys):
             return
         for key in keys:
@@ -281,10 +286,17 @@ class ObjectStore:
         passing("store:object:removed")
 
 
-def _unlink_halves(path: str) -> None:
+def _exists(path: str) -> bool:
+    """Unlike what `os` has, it keeps the interpreter: who gives that up for a microsecond waits for it as long as it is
+    busy. Where a look takes long, as on a network's file system, all of the server waits with it."""
+    is_there: bool = _access(os.fsencode(path), os.F_OK) == 0
+    return is_there
+
+
+def _unlink_halves(path: str, is_there: Callable[[str], bool]) -> None:
     """object_store writes `<key>#1`, or `#2` where that is there, and renames it at the end."""
     number = 0
-    while _access(os.fsencode(f"{path}#{number + 1}"), os.F_OK) == 0:
+    while is_there(f"{path}#{number + 1}"):
         number += 1
     for each in range(number, 0, -1):
         with suppress(FileNotFoundError):

@@ -90,9 +90,12 @@ def test_a_hidden_run_is_not_made_again_before_its_id_is_on_the_list(plain_site:
         site.database.write_now(lambda db: create_run(db, site.actor, site.workspace, other, run_id=run_id))
 
 
-def test_every_id_below_is_on_the_list_before_any_row_goes(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 4, 5, 6])
+def test_every_id_below_is_on_the_list_before_any_row_goes(
+    plain_site: Site, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
     site = plain_site
-    monkeypatch.setattr(erase, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(erase, "ROWS_AT_ONCE", at_once)
     experiment = site.experiment()
     run_ids = [site.run(experiment, points=500) for _ in range(5)]
     listed: list[int] = []
@@ -104,6 +107,20 @@ def test_every_id_below_is_on_the_list_before_any_row_goes(plain_site: Site, mon
     monkeypatch.setattr(erase, "remove_rows", seen)
     site.erase(Scope.EXPERIMENT, experiment.experiment_id)
     assert set(listed) == {5}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4, 5])
+def test_all_objects_go_however_few_go_at_once(plain_site: Site, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    site = plain_site
+    for name in ("FEWEST_OBJECTS", "OBJECTS_AT_ONCE"):
+        monkeypatch.setattr(erase, name, at_once)
+    experiment = site.experiment()
+    for _ in range(4):
+        site.run(experiment, points=1)
+    objects = [path for path in (site.folder / "store").rglob("*") if path.is_file()]
+    ended = site.erase(Scope.EXPERIMENT, experiment.experiment_id)
+    assert len(objects) == ended.progress.counts["objects"] >= 4
+    assert [path for path in (site.folder / "store").rglob("*") if path.is_file()] == []
 
 
 def test_a_row_that_comes_below_what_has_gone_goes_too(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,6 +337,7 @@ def test_certificate_verifies_until_a_byte_is_changed(plain_site: Site) -> None:
     jwks = site.keys.certificates.jwks()
     statement = certificate.verify(jwks, jws)
     assert statement["level"] == "verified"
+    assert statement["requested_at"] <= statement["erased_at"] <= statement["verified_at"]
     assert statement["counts"]["runs"] == 1
     assert statement["search"]["residue"] == 0
     assert statement["search"]["needles"] - statement["search"]["mentions"] > 50

@@ -24,6 +24,8 @@ def test_the_certificate_says_what_the_proof_found(plain_site: Site) -> None:
     proof = Proof(LOGICALLY, stores, {"residue": 0}, 1)
     operation = site.request(Scope.EXPERIMENT, site.experiment().experiment_id)
     evidence = Evidence([], "root", "plan", 1, [], [])
-    statement = site.database.read_now(lambda db: certificate.statement_of_erasure(db, operation, evidence, proof))
+    statement = site.database.read_now(
+        lambda db: certificate.statement_of_erasure(db, operation, evidence, proof, None)
+    )
     assert (statement["level"], statement["stores"]) == (LOGICALLY, stores)
     assert set(certificate.FIELDS) <= set(statement)
