@@ -18,6 +18,7 @@ from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 PUBLIC_ID = "public_id"
+VERSIONED = "name:version"
 LONGEST_VERSION = 18
 
 
@@ -49,29 +50,30 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
     )
     row = db.execute(found).scalar()
     if row is None:
-        message = f"There is no {called(scope)} of this {_named_by(root)} in the workspace."
+        names = " or ".join(filter(None, ("id", _naming(root))))
+        message = f"There is no {called(scope)} of this {names} in the workspace."
         raise NotFound("ResourceNotFound", message)
     return Target(scope, workspace_id, (int(row),))
 
 
 def _is_named(root: type[Record], name: str) -> sa.ColumnElement[bool]:
-    """By the name that is its own in the workspace: `name:version` where there are versions."""
-    c = root.table.c
-    stem, colon, version = name.rpartition(":")
-    if "version" in c:
+    """By the name that is its own in the workspace."""
+    c, naming = root.table.c, _naming(root)
+    if naming == VERSIONED:
+        stem, colon, version = name.rpartition(":")
         is_version = bool(colon) and version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION
         return sa.and_(c["name"] == stem, c["version"] == int(version)) if is_version else sa.false()
-    if "name_folded" in c:
-        return c["name_folded"] == name.casefold()
-    return c["name"] == name if _has_own_names(root) else sa.false()
+    if not naming:
+        return sa.false()
+    return c["name_folded"] == name.casefold() if "name_folded" in c else c["name"] == name
 
 
-def _named_by(root: type[Record]) -> str:
-    """By what clients may call it, for messages to people."""
+def _naming(root: type[Record]) -> str:
+    """What clients may call it besides its id, or nothing."""
     c = root.table.c
     if "version" in c:
-        return "id or name:version"
-    return "id or name" if "name_folded" in c or _has_own_names(root) else "id"
+        return VERSIONED
+    return "name" if "name_folded" in c or _has_own_names(root) else ""
 
 
 def _has_own_names(root: type[Record]) -> bool:
