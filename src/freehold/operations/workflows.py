@@ -125,12 +125,16 @@ def _workflow(
     def operate(operation_id: str) -> None:
         with at_work(operation_id):
             try:
-                while steps.run("slice", run_slice, operation_id):
-                    pass
+                run_slices(operation_id)
             except lost:
                 raise TakenOver from None
-            except Exception as fault:
-                steps.run("give up", give_up, operation_id, _last_code(fault))
+
+    def run_slices(operation_id: str) -> None:
+        try:
+            while steps.run("slice", run_slice, operation_id):
+                pass
+        except Exception as fault:
+            steps.run("give up", give_up, operation_id, _last_code(fault))
 
     return operate
 
