@@ -86,7 +86,7 @@ def collect_needles(
     values: dict[bytes, None] = {}
     share = max(1, sum(len(joint.reaches) for joint in joints))
     for joint in joints:
-        for record, goes in reversed(joint.everything().items()):
+        for record, goes in reversed(joint.everything.items()):
             began, is_root = time.perf_counter(), HIDDEN in record.table.c
             most = ROOTS_SAMPLED if is_root else max(4, ROWS_SAMPLED // share)
             rows = read(partial(_sample, record=record, goes=goes, most=most))

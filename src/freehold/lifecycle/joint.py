@@ -1,6 +1,7 @@
 """Roots of one workspace that go together: what only they refer to goes with them, though each alone would leave it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -18,7 +19,6 @@ class Joint:
 
     def __init__(self, reaches: Sequence[Reach]) -> None:
         self.reaches = reaches
-        self._everything: dict[type[Record], Condition] = {}
 
     @property
     def workspace_id(self) -> int:
@@ -39,23 +39,22 @@ class Joint:
             if any(self._reached(each.source) for each in pointers_to(record) if each.kind is LinkKind.REFCOUNT)
         }
 
+    @cached_property
     def everything(self) -> dict[type[Record], Condition]:
         """All rows that go: those that the roots reach, and what has no life of its own and nobody else refers to,
         with what hangs on that (the sealed secrets of a graph). Other roots that only these refer to are not among
         them: they are roots of the plan themselves."""
-        if not self._everything:
-            going = self.rows()
-            for record, goes in self.counted().items():
-                if HIDDEN not in record.table.c:
-                    _add(going, record, goes)
-            self._everything = going
-        return self._everything
+        going = self.rows()
+        for record, goes in self.counted().items():
+            if HIDDEN not in record.table.c:
+                _add(going, record, goes)
+        return going
 
     def repeats(self) -> Iterator[Repeated]:
         """Rows of what stays that go all the same, since they repeat links to what goes."""
         if any(reach.target.scope is Scope.WORKSPACE for reach in self.reaches):
             return  # nothing stays
-        for record, goes in self.everything().items():
+        for record, goes in self.everything.items():
             yield from repeated(record, goes)
 
     def _goes(self, record: type[Record]) -> Condition:

@@ -136,7 +136,7 @@ def plan_targets(
     reaches = _dry(everything)
     steps, objects = _Sum(), _Sum()
     for joint in joints(reaches) if counts else []:
-        for record, goes in joint.everything().items():
+        for record, goes in joint.everything.items():
             steps.add(_count(db, record, goes))
             if object_column(record) is not None:
                 objects.add(_objects(db, record, goes))
