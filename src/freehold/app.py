@@ -58,7 +58,7 @@ from freehold.storage.backup import check_backup, finish_restore, is_being_resto
 from freehold.storage.blobs import open_objects
 from freehold.storage.cloud.keeping import looked_at
 from freehold.storage.cloud.places import place_of_objects
-from freehold.storage.database import open_database
+from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
 
@@ -277,7 +277,7 @@ async def _serve(
     try:
         await asyncio.gather(
             *(listener.serve([sock]) for listener, sock in zip(listeners, (plain, secure), strict=True)),
-            _begin_work(listeners, engine, settings),
+            _begin_work(listeners, engine, services.database, settings),
         )
     finally:
         services.ready |= {"database": False}
@@ -289,14 +289,16 @@ async def _serve(
         log.info("stopped")
 
 
-async def _begin_work(listeners: "list[Listener]", engine: OperationEngine, settings: Settings) -> None:
+async def _begin_work(
+    listeners: "list[Listener]", engine: OperationEngine, database: Database, settings: Settings
+) -> None:
     """After the listeners are up: loading the engine takes half a second of the interpreter, which they need first."""
     while not all(listener.started or listener.should_exit for listener in listeners):
         await asyncio.sleep(LISTENING_SECONDS)
     engine.start()
     freeze_what_is_loaded()
     if settings.spare_worker:
-        spare.keep(settings.niceness)
+        spare.keep(settings.niceness, lambda: database.clients_write)
 
 
 class Listener(uvicorn.Server):

@@ -22,7 +22,7 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.problems import InsufficientStorage, Problem
 from freehold.operations.children import SORTS
-from freehold.operations.spare import WAIT
+from freehold.operations.spare import WAIT, stand_aside
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
@@ -123,13 +123,13 @@ def _refuse(problem: Problem) -> int:
 def _give_way(niceness: int) -> None:
     """Whoever waits for an answer comes first; where nobody does, this costs nothing."""
     os.nice(niceness)
-    if niceness and hasattr(os, "sched_setscheduler"):
+    if niceness and hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) == os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _step_aside() -> None:
     """Who waits for an answer gets the processor at once, and not when this process has used up its slice."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    stand_aside()
     breath.give_way()
 
 

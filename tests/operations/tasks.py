@@ -38,6 +38,10 @@ def linger_aside(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"policy": policy}
 
 
+def policy(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"pid": os.getpid(), "policy": os.sched_getscheduler(0)}
+
+
 def compute(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
     """Tells how long it rested after twenty milliseconds of work."""
     breathe()
@@ -63,5 +67,5 @@ def write(bench: Bench, job: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    names = ("count", "linger", "linger_aside", "compute", "refuse", "die", "write")
+    names = ("count", "linger", "linger_aside", "policy", "compute", "refuse", "die", "write")
     sys.exit(main({name: f"tests.operations.tasks:{name}" for name in names}, sys.argv[1:]))

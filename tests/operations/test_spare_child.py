@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
 from freehold.operations import children
 from freehold.operations.children import run_child
-from freehold.operations.spare import SpareChild, end
+from freehold.operations.spare import CAN_STAND_ASIDE, SpareChild, end, seconds_waited, stands_aside, start
 from tests.conftest import House
 from tests.operations.conftest import ROOT, until
 from tests.operations.test_children import WORKER
 from tests.world import make_world
+
+needs_idle_policy = pytest.mark.skipif(not CAN_STAND_ASIDE, reason="only Linux has this policy")
 
 
 @pytest.fixture
@@ -85,6 +88,62 @@ def test_it_steps_back_from_its_first_moment_on(spare: SpareChild) -> None:
     spare.keep(7)
     child = waiting(spare)
     until(lambda: os.getpriority(os.PRIO_PROCESS, child.pid) == os.nice(0) + 7)
+
+
+@needs_idle_policy
+def test_beside_clients_it_stands_aside_for_a_task_that_does_so_too(
+    house: House, spare: SpareChild, tmp_path: Path
+) -> None:
+    spare.keep(7, lambda: True)
+    child = waiting(spare)
+    assert os.sched_getscheduler(child.pid) == os.SCHED_IDLE
+    settings = msgspec.structs.replace(house.settings, niceness=7)
+    told = run_child("policy", {}, settings, command=WORKER, aside=True)
+    assert told == {"pid": child.pid, "policy": os.SCHED_IDLE}
+
+
+@needs_idle_policy
+def test_one_that_stands_aside_serves_a_task_that_need_not(house: House, spare: SpareChild, tmp_path: Path) -> None:
+    """On a machine that is idle by then nothing is lost by that, and a second won."""
+    spare.keep(7, lambda: True)
+    child = waiting(spare)
+    told = run_child("policy", {}, house.settings, command=WORKER)
+    assert told == {"pid": child.pid, "policy": os.SCHED_IDLE}
+
+
+@needs_idle_policy
+def test_one_that_others_do_not_let_through_is_replaced(
+    house: House, spare: SpareChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare.keep(7, lambda: True)
+    child = waiting(spare)
+    file = tmp_path / "out"
+    waited = iter([1.0, *[1.5] * 2, *[7.0] * 100])
+    monkeypatch.setattr(children, "seconds_waited", lambda process: next(waited) if process == child.pid else 0.0)
+    told = run_child("linger_aside", {"file": str(file)}, house.settings, command=WORKER)
+    assert told["policy"] != os.SCHED_IDLE
+    assert child.returncode is not None
+
+
+@needs_idle_policy
+def test_how_long_a_process_waits_is_seen() -> None:
+    """Two that compute on one processor, one of which stands aside."""
+    processor = min(os.sched_getaffinity(0))
+    command = (sys.executable, "-c", f"import os; os.sched_setaffinity(0, [{processor}])\nwhile True: pass")
+    both = [start(command), start(command, aside=True)]
+    try:
+        until(lambda: seconds_waited(both[1].pid) > 0.5)
+        assert [stands_aside(each.pid) for each in both] == [False, True]
+    finally:
+        for each in both:
+            end(each)
+    assert seconds_waited(both[1].pid) == 0.0
+
+
+@needs_idle_policy
+def test_where_nothing_steps_back_none_stands_aside(spare: SpareChild) -> None:
+    spare.keep(0, lambda: True)
+    assert os.sched_getscheduler(waiting(spare).pid) != os.SCHED_IDLE
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -37,7 +37,7 @@ def test_they_are_looked_up_by_the_key(sqlite_house: House) -> None:
     """A plan that reads the whole table took twenty times as long."""
 
     def explain(db: Transaction) -> str:
-        wanted = sa.delete(Experiment.table).where(among(db.connection, Experiment.c.row_id, [1, 2]))
+        wanted = sa.delete(Experiment.table).where(among(Experiment.c.row_id, [1, 2]))
         text = str(wanted.compile(db.connection, compile_kwargs={"literal_binds": True}))
         return " ".join(str(row) for row in db.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
 
@@ -56,7 +56,7 @@ def made(house: House, number: int) -> list[int]:
 
 def picked(house: House, keys: list[int]) -> list[int]:
     def pick(db: Transaction) -> list[int]:
-        wanted = sa.select(Experiment.c.row_id).where(among(db.connection, Experiment.c.row_id, keys))
+        wanted = sa.select(Experiment.c.row_id).where(among(Experiment.c.row_id, keys))
         return sorted(db.execute(wanted).scalars())
 
     return house.database.read_now(pick)

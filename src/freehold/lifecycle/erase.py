@@ -9,8 +9,9 @@ Every step finds what is left to do by looking, so it may be killed anywhere and
 """
 
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -35,7 +36,7 @@ from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needle
 from freehold.lifecycle.joint import joints
 from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
-from freehold.lifecycle.removal import remove_rows
+from freehold.lifecycle.removal import Removal
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
 from freehold.lifecycle.targets import erasures_at, find_targets, name_targets, public_id, root_of, roots_named
 from freehold.lifecycle.telling import tell_end, tell_failure
@@ -51,6 +52,7 @@ from freehold.storage.portable import undone_alone
 from freehold.storage.transaction import Transaction
 
 KIND = "erase"
+REMOVALS = "removals"
 ROWS_AT_ONCE = 2_000
 OBJECTS_AT_ONCE = 10_000  # many at a time: each of their 256 folders is synced once a step
 FEWEST_OBJECTS = 2_000
@@ -297,19 +299,34 @@ def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
 # ---- rows
 
 
+def _removals(context: OperationContext) -> list[Removal]:
+    """For each record of each root, children first. Remembered: to put their statements together takes longer than to
+    run them, and here nobody waits for it."""
+    if REMOVALS not in context.remembered:
+        context.remembered[REMOVALS] = [each for reach in _reaches(context) for each in _removals_of(context, reach)]
+    removals: list[Removal] = context.remembered[REMOVALS]
+    return removals
+
+
+def _removals_of(context: OperationContext, reach: Reach) -> Iterator[Removal]:
+    also = frozenset(str(record.table.name) for record in reach.records())
+    for each in reach.records():
+        began = time.perf_counter()
+        removal = Removal(each, reach.rows(each), also=also)
+        removal.prepare(context.database.engine)
+        yield removal
+        context.rest(time.perf_counter() - began)
+
+
 def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     """One budget of rows of the next record, children first, that has any left. The cursor is the place of that
     record; the step ends when one turn has looked from the first to the last and found nothing."""
-    reaches: list[Reach] = context.found
-    going = [(reach, each) for reach in reaches for each in reach.records()]
-    also = {reach: frozenset(record.table.name for record in reach.records()) for reach in reaches}
+    going: list[Removal] = context.found
     begin = context.cursor or 0
     for place in range(begin, len(going)):
-        reach, each = going[place]
         try:
             with undone_alone(db.connection):
-                limit = context.at_most(ROWS_AT_ONCE, is_new=place != context.cursor)
-                gone = remove_rows(db, each, reach.rows(each), limit, also=also[reach])
+                gone = going[place].remove(db, context.at_most(ROWS_AT_ONCE, is_new=place != context.cursor))
         except sa.exc.IntegrityError:
             if _is_any_left(db, going[:place]):
                 return again(None)  # something came below it since its place was passed: begin anew
@@ -320,9 +337,8 @@ def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
     return again(None) if _is_any_left(db, going[:begin]) else finished(_add(context, {}))
 
 
-def _is_any_left(db: Transaction, going: Sequence[tuple[Reach, type[Record]]]) -> bool:
-    looks = (sa.select(key_of(each.table)).where(reach.rows(each)).limit(1) for reach, each in going)
-    return any(db.execute(look).first() is not None for look in looks)
+def _is_any_left(db: Transaction, going: Sequence[Removal]) -> bool:
+    return any(each.is_any_left(db) for each in going)
 
 
 # ---- objects
@@ -418,7 +434,7 @@ ERASE = Kind(
         Step("collect", _collected, _collect),
         Step("forget", _forgotten, _reaches),
         Step("copies", _copies_removed, _remove_copies),
-        Step("rows", _rows_removed, _reaches),
+        Step("rows", _rows_removed, _removals),
         Step("objects", _objects_removed, _remove_objects),
         Step("verify", _verified, _verify, retried_at="rows"),
         Step("close", _closed, _close),

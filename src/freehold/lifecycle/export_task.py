@@ -353,7 +353,7 @@ class Content:
     def _payloads(self, record: type[Record], keys: list[int], db: Transaction) -> dict[int, bytes]:
         table = record.table
         mine = table.c["workspace_id"] == self.container.chosen.workspace_id
-        query = sa.select(key_of(table), table.c["payload"]).where(mine, among(db.connection, key_of(table), keys))
+        query = sa.select(key_of(table), table.c["payload"]).where(mine, among(key_of(table), keys))
         found = dict(tuple(row) for row in db.execute(query))
         if len(found) != len(keys):
             raise superseded()

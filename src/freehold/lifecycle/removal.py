@@ -2,23 +2,26 @@
 
 With a row go: links to it that are shallow (set to null), rows whose text repeats those, and what it referred to by
 counting, if nobody else does. Objects that lose their row are doomed in the same transaction; their bytes follow.
+
+A statement takes longer to put together than to run, and all that write wait meanwhile: so each is made once.
 """
 
 import json
 from collections import Counter
-from functools import partial
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.kit.faults import passing
-from freehold.lifecycle.reach import OWNED, pointers_to
-from freehold.lifecycle.repeats import repeated
+from freehold.lifecycle.reach import OWNED, Pointer, pointers_to
+from freehold.lifecycle.repeats import Repeated, repeated
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Link, LinkKind
-from freehold.storage.portable import among, gathered
+from freehold.storage.portable import Prepared, among, gathered
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
@@ -28,60 +31,96 @@ ALONE = 5
 _LETTING_GO = {LinkKind.SHALLOW, LinkKind.REFCOUNT, LinkKind.RESTRICT}
 
 
-def remove_rows(
-    db: Transaction,
-    going: type[Record],
-    condition: sa.ColumnElement[bool],
-    limit: int,
-    *,
-    also: frozenset[str] = frozenset(),
-    with_children: bool = False,
-) -> Counter[str]:
-    """Delete about `limit` rows that meet the condition; how many rows went of which table, with what went along, and
-    how many OBJECTS lost their row: whoever removes their bytes, this or a sweep, they go.
+class Removal:
+    """Of the rows of one record that meet a condition; which may speak of the `keys` that each removal is given.
 
     Tables of `also` go anyhow: nothing is counted there. `with_children`: what hangs on the rows goes first, however
     much it is; else it must be gone already.
     """
-    counting = [name for name, link in going.links().items() if _is_counted(link, also)]
-    objects = object_column(going)
-    if objects is None and not counting and not pointers_to(going):
-        return _remove_alone(db, going, condition, limit * ALONE)
-    columns = [*(going.table.c[name] for name in counting), *([objects] if objects is not None else [])]
-    rows = _fetched(db, sa.select(key_of(going.table), *columns).where(condition).limit(limit))
-    if not rows:
-        return Counter()
-    keys = [row[0] for row in rows]
-    gone = Counter({str(going.table.name): len(rows)})
-    if with_children:
-        gone += _remove_children(db, going, keys)
-    gone += _unlink(db, going, keys)
-    passing("erase:links:cut")
-    _delete(db, going, keys)
-    passing("erase:rows:deleted")
-    for place, name in enumerate(counting, 1):
-        released = {row[place] for row in rows if row[place] is not None}
-        gone += _release(db, catalogue()[going.links()[name].to], sorted(released))
-    if objects is not None:
-        artifact_queries.doom(db, [row[-1] for row in rows])
-        gone[OBJECTS] += len(rows)
-        passing("erase:objects:doomed")
-    return gone
+
+    def __init__(
+        self,
+        going: type[Record],
+        condition: sa.ColumnElement[bool],
+        *,
+        also: frozenset[str] = frozenset(),
+        with_children: bool = False,
+    ) -> None:
+        self.going = going
+        self._with_children = with_children
+        self._counting = [name for name, link in going.links().items() if _is_counted(link, also)]
+        self._objects = object_column(going)
+        key, limit = key_of(going.table), sa.bindparam("limit", 1, sa.Integer())
+        chosen = sa.select(key).where(condition).limit(limit)
+        columns = [going.table.c[name] for name in self._counting]
+        columns += [self._objects] if self._objects is not None else []
+        self._is_alone = not columns and not pointers_to(going)
+        self._look = Prepared(lambda _: chosen)
+        if self._is_alone:
+            self._take = Prepared(lambda _: sa.delete(going.table).where(key.in_(chosen.correlate(None))))
+        else:
+            self._take = Prepared(lambda _: _as_one_value(chosen.add_columns(*columns)))
+
+    def prepare(self, bind: sa.Engine | sa.Connection) -> None:
+        """Compile its statements now, away from the thread that all wait for."""
+        statements = [self._look, self._take]
+        if not self._is_alone:
+            statements += _cut(self.going).statements()
+        for name in self._counting:
+            unneeded = _cut(self._counted(name)).unneeded
+            statements += (unneeded._take, *_cut(unneeded.going).statements())
+        for each in statements:
+            each.prepare(bind)
+
+    def is_any_left(self, db: Transaction) -> bool:
+        return self._look.result(db.connection, {"limit": 1}).first() is not None
+
+    def remove(self, db: Transaction, limit: int, **given: Sequence[int]) -> Counter[str]:
+        """About `limit` rows. How many went of which table, with what went along, and how many OBJECTS lost their
+        row: whoever removes their bytes, this or a sweep, they go."""
+        if self._is_alone:
+            return self._remove_alone(db, {"limit": limit * ALONE, **given})
+        rows = self._fetched(db, {"limit": limit, **given})
+        if not rows:
+            return Counter()
+        keys = [row[0] for row in rows]
+        gone = Counter({str(self.going.table.name): len(rows)})
+        cut = _cut(self.going)
+        if self._with_children:
+            for each in cut.children:
+                while more := each.remove(db, CHILDREN_AT_ONCE, keys=keys):
+                    gone += more
+        gone += cut.unlink(db, keys)
+        passing("erase:links:cut")
+        cut.delete(db, keys)
+        passing("erase:rows:deleted")
+        for place, name in enumerate(self._counting, 1):
+            released = {row[place] for row in rows if row[place] is not None}
+            gone += _release(db, self._counted(name), sorted(released))
+        if self._objects is not None:
+            artifact_queries.doom(db, [row[-1] for row in rows])
+            gone[OBJECTS] += len(rows)
+            passing("erase:objects:doomed")
+        return gone
+
+    def _counted(self, name: str) -> type[Record]:
+        return catalogue()[self.going.links()[name].to]
+
+    def _fetched(self, db: Transaction, given: dict[str, Any]) -> list[list[Any]]:
+        rows: list[list[Any]] = json.loads(self._take.result(db.connection, given).scalar() or "[]")
+        return rows
+
+    def _remove_alone(self, db: Transaction, given: dict[str, Any]) -> Counter[str]:
+        """Rows that nothing refers to or hangs on: their keys are not even fetched."""
+        number = self._take.result(db.connection, given).rowcount
+        passing("erase:rows:deleted")
+        return Counter({str(self.going.table.name): number}) if number else Counter()
 
 
-def _fetched(db: Transaction, chosen: sa.Select[Any]) -> list[list[Any]]:
+def _as_one_value(chosen: sa.Select[Any]) -> sa.Select[Any]:
     """Its rows, as one value of one row: the writer would stop and go on at each, amid the threads that answer
     clients."""
-    rows: list[list[Any]] = json.loads(db.execute(sa.select(gathered(*chosen.subquery().c))).scalar() or "[]")
-    return rows
-
-
-def _remove_alone(db: Transaction, going: type[Record], condition: sa.ColumnElement[bool], limit: int) -> Counter[str]:
-    """Rows that nothing refers to or hangs on: their keys are not even fetched."""
-    chosen = sa.select(key_of(going.table)).where(condition).limit(limit).correlate(None)
-    number = db.execute(sa.delete(going.table).where(key_of(going.table).in_(chosen))).rowcount
-    passing("erase:rows:deleted")
-    return Counter({str(going.table.name): number}) if number else Counter()
+    return sa.select(gathered(*chosen.subquery().c))
 
 
 def object_column(record: type[Record]) -> sa.Column[Any] | None:
@@ -95,45 +134,85 @@ def _is_counted(link: Link, also: frozenset[str]) -> bool:
     return link.kind is LinkKind.REFCOUNT and link.to not in also and not is_root
 
 
-def _remove_children(db: Transaction, going: type[Record], keys: list[int]) -> Counter[str]:
-    gone: Counter[str] = Counter()
-    for pointer in pointers_to(going):
-        if pointer.kind in OWNED:
-            below = among(db.connection, pointer.column, keys)
-            while more := remove_rows(db, pointer.source, below, CHILDREN_AT_ONCE, with_children=True):
-                gone += more
-    return gone
-
-
-def _unlink(db: Transaction, going: type[Record], keys: list[int]) -> Counter[str]:
-    """What refers to the rows lets go of them, and what repeats such a link goes with it. What refused to lose them is
-    hidden by now and about to go itself: how many such rows went."""
-    gone: Counter[str] = Counter()
-    for each in repeated(going, among(db.connection, key_of(going.table), keys)):
-        said = list(db.execute(sa.select(key_of(each.record.table)).where(each.rows)).scalars())
-        _delete(db, each.record, said)
-        gone[str(each.record.table.name)] += len(said)
-    for pointer in pointers_to(going):
-        here = among(db.connection, pointer.column, keys)
-        if pointer.kind in _LETTING_GO and pointer.column.nullable:
-            db.execute(sa.update(pointer.source.table).where(here).values({pointer.column.name: None}))
-        elif pointer.kind is LinkKind.RESTRICT:
-            gone[str(pointer.source.table.name)] += db.execute(sa.delete(pointer.source.table).where(here)).rowcount
-    return gone
-
-
-def _delete(db: Transaction, going: type[Record], keys: list[int]) -> None:
-    if keys:
-        db.execute(sa.delete(going.table).where(among(db.connection, key_of(going.table), keys)))
-
-
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> Counter[str]:
-    """Of the rows that have lost a referrer, those without another go too with what hangs on them (sealed secrets of
-    a graph), and their objects are doomed."""
-    if not keys:
-        return Counter()
-    key = key_of(counted.table)
-    referrers = [pointer.column for pointer in pointers_to(counted) if pointer.kind is LinkKind.REFCOUNT]
-    named = partial(among, db.connection, keys=keys)
-    alone = sa.and_(named(key), *(key.not_in(sa.select(c).where(named(c))) for c in referrers))
-    return remove_rows(db, counted, alone, len(keys), with_children=True)
+    """Of the rows that have lost a referrer, those without another go too, and their objects are doomed."""
+    return _cut(counted).unneeded.remove(db, len(keys), keys=keys) if keys else Counter()
+
+
+class _Cut:
+    """What is done to the rows of one record, given their `keys`, and to what refers to them."""
+
+    def __init__(self, going: type[Record]) -> None:
+        self._going = going
+        self._pointers = pointers_to(going)
+        here = among(key_of(going.table))
+        self._delete = Prepared(lambda _: sa.delete(going.table).where(here))
+        self._repeating = [(each.record, Prepared(partial(_keys, each))) for each in repeated(going, here)]
+        self._letting_go = [Prepared(partial(_null, each)) for each in self._pointers if _lets_go(each)]
+        self._refusing = [
+            (str(each.source.table.name), Prepared(partial(_refused, each)))
+            for each in self._pointers
+            if each.kind is LinkKind.RESTRICT and not _lets_go(each)
+        ]
+
+    def statements(self) -> Iterator[Prepared]:
+        yield from (self._delete, *self._letting_go)
+        yield from (each for _, each in (*self._repeating, *self._refusing))
+
+    @cached_property
+    def children(self) -> list[Removal]:
+        """What hangs on the rows."""
+        owned = (each for each in self._pointers if each.kind in OWNED)
+        return [Removal(each.source, among(each.column), with_children=True) for each in owned]
+
+    @cached_property
+    def unneeded(self) -> Removal:
+        """Of the rows, those that nobody refers to by counting any more, with what hangs on them (sealed secrets of a
+        graph)."""
+        key = key_of(self._going.table)
+        referrers = [each.column for each in self._pointers if each.kind is LinkKind.REFCOUNT]
+        alone = (key.not_in(sa.select(each).where(among(each))) for each in referrers)
+        return Removal(self._going, sa.and_(among(key), *alone), with_children=True)
+
+    def unlink(self, db: Transaction, keys: list[int]) -> Counter[str]:
+        """What refers to the rows lets go of them, and what repeats such a link goes with it. What refused to lose
+        them is hidden by now and about to go itself: how many such rows went."""
+        gone: Counter[str] = Counter()
+        for record, saying in self._repeating:
+            said = list(saying.result(db.connection, {"keys": keys}).scalars())
+            _cut(record).delete(db, said)
+            gone[str(record.table.name)] += len(said)
+        for each in self._letting_go:
+            each.result(db.connection, {"keys": keys})
+        for name, refusing in self._refusing:
+            gone[name] += refusing.result(db.connection, {"keys": keys}).rowcount
+        return gone
+
+    def delete(self, db: Transaction, keys: list[int]) -> None:
+        if keys:
+            self._delete.result(db.connection, {"keys": keys})
+
+
+def _cut(going: type[Record]) -> _Cut:
+    return _cuts(tuple(catalogue().values()))[str(going.table.name)]
+
+
+@cache
+def _cuts(records: tuple[type[Record], ...]) -> dict[str, _Cut]:
+    return {str(record.table.name): _Cut(record) for record in records}
+
+
+def _lets_go(pointer: Pointer) -> bool:
+    return pointer.kind in _LETTING_GO and bool(pointer.column.nullable)
+
+
+def _keys(repeating: Repeated, _: object) -> sa.Select[Any]:
+    return sa.select(key_of(repeating.record.table)).where(repeating.rows)
+
+
+def _null(pointer: Pointer, _: object) -> sa.Update:
+    return sa.update(pointer.source.table).where(among(pointer.column)).values({pointer.column.name: None})
+
+
+def _refused(pointer: Pointer, _: object) -> sa.Delete:
+    return sa.delete(pointer.source.table).where(among(pointer.column))

@@ -1,7 +1,7 @@
 """What goes by itself when its time is over. Read off the catalogue's retention rules; names no table."""
 
 from freehold.kit.clock import MICROSECONDS
-from freehold.lifecycle.removal import remove_rows
+from freehold.lifecycle.removal import Removal
 from freehold.records.catalogue import catalogue
 from freehold.storage.transaction import Transaction
 
@@ -15,7 +15,7 @@ def remove_aged(db: Transaction) -> int:
         retention = record.rules.retention
         if retention.days is not None:
             is_over = record.table.c[retention.since] <= db.now() - retention.days * DAY
-            number = remove_rows(db, record, is_over, ROWS_AT_ONCE, with_children=True).total()
+            number = Removal(record, is_over, with_children=True).remove(db, ROWS_AT_ONCE).total()
             if number:
                 return number
     return 0

@@ -7,7 +7,6 @@ or "".
 """
 
 import json
-import os
 import queue
 import subprocess
 import threading
@@ -20,11 +19,20 @@ import msgspec
 
 from freehold.kit import breath
 from freehold.kit.problems import Away, InsufficientStorage, Problem, Unavailable
-from freehold.operations.spare import WORKER, SpareChild, end, start
+from freehold.operations.spare import (
+    CAN_STAND_ASIDE,
+    WORKER,
+    SpareChild,
+    end,
+    seconds_waited,
+    stands_aside,
+    start,
+)
 from freehold.settings import Settings
 
 CHECK_SECONDS = 0.5
 ASIDE_SECONDS = 300.0 + breath.PATIENCE
+WAITED_SECONDS = 5.0
 spare = SpareChild()
 """The server's."""
 
@@ -52,20 +60,26 @@ def run_child(
     """Run `task` in a child process and return its result. Whatever `check` or `on_progress` raises kills the child.
 
     `aside`: it runs only when nobody else wants the processor, where the system knows how. On a machine that is never
-    idle it would not end, so after ASIDE_SECONDS it is killed, and the task begun again by one that only steps back.
+    idle it would not end, so after ASIDE_SECONDS it is killed, and the task begun again by one that only steps back; so
+    it is with one from the reserve that stands aside and need not, once it has waited WAITED_SECONDS for a processor.
+
     Raises TaskRefused, Away or InsufficientStorage with the task's own code, and Unavailable when the child died
     without an answer.
     """
     order = {"settings": msgspec.to_builtins(settings), "task": task, "job": job}
-    watch = check or _pass
-    if aside and settings.niceness and hasattr(os, "SCHED_IDLE"):
-        with suppress(_Starved):
-            return _run(order | {"aside": True}, on_progress or _ignore, _patiently(watch), command)
-    return _run(order, on_progress or _ignore, watch, command)
+    watch, tell = check or _pass, on_progress or _ignore
+    child = spare.take() if command == WORKER else None
+    with suppress(_Starved):
+        if aside and settings.niceness and CAN_STAND_ASIDE:
+            child = child or start((*command, task), aside=True)
+            return _run(child, order | {"aside": True}, tell, _patiently(watch))
+        if child is not None:
+            return _run(child, order, tell, _unless_it_waits(watch, child.pid) if stands_aside(child.pid) else watch)
+    return _run(start((*command, task)), order, tell, watch)
 
 
 class _Starved(Exception):
-    """ASIDE_SECONDS have passed."""
+    """A child that stands aside has not been let through."""
 
 
 def _patiently(check: Callable[[], None]) -> Callable[[], None]:
@@ -79,13 +93,24 @@ def _patiently(check: Callable[[], None]) -> Callable[[], None]:
     return check_both
 
 
+def _unless_it_waits(check: Callable[[], None], process: int) -> Callable[[], None]:
+    """For a child that need not stand aside and does: it was started beside clients, which may have gone since."""
+    longest = seconds_waited(process) + WAITED_SECONDS
+
+    def check_both() -> None:
+        check()
+        if seconds_waited(process) > longest:
+            raise _Starved
+
+    return check_both
+
+
 def _run(
+    child: "subprocess.Popen[bytes]",
     order: Mapping[str, Any],
     on_progress: Callable[[Mapping[str, Any]], None],
     check: Callable[[], None],
-    command: Sequence[str],
 ) -> Mapping[str, Any]:
-    child = (spare.take() if command == WORKER else None) or start((*command, order["task"]))
     try:
         _send(child, order)
         return _answer(child, on_progress, check)

@@ -8,7 +8,7 @@ import time
 
 from freehold.storage.database import Database
 
-SHORT = 0.01
+SHORT = 0.006
 """Seconds that a step may hold the writer while clients write."""
 SHARE, SHARE_LATER = 0.006, 0.2
 """The part of the time that steps take then, and after PATIENCE."""
@@ -16,7 +16,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.8, 3.0
 """Few steps with long pauses: a short one is felt as well, by those who ask at that moment."""
 PATIENCE = 180.0
 """Seconds of long pauses and rests in all, for a DELETE promises to be done soon."""
-MOST, FIRST, SMALLEST = 0.5, 0.25, 0.1
+MOST, FIRST, SMALLEST = 0.5, 0.25, 0.05
 """`factor` while clients write: its most, that of the first step, and its least: below, a step's fixed cost outweighs
 what it does."""
 RESTS = 20

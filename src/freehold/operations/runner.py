@@ -18,7 +18,9 @@ from freehold.settings import Settings
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
-SLICE_SECONDS = 1.0
+SLICE_SECONDS = 10.0
+"""Beside clients a step may take a second with the pause behind it, and the engine writes each slice to the disk that
+they wait for."""
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts of an operation that waits for something outside, or for room on the disk."""
 CLIENT_FAULTS = range(400, 500)
@@ -46,7 +48,7 @@ class Runner:
         self._remembered: dict[str, dict[str, Any]] = {}
 
     def run_slice(self, operation_id: str) -> bool:
-        """Run steps for about a second. False: nothing is left to do.
+        """Run steps for SLICE_SECONDS. False: nothing is left to do.
 
         Raises StepFault when the first step of the slice failed and may be tried again, Stopping when the server stops.
         """

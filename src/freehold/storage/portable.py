@@ -104,8 +104,8 @@ def upsert(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postg
     return _insert_of(connection)(table)
 
 
-def _insert_of(connection: sa.Connection) -> "Callable[[sa.Table], sqlite.Insert | postgresql.Insert]":
-    if not is_postgres(connection):
+def _insert_of(bind: sa.Engine | sa.Connection) -> "Callable[[sa.Table], sqlite.Insert | postgresql.Insert]":
+    if not is_postgres(bind):
         return sqlite.insert
     from sqlalchemy.dialects import postgresql  # late: on SQLite a start need not wait for it
 
@@ -195,19 +195,40 @@ def _as_it_is(checked: _Checked, compiler: Any, **more: Any) -> str:
     return str(compiler.process(checked.clauses, **more))
 
 
-_IN_JSON = sa.text("SELECT value FROM json_each(:keys)")
-_IN_ARRAY = sa.text("SELECT unnest(:keys)")
+def among(column: sa.ColumnElement[int], keys: Sequence[int] | None = None) -> sa.ColumnElement[bool]:
+    """The column is one of many keys, which go as one parameter: one for each takes longer to spell than to answer.
+
+    None: one of those that the statement is given as `keys` when it is run.
+    """
+    given = sa.bindparam("keys", keys or (), type_=_KeyList(), unique=keys is not None)
+    return column.op("IN", is_comparison=True, return_type=sa.Boolean())(_Keys(given))
 
 
-def among(connection: sa.Connection, column: sa.ColumnElement[int], keys: Sequence[int]) -> sa.ColumnElement[bool]:
-    """The column is one of many keys, which go as one parameter: one for each takes longer to spell than to answer."""
-    if is_postgres(connection):
-        return column.in_(_IN_ARRAY.bindparams(_given(list(keys), sa.ARRAY(sa.BigInteger()))))
-    return column.in_(_IN_JSON.bindparams(_given(json.dumps(list(keys)), sa.Text())))
+class _KeyList(sa.types.TypeDecorator[Sequence[int]]):
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        is_text = dialect.name != "postgresql"
+        return dialect.type_descriptor(sa.Text() if is_text else sa.ARRAY(sa.BigInteger()))
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+        return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
 
 
-def _given(value: Any, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
-    return sa.bindparam("keys", value, type_=kind, unique=True)
+class _Keys(FunctionElement[int]):
+    inherit_cache = True
+    type = sa.BigInteger()
+
+
+@compiles(_Keys)
+def _in_json(keys: _Keys, compiler: Any, **more: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(keys.clauses, **more)}))"
+
+
+@compiles(_Keys, "postgresql")
+def _in_array(keys: _Keys, compiler: Any, **more: Any) -> str:
+    return f"(SELECT unnest({compiler.process(keys.clauses, **more)}))"
 
 
 def listed(connection: sa.Connection, texts: Sequence[str]) -> sa.ColumnElement[str]:
@@ -313,11 +334,21 @@ class Prepared:
         compiled = self._for(connection)
         _raw(connection).execute(compiled.sql, compiled.arrange(params))
 
-    def _for(self, connection: sa.Connection) -> "_Compiled":
-        found = self._compiled.get(connection.dialect.name)
+    def result(self, connection: sa.Connection, params: dict[str, Any]) -> sa.CursorResult[Any]:
+        """Of a statement whose faults or count of rows matter: as SQLAlchemy tells them."""
+        compiled = self._for(connection)
+        given = compiled.arrange(params)
+        return connection.exec_driver_sql(compiled.sql, given if isinstance(given, dict) else tuple(given))
+
+    def prepare(self, bind: sa.Engine | sa.Connection) -> None:
+        """Compile it now, where nobody waits, and not where it is run first."""
+        self._for(bind)
+
+    def _for(self, bind: sa.Engine | sa.Connection) -> "_Compiled":
+        found = self._compiled.get(bind.dialect.name)
         if found is None:
-            statement = self._build(_insert_of(connection))
-            found = self._compiled[connection.dialect.name] = _Compiled(statement, connection.dialect)
+            statement = self._build(_insert_of(bind))
+            found = self._compiled[bind.dialect.name] = _Compiled(statement, bind.dialect)
         return found
 
 
@@ -389,17 +420,19 @@ class _CompiledRows:
 
 
 class _Compiled:
-    """`names`: parameters in the order of the statement; by name where the driver wants a mapping."""
+    """`names`: parameters in the order of the statement; by name where the driver wants a mapping. Lists of values that
+    the statement itself holds are spelt out."""
 
     __slots__ = ("_constants", "_is_positional", "_names", "_processors", "sql")
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.sql = str(compiled)
         self._is_positional: bool = compiled.positional
-        self._names: list[str] = list(compiled.positiontup or compiled.binds)
         self._constants: dict[str, Any] = compiled.params
-        self._processors = [compiled.binds[name].type.bind_processor(dialect) for name in self._names]
+        self._names: list[str] = list(compiled.positiontup or self._constants)
+        types = {name: each.type for name, each in compiled.binds.items()}
+        self._processors = [types[n].bind_processor(dialect) if n in types else None for n in self._names]
 
     def arrange(self, params: dict[str, Any]) -> Any:
         given = params if len(params) == len(self._constants) else self._constants | params

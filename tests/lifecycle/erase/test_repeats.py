@@ -1,7 +1,6 @@
 """What names an erased parent once more, beside the link, goes with the link; nothing else does."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.repeats import Repeated
 from freehold.lifecycle.selection import Target
 from freehold.operations.model import State
-from freehold.records.catalogue import Record
+from freehold.records.catalogue import catalogue
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site, traces
@@ -159,10 +158,7 @@ def test_a_late_writer_does_not_bring_the_id_back(family: Family, when: str) -> 
 def test_the_verifier_sees_what_the_eraser_left(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks again itself: an eraser that forgets them is not believed."""
 
-    def nothing(_going: type[Record], _goes: sa.ColumnElement[bool]) -> Iterator[Repeated]:
-        return iter(())
-
-    monkeypatch.setattr(removal, "repeated", nothing)
+    monkeypatch.setattr(removal._cut(catalogue()["runs"]), "_repeating", [])
     seen: list[str] = []
     really = proof._refuse_leftovers
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.kit.problems import Problem
-from freehold.lifecycle import erase
+from freehold.lifecycle.removal import Removal
 from freehold.operations.model import Operation, State
 from freehold.operations.runner import Runner, StepFault
 from freehold.operations.service import retry_operation
@@ -27,7 +27,7 @@ def test_rows_that_are_left_block_verified_until_a_retry_removes_them(
     run_id = site.run(site.experiment())
     operation = site.request(Scope.RUN, run_id)
     with monkeypatch.context() as faulty:
-        faulty.setattr(erase, "remove_rows", lambda *_, **__: Counter())
+        faulty.setattr(Removal, "remove", lambda *_, **__: Counter())
         failed = _work_to_the_end(site, operation)
     assert (failed.state, failed.error_code, failed.step) == (State.FAILED, "RowsLeft", "verify")
     assert _certificates(site, operation) == 0

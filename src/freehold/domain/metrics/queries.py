@@ -133,9 +133,7 @@ def add_chunk(db: Transaction, workspace_id: int, run_row: int, count: int, payl
 
 def retire_segments(db: Transaction, workspace_id: int, rows: list[int], *, keep_until_released: bool) -> int:
     """Remove segments that a chunk replaces, or mark them dead while an export may still read them."""
-    named = sa.and_(
-        checked(_s.workspace_id) == workspace_id, among(db.connection, _s.row_id, rows), _s.dead_at.is_(None)
-    )
+    named = sa.and_(checked(_s.workspace_id) == workspace_id, among(_s.row_id, rows), _s.dead_at.is_(None))
     if keep_until_released:
         return db.execute(MetricSegment.table.update().where(named).values(dead_at=db.now())).rowcount
     return db.execute(MetricSegment.table.delete().where(named)).rowcount

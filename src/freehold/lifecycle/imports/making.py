@@ -17,7 +17,7 @@ from freehold.domain.workspaces.service import Wanted
 from freehold.lifecycle.imports.conflicts import is_unused
 from freehold.lifecycle.plan import holds_on
 from freehold.lifecycle.reach import Reach
-from freehold.lifecycle.removal import remove_rows
+from freehold.lifecycle.removal import Removal
 from freehold.lifecycle.selection import Target
 from freehold.operations import queries as operations
 from freehold.operations.model import State
@@ -83,7 +83,8 @@ def _remove(db: Transaction, workspace_id: int) -> None:
     reach = _reach(workspace_id)
     also = frozenset(str(record.table.name) for record in reach.records())
     for record in reach.records():
-        while remove_rows(db, record, reach.rows(record), ROWS_AT_ONCE, also=also):
+        going = Removal(record, reach.rows(record), also=also)
+        while going.remove(db, ROWS_AT_ONCE):
             pass
     db.after_commit(changed)
 
