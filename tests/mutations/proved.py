@@ -25,8 +25,8 @@ REMOVAL = [
     _erasing(
         "counted objects go at once",
         "removal.py",
-        "*(key.not_in(sa.select(c).where(named(c))) for c in referrers)",
-        "*(sa.true() for c in referrers)",
+        "alone = (key.not_in(sa.select(each).where(among(each))) for each in referrers)",
+        "alone = (sa.true() for each in referrers)",
         "shared_object_goes_with_its_last_referrer",
     ),
     _erasing(
@@ -63,7 +63,7 @@ REPEATED = [
     Mutation(
         "what repeats a link stays without it",
         "lifecycle/removal.py",
-        "        _delete(db, each.record, said)\n",
+        "            _cut(record).delete(db, said)\n",
         "",
         (f"{REPEATS}an_erased_top_is_named_nowhere",),
     ),

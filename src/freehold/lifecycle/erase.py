@@ -299,13 +299,16 @@ def _copies_removed(db: Transaction, context: OperationContext) -> Turn:
 # ---- rows
 
 
-def _removals(context: OperationContext) -> list[Removal]:
-    """For each record of each root, children first. Remembered: to put their statements together takes longer than to
-    run them, and here nobody waits for it."""
-    if REMOVALS not in context.remembered:
-        context.remembered[REMOVALS] = [each for reach in _reaches(context) for each in _removals_of(context, reach)]
-    removals: list[Removal] = context.remembered[REMOVALS]
-    return removals
+def _removals(context: OperationContext) -> tuple[list[Removal], bool]:
+    """For each record of the root that the cursor is at, children first; and whether that is the last root. Remembered,
+    for that root only: to put their statements together takes longer than to run them, and here nobody waits for it."""
+    reaches = _reaches(context)
+    number, _ = _place(context)
+    remembered_for, removals = context.remembered.get(REMOVALS, (None, []))
+    if remembered_for != number:
+        removals = list(_removals_of(context, reaches[number]))
+        context.remembered[REMOVALS] = (number, removals)
+    return removals, number + 1 == len(reaches)
 
 
 def _removals_of(context: OperationContext, reach: Reach) -> Iterator[Removal]:
@@ -318,23 +321,34 @@ def _removals_of(context: OperationContext, reach: Reach) -> Iterator[Removal]:
         context.rest(time.perf_counter() - began)
 
 
+def _place(context: OperationContext) -> tuple[int, int]:
+    """The cursor of the rows: the number of the root, and that of its record, which is left out before the first. That
+    of another release is begun anew."""
+    number, *place = context.cursor if isinstance(context.cursor, list) else [0]
+    return number, place[0] if place else 0
+
+
 def _rows_removed(db: Transaction, context: OperationContext) -> Turn:
-    """One budget of rows of the next record, children first, that has any left. The cursor is the place of that
-    record; the step ends when one turn has looked from the first to the last and found nothing."""
-    going: list[Removal] = context.found
-    begin = context.cursor or 0
+    """One budget of rows of the next record, children first, that has any left. A root is done when one turn has looked
+    from its first record to the last and found nothing: with its own row gone, nothing can come below it any more."""
+    going: list[Removal]
+    going, is_last = context.found
+    number, begin = _place(context)
     for place in range(begin, len(going)):
+        is_new = context.cursor != [number, place]
         try:
             with undone_alone(db.connection):
-                gone = going[place].remove(db, context.at_most(ROWS_AT_ONCE, is_new=place != context.cursor))
+                gone = going[place].remove(db, context.at_most(ROWS_AT_ONCE, is_new=is_new))
         except sa.exc.IntegrityError:
             if _is_any_left(db, going[:place]):
-                return again(None)  # something came below it since its place was passed: begin anew
+                return again([number])  # something came below it since its place was passed: begin anew
             raise
         if gone:
             passing("erase:rows:removed")
-            return again(place, _add(context, gone))
-    return again(None) if _is_any_left(db, going[:begin]) else finished(_add(context, {}))
+            return again([number, place], _add(context, gone))
+    if _is_any_left(db, going[:begin]):
+        return again([number])
+    return finished(_add(context, {})) if is_last else again([number + 1])
 
 
 def _is_any_left(db: Transaction, going: Sequence[Removal]) -> bool:
