@@ -16,6 +16,7 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.operations import queries
 from freehold.operations.model import Operation
+from freehold.operations.spare import CAN_STAND_ASIDE
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
@@ -25,6 +26,7 @@ from tests.patience import patient
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("server.py")
 PATIENCE = patient(90)
+needs_idle_policy = pytest.mark.skipif(not CAN_STAND_ASIDE, reason="only Linux has this policy")
 
 
 @dataclass

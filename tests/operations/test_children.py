@@ -17,7 +17,7 @@ from freehold.operations import children
 from freehold.operations.children import TaskRefused, run_child
 from freehold.operations.steps import Overtaken
 from tests.conftest import House
-from tests.operations.conftest import ROOT, until
+from tests.operations.conftest import ROOT, needs_idle_policy, until
 
 WORKER = (sys.executable, "-m", "tests.operations.tasks")
 
@@ -56,7 +56,7 @@ def test_a_refusal_comes_back_as_a_problem(house: House, tmp_path: Path) -> None
     assert caught.value.code == "TooOld"
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has this policy")
+@needs_idle_policy
 def test_a_child_that_stands_aside_for_too_long_is_replaced_by_one_that_only_steps_back(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_child_that_stands_aside_for_too_long_is_replaced_by_one_that_only_ste
     assert out.read_text().split() == [str(os.SCHED_IDLE), str(os.SCHED_BATCH)]
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has this policy")
+@needs_idle_policy
 def test_a_child_rests_between_pieces_of_its_work_where_it_stands_aside(house: House, tmp_path: Path) -> None:
     beside = run(house, "compute", tmp_path / "out")["rested"]
     aside = run(house, "compute", tmp_path / "out", aside=True)["rested"]

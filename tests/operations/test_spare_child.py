@@ -15,13 +15,11 @@ import pytest
 
 from freehold.operations import children
 from freehold.operations.children import run_child
-from freehold.operations.spare import CAN_STAND_ASIDE, SpareChild, end, seconds_waited, stands_aside, start
+from freehold.operations.spare import SpareChild, end, seconds_waited, stands_aside, start
 from tests.conftest import House
-from tests.operations.conftest import ROOT, until
+from tests.operations.conftest import ROOT, needs_idle_policy, until
 from tests.operations.test_children import WORKER
 from tests.world import make_world
-
-needs_idle_policy = pytest.mark.skipif(not CAN_STAND_ASIDE, reason="only Linux has this policy")
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ _LETTING_GO = {LinkKind.SHALLOW, LinkKind.REFCOUNT, LinkKind.RESTRICT}
 
 
 class Removal:
-    """Of the rows of one record that meet a condition; which may speak of the `keys` that each removal is given.
+    """Of the rows of one record that meet a condition, which may speak of what each removal is given (`keys`).
 
     Tables of `also` go anyhow: nothing is counted there. `with_children`: what hangs on the rows goes first, however
     much it is; else it must be gone already.
@@ -75,7 +75,7 @@ class Removal:
     def is_any_left(self, db: Transaction) -> bool:
         return self._look.result(db.connection, {"limit": 1}).first() is not None
 
-    def remove(self, db: Transaction, limit: int, **given: Sequence[int]) -> Counter[str]:
+    def remove(self, db: Transaction, limit: int, **given: Sequence[int] | int) -> Counter[str]:
         """About `limit` rows. How many went of which table, with what went along, and how many OBJECTS lost their
         row: whoever removes their bytes, this or a sweep, they go."""
         if self._is_alone:
