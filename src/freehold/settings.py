@@ -77,7 +77,17 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str]) -> Se
     unknown = sorted(merged.keys() - names)
     if unknown:
         raise ValueError(f"Unknown setting {', '.join(unknown)}. The settings are: {', '.join(sorted(names))}.")
-    return msgspec.convert(merged, Settings, strict=False)
+    settings = msgspec.convert(merged, Settings, strict=False)
+    _refuse_misplaced_keys(settings)
+    return settings
+
+
+def _refuse_misplaced_keys(settings: Settings) -> None:
+    """No erasure is proved by a search that leaves out the data: the folder of the keys is not searched."""
+    objects = settings.objects.removeprefix("file://") if settings.objects.startswith("file://") else ""
+    for name, folder in (("data", settings.data_folder), ("objects", Path(objects).resolve() if objects else None)):
+        if folder is not None and folder.is_relative_to(settings.key_folder):
+            raise ValueError(f"The folder `keys` holds the folder `{name}`. Give the keys a folder of their own.")
 
 
 def _from_file(path: Path) -> dict[str, object]:

@@ -65,12 +65,12 @@ def test_an_erasure_does_not_wait_for_an_export(house: House) -> None:
 
 
 def test_an_upload_under_way_is_left_alone(house: House) -> None:
-    house.database.write_now(lambda db: queries.add_to_ledger(db, "objects/aa/coming"))
+    house.database.write_now(lambda db: queries.add_upload_to_ledger(db, "objects/aa/coming", 1, None))
     assert reapable(house) == []
 
 
 def test_an_upload_of_a_day_ends_no_more_once_its_bytes_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.database.write_now(lambda db: queries.add_to_ledger(db, "objects/aa/slow"))
+    house.database.write_now(lambda db: queries.add_upload_to_ledger(db, "objects/aa/slow", 1, None))
     house.clock.at += 25 * 3_600 * 1_000_000
     objects = open_objects(house.settings)
     ended: list[bool] = []

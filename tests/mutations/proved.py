@@ -100,7 +100,7 @@ PROOF = [
     _erasing(
         "a leftover is not refused",
         "proof.py",
-        "    _refuse_residue(checked.scan)\n",
+        "    _refuse_residue(checked)\n",
         "",
         "residue_anywhere_blocks_verified",
     ),
@@ -170,7 +170,7 @@ PROOF = [
     _erasing(
         "late uploads stay",
         "proof.py",
-        '    if _remove_unowned(context, found["residue_in"]):',
+        '    if _remove_unowned(context, found["residue_keys"]):',
         "    if False:",
         "late_upload_is_removed_before_verified",
     ),

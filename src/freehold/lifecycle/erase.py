@@ -359,7 +359,11 @@ def _is_any_left(db: Transaction, going: Sequence[Removal]) -> bool:
 
 
 def _remove_objects(context: OperationContext) -> tuple[list[str], bool]:
-    """Their keys, and whether more may be left."""
+    """Their keys, and whether more may be left. Uploads under way to what is gone are among them: until the rows went,
+    they could have ended."""
+    if context.read(artifact_queries.is_any_stray):
+        context.database.write_now(artifact_queries.doom_strays)
+        passing("erase:uploads:doomed")
     limit = max(FEWEST_OBJECTS, context.at_most(OBJECTS_AT_ONCE))
     keys = context.read(lambda db: artifact_queries.doomed_keys(db, limit=limit))
     objects = open_objects(context.settings)

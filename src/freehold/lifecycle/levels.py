@@ -1,7 +1,7 @@
 """How far an erasure came in a store, in words that claim no more than was seen. Pure.
 
 verified                     the verifier read every byte of the store
-erased, logically checked    it asked the store, which lists nothing more; it cannot read what lies below
+erased, logically checked    it asked the store, which lists nothing more; it cannot read all that lies below
 erased                       gone for everybody who reads, but the store keeps what was removed, or does not tell
 """
 
@@ -34,6 +34,16 @@ class CloudFacts(msgspec.Struct, frozen=True):
 
 def lowest_of(stores: Sequence[Mapping[str, Any]]) -> str:
     return min((str(store["level"]) for store in stores), key=_RISING.index)
+
+
+def level_of_files(unopened: int, *, is_alone: bool) -> dict[str, Any]:
+    """The certificate's entry for the data folder. `unopened`: streams in its files that could not be looked into;
+    `is_alone`: no other server may have a data folder of its own."""
+    entry = {"store": "exports, spools, logs and temporary files"}
+    stays = [f"what {unopened} encrypted, damaged or too deeply nested streams in its files hold"] if unopened else []
+    if not is_alone:
+        stays.append("such files of other servers of this database, where their data folder is another: for a day")
+    return {**entry, "level": LOGICALLY, "what_stays": stays} if stays else {**entry, "level": VERIFIED}
 
 
 def level_of_objects(seen: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from freehold.kit.faults import passing
 from freehold.lifecycle.cleaning import NotErased, clean_database
 from freehold.lifecycle.copies import remove_files
 from freehold.lifecycle.evidence import Evidence
-from freehold.lifecycle.levels import VERIFIED, level_of_objects, lowest_of
+from freehold.lifecycle.levels import level_of_files, level_of_objects, lowest_of
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.shared import SharedWork
@@ -28,11 +28,13 @@ from freehold.records.catalogue import catalogue
 from freehold.records.places import COPIES
 from freehold.records.rules import LinkKind
 from freehold.storage.blobs import open_objects
-from freehold.storage.cloud.places import OBJECT_FOLDER
 from freehold.storage.portable import one_inserter_at_a_time
 from freehold.storage.transaction import Transaction
 
 log = logging.getLogger("freehold.proof")
+
+SAID = ("encodings", "self_test", "files", "bytes_scanned", "bytes_decoded", "unopened")
+"""What a certificate says of the search as a whole, which other erasures may share: counts only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a sweep saw, for one of its erasures."""
+    """What a sweep saw, for one of its erasures. `residue_in`: places of all of them, which no certificate names."""
 
     stores: list[dict[str, Any]]
     scan: dict[str, Any]
+    residue_in: list[str]
 
 
 _sweeps: SharedWork[Evidence, Checked] = SharedWork()
@@ -60,7 +63,7 @@ def prove(context: OperationContext, evidence: Evidence) -> Proof:
     """Raises NotErased while anything is left; Unavailable where the search could not be made."""
     context.read(lambda db: _refuse_leftovers(db, evidence))
     checked = _sweeps.ask(evidence, lambda waiting: _sweep(context, waiting))
-    _refuse_residue(checked.scan)
+    _refuse_residue(checked)
     return Proof(lowest_of(checked.stores), checked.stores, checked.scan, context.read(lambda db: db.now()))
 
 
@@ -76,16 +79,14 @@ def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
     passing("erase:search:answered")
     if found["dangling"]:
         raise NotErased("DanglingLinks", "A row refers to a row that is gone. Look at the server's log.")
-    if _remove_unowned(context, found["residue_in"]):
+    if _remove_unowned(context, found["residue_keys"]):
         found = context.run_child("search", job)
     stores += [
         level_of_objects(found["cloud"]),
-        {"store": "exports, spools, logs and temporary files", "level": VERIFIED},
+        level_of_files(found["unopened"], is_alone=context.settings.is_embedded),
     ]
-    common = {name: value for name, value in found.items() if name not in ("erasures", "cloud", "dangling")} | {
-        "erasures": len(waiting)
-    }
-    return [Checked(stores, common | counts) for counts in found["erasures"]]
+    common = {name: found[name] for name in SAID} | {"erasures": len(waiting)}
+    return [Checked(stores, common | counts, found["residue_in"]) for counts in found["erasures"]]
 
 
 def _job(db: Transaction, waiting: list[Evidence]) -> dict[str, Any]:
@@ -136,19 +137,26 @@ def _claimed(db: Transaction) -> set[str]:
     return claimed
 
 
-def _remove_unowned(context: OperationContext, places: list[str]) -> bool:
-    """Residue in objects that no row owns: late uploads to what was erased. They are doomed, so they cannot land."""
-    objects = open_objects(context.settings)
-    prefix = f"{objects.folder.name if objects.folder is not None else OBJECT_FOLDER}/"
-    keys = [place.removeprefix(prefix) for place in places if place.startswith(prefix)]
+def _remove_unowned(context: OperationContext, keys: list[str]) -> bool:
+    """Residue in objects that nothing owns goes, and cannot land any more. Whether to look again: what has found an
+    owner since it was searched, or is on its way to one, is somebody else's."""
     if keys:
-        context.database.write_now(lambda db: artifact_queries.doom(db, keys))
-        objects.delete(keys)
+        unowned = context.database.write_now(lambda db: _doom_unowned(db, keys))
+        open_objects(context.settings).delete(unowned)
     return bool(keys)
 
 
-def _refuse_residue(scan: dict[str, Any]) -> None:
+def _doom_unowned(db: Transaction, keys: list[str]) -> list[str]:
+    artifact_queries.remove_unreferred(db, keys)
+    claimed = artifact_queries.owned_among(db, keys) | artifact_queries.arriving_among(db, keys)
+    unowned = [key for key in keys if key not in claimed]
+    artifact_queries.doom(db, unowned)
+    return unowned
+
+
+def _refuse_residue(checked: Checked) -> None:
+    scan = checked.scan
     if scan["residue"] or scan["leaks"]:
-        places = ", ".join(sorted({place.split("/")[0] for place in scan["residue_in"]} | set(scan["leaks"])))
+        places = ", ".join(sorted({*checked.residue_in, *scan["leaks"]}))
         log.error("traces are left after an erasure", extra={"hits": scan["residue"], "places": places})
         raise NotErased("ResidueFound", f"Traces of what was erased are left in: {places}.")

@@ -5,6 +5,7 @@ a live row, a live object or a kept export of another owner is a *mention*; anyt
 """
 
 import base64
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from freehold.kit.breath import in_one_breath
 from freehold.kit.faults import passing
-from freehold.kit.problems import NotFound
+from freehold.kit.problems import NotFound, Unavailable
 from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
 from freehold.lifecycle.uploads import is_upload
-from freehold.records.catalogue import catalogue
+from freehold.records.catalogue import Record, catalogue
 from freehold.records.places import COPIES, place_of
 from freehold.records.rules import Container, LinkKind, Retained
 from freehold.settings import Settings
@@ -31,7 +33,8 @@ from freehold.storage.database import DATABASE_FILE
 ROWS_AT_ONCE = 500
 _BETWEEN = b"\x00\xff\x00"
 _NUMBERS = ("INT", "FLOAT", "DOUBLE", "REAL", "BOOL", "NUMERIC")
-_RESIDUE_TOLD = 20
+_KEYS_TOLD = 1_000
+_UNCLAIMED = "a file that no place claims"
 _IN_CLOUD = OBJECT_FOLDER
 """What stands before the key of an object in a cloud where a place is told, as the folder's name does for a file."""
 
@@ -44,9 +47,10 @@ class Seen:
     leaks: dict[int, set[str]] = field(default_factory=dict)
     """Erased id → tables that promise to hold no id, and hold this one."""
     owned: dict[str, int] = field(default_factory=dict)
-    """Object key → when it was made, of objects that a row owns."""
-    awaited: set[str] = field(default_factory=set)
-    """Object keys that are on their way in or out, and owned by nothing meanwhile."""
+    """Object key → when it was made, of objects whose row something refers to."""
+    arriving: set[str] = field(default_factory=set)
+    """Object keys on their way in, to what stands: uploads to what was erased are doomed."""
+    leaving: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
     """Operations whose kept copies stand: exports, and imports that began after what is searched for was withdrawn."""
 
@@ -61,13 +65,15 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     needles, ids = _needles(job["erasures"])
     scanner = Scanner(needles)
     plants = self_test(scanner)
+    files = _files(settings)  # before their owners: a key is in the ledger before its bytes are anywhere
+    listed = _listed(settings)
     with in_one_breath(), closing(_connect(settings)) as rows:  # while rows are read, SQLite's log cannot begin anew
         seen = _search_rows(rows, scanner, ids)
         _know_owners(rows, seen)
         dangling = rows.is_any_dangling()
     passing("erase:search:read")
-    others, ours = _split(settings, seen, job["born_at"])
-    cloud = CloudObjects(settings, seen, job["born_at"]) if object_folder(settings) is None else None
+    others, ours = _split(settings, files, seen, job["born_at"])
+    cloud = CloudObjects(settings, listed, seen, job["born_at"]) if listed is not None else None
     elsewhere = scanner.scan_files(others)
     passing("erase:search:elsewhere")
     if cloud is not None:
@@ -80,14 +86,16 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
         cloud.scan(remaining, cloud.unowned, found)
     passing("erase:search:scanned")
     hit = {asked[number] for number in found.needles_hit if number < len(asked)}
+    places, objects = {Path(hit.source.split("!")[0]) for hit in found.hits}, object_folder(settings)
     return {
         "encodings": len(ENCODINGS),
         "self_test": plants,
         "files": found.files + elsewhere.files,
         "bytes_scanned": found.bytes_scanned + elsewhere.bytes_scanned,
         "bytes_decoded": found.bytes_decoded + elsewhere.bytes_decoded,
-        "unopened": len(found.unopened),
-        "residue_in": sorted({_told(settings, Path(hit.source.split("!")[0])) for hit in found.hits})[:_RESIDUE_TOLD],
+        "unopened": _count_unopened(settings, found),
+        "residue_in": sorted({_told(settings, place) for place in places}),
+        "residue_keys": sorted({key for place in places if (key := _object_key(objects, place))})[:_KEYS_TOLD],
         "dangling": dangling,
         "cloud": cloud.facts() if cloud is not None else None,
         "erasures": [_counts(numbers, mentioned, hit, seen.leaks) for numbers in _numbers(job["erasures"])],
@@ -124,14 +132,24 @@ def _counts(numbers: range, mentioned: set[int], hit: set[int], leaks: dict[int,
 
 
 def _told(settings: Settings, path: Path) -> str:
-    """A place; names there are ours or random, never content. Objects begin with their folder's name."""
-    if path.is_relative_to(_IN_CLOUD):
-        return path.as_posix()
-    objects = object_folder(settings)
-    for folder, start in (*([(objects, objects.parent)] if objects else ()), (settings.data_folder,) * 2):
-        if path.is_relative_to(folder):
-            return path.relative_to(start).as_posix()
-    return path.name
+    """The folder or file at the top that a hit lies in, where its name is ours: others may be anybody's words."""
+    if _object_key(object_folder(settings), path) is not None:
+        return _IN_CLOUD
+    below = path.relative_to(settings.data_folder).as_posix()
+    return below.split("/")[0] if place_of(below) is not None else _UNCLAIMED
+
+
+def _object_key(folder: Path | None, path: Path) -> str | None:
+    """Of an object, or of the half of one that is on its way in; None for other files. `folder`: of the objects."""
+    within = Path(_IN_CLOUD) if folder is None else folder
+    return path.relative_to(within).as_posix().split("#")[0] if path.is_relative_to(within) else None
+
+
+def _count_unopened(settings: Settings, found: Findings) -> int:
+    """Streams that could not be looked into, outside the database's own files: all that these hold stands in rows, for
+    the slack of their pages was zeroed, and rows are somebody else's by now."""
+    rows = tuple(str(settings.data_folder / f"{DATABASE_FILE}{end}") for end in ("", "-wal", "-shm"))
+    return sum(source.split("!")[0] not in rows for source, _ in found.unopened)
 
 
 def _every(bench: Any) -> Any:
@@ -149,25 +167,61 @@ def _every(bench: Any) -> Any:
 # ---- files
 
 
-def _split(settings: Settings, seen: Seen, born_at: int) -> tuple[list[Path], list[Path]]:
+def _files(settings: Settings) -> list[Path]:
+    """Raises DatabaseNotSearched where what is to be searched is not among them: then a search would say nothing."""
+    objects = object_folder(settings)
+    files = sorted(set(chain(_walk(settings.data_folder), _walk(objects) if objects else ())))
+    database = settings.data_folder / DATABASE_FILE
+    if settings.is_embedded and not (database in files and _is_searched(settings, database)):
+        message = "The database's file is not among what is searched. Look at the settings `data` and `keys`."
+        raise Unavailable("DatabaseNotSearched", message)
+    return files
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files below, also where a folder is a link to another disk. A folder is looked into once.
+
+    Raises OSError for a folder that cannot be read.
+    """
+    known: set[tuple[int, int]] = set()
+    for at, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_unreadable):
+        with suppress(FileNotFoundError):  # it went meanwhile, and all in it
+            about = os.stat(at)
+            if (about.st_dev, about.st_ino) in known:
+                folders.clear()
+                continue
+            known.add((about.st_dev, about.st_ino))
+        yield from (path for path in (Path(at, name) for name in names) if path.is_file())
+
+
+def _refuse_unreadable(fault: OSError) -> None:
+    if not isinstance(fault, FileNotFoundError | NotADirectoryError):
+        raise fault
+
+
+def _listed(settings: Settings) -> list[str] | None:
+    """The keys of the objects in a cloud's store; None where they lie in a folder. Raises Away."""
+    if object_folder(settings) is not None:
+        return None
+    store = open_objects(settings)
+    return [key for prefix in _object_prefixes() for key in store.list(prefix)]
+
+
+def _split(settings: Settings, files: list[Path], seen: Seen, born_at: int) -> tuple[list[Path], list[Path]]:
     """(files of other owners, all other files). An object that was made before all that was erased cannot hold it."""
     objects = object_folder(settings)
     others: list[Path] = []
     ours: list[Path] = []
-    for path in sorted(set(chain(_walk(settings.data_folder), _walk(objects) if objects else ()))):
-        key = path.relative_to(objects).as_posix() if objects and path.is_relative_to(objects) else None
+    for path in files:
+        key = _object_key(objects, path)
         if key is not None and key in seen.owned:
             if seen.owned[key] >= born_at:
                 others.append(path)
-        elif _is_kept_copy(settings, path, seen):
+        elif (key is not None and key in seen.arriving) or _is_kept_copy(settings, path, seen):
             others.append(path)
         elif _is_searched(settings, path):
             ours.append(path)
     return others, ours
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _is_kept_copy(settings: Settings, path: Path, seen: Seen) -> bool:
@@ -199,12 +253,12 @@ class CloudObjects:
     Only below the prefixes that records declare: other people's things may lie beside them.
     """
 
-    def __init__(self, settings: Settings, seen: Seen, born_at: int) -> None:
+    def __init__(self, settings: Settings, listed: list[str], seen: Seen, born_at: int) -> None:
         self._settings = settings
         self._store: ObjectStore = open_objects(settings)
-        self._listed = [key for prefix in _object_prefixes() for key in self._store.list(prefix)]
-        self.unowned = [key for key in self._listed if key not in seen.owned]
-        self.others = [key for key in self._listed if seen.owned.get(key, -1) >= born_at]
+        self._listed = listed
+        self.unowned = [key for key in listed if key not in seen.owned and key not in seen.arriving]
+        self.others = [key for key in listed if key in seen.arriving or seen.owned.get(key, -1) >= born_at]
 
     def scan(self, scanner: Scanner, keys: Iterable[str], findings: Findings) -> None:
         """Read and search objects; one that vanished holds nothing. Raises Away."""
@@ -226,7 +280,8 @@ class CloudObjects:
             _know_owners(rows, now)
 
         def count(keys: Iterable[str] | None) -> int | None:
-            return None if keys is None else sum(key not in now.owned and key not in now.awaited for key in keys)
+            known = now.owned.keys() | now.arriving | now.leaving
+            return None if keys is None else sum(key not in known for key in keys)
 
         return {
             "keeping": msgspec.to_builtins(keeping),
@@ -238,8 +293,8 @@ class CloudObjects:
 
 
 def _object_prefixes() -> set[str]:
-    columns = chain.from_iterable(record.table.columns for record in catalogue().values())
-    return {str(column.info["object_prefix"]) for column in columns if "object_prefix" in column.info}
+    columns = chain.from_iterable(map(_object_columns, catalogue().values()))
+    return {str(column.info["object_prefix"]) for column in columns}
 
 
 # ---- rows
@@ -263,16 +318,33 @@ def _search_rows(rows: "Rows", scanner: Scanner, ids: set[int]) -> Seen:
 
 
 def _know_owners(rows: "Rows", seen: Seen) -> None:
+    """The ledger before the owners: a key goes from the one to the other in one transaction."""
+    holding = [(record, column.name) for record in catalogue().values() for column in _object_columns(record)]
+    for record, column in sorted(holding, key=lambda each: each[0].rules.container is Container.WORKSPACE):
+        name = str(record.table.name)
+        if record.rules.container is Container.WORKSPACE:
+            seen.owned |= dict(rows.pairs(name, column, "created_at", where=_is_referred_to(name)))
+        else:
+            for found, where in ((seen.arriving, "NULL"), (seen.leaving, "NOT NULL")):
+                found |= {key for key, _ in rows.pairs(name, column, "created_at", where=f'"doomed_at" IS {where}')}
     for name, record in catalogue().items():
-        for column in record.table.columns:
-            if "object_prefix" not in column.info:
-                continue
-            if record.rules.container is Container.WORKSPACE:
-                seen.owned |= dict(rows.pairs(name, column.name, "created_at"))
-            else:
-                seen.awaited |= {key for key, _ in rows.pairs(name, column.name, "created_at")}
         if any(link.kind is LinkKind.COVERS for link in record.links().values()):
             seen.copies |= {str(operation_id) for operation_id, _ in rows.pairs(name, "operation_id", "row_id")}
+
+
+def _object_columns(record: type[Record]) -> list[sa.Column[Any]]:
+    return [column for column in record.table.columns if "object_prefix" in column.info]
+
+
+def _is_referred_to(table: str) -> str:
+    """A row that lives by its referrers and has none is nobody's: its object is searched as what the server owns."""
+    referring = [
+        f'SELECT "{link_name}" FROM "{name}" WHERE "{link_name}" IS NOT NULL'
+        for name, record in catalogue().items()
+        for link_name, link in record.links().items()
+        if link.kind is LinkKind.REFCOUNT and link.to == table
+    ]
+    return f'"row_id" IN ({" UNION ALL ".join(referring)})' if referring else "TRUE"
 
 
 def _connect(settings: Settings) -> "Rows":
@@ -306,8 +378,8 @@ class Rows:
         for row in self.rows(f'SELECT {listed} FROM "{table}"'):
             yield _BETWEEN.join(_as_bytes(value) for value in row) + _BETWEEN
 
-    def pairs(self, table: str, first: str, second: str) -> Iterator[tuple[str, int]]:
-        for one, other in self.rows(f'SELECT "{first}", "{second}" FROM "{table}"'):
+    def pairs(self, table: str, first: str, second: str, *, where: str = "TRUE") -> Iterator[tuple[str, int]]:
+        for one, other in self.rows(f'SELECT "{first}", "{second}" FROM "{table}" WHERE {where}'):
             yield _as_bytes(one).decode(), int(other)
 
 

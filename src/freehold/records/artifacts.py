@@ -110,12 +110,15 @@ class ObjectLedgerEntry(
 ):
     """A key in the object store that no row owns: bytes on their way in, or on their way out (`doomed_at`).
 
-    `operation_id`: they are reserved for an import, and stay as long as that has not ended.
+    `operation_id`: they are reserved for an import, and stay as long as that has not ended. `for_workspace`, `for_run`:
+    the rows that an upload is on its way to. No links: the entry outlives them until its bytes are removed.
     """
 
     row_id = key()
     object_key = object_key(plain(), prefix=OBJECTS)
     operation_id = text(plain(), null=True)
+    for_workspace = integer(null=True)
+    for_run = integer(null=True)
     created_at = moment()
     doomed_at = moment(null=True)
 

@@ -409,7 +409,8 @@ def test_late_upload_is_removed_before_verified(plain_site: Site) -> None:
     """Bytes that arrive while their run is erased have a ledger entry and no owner."""
     site = plain_site
     run_id = site.run(site.experiment())
-    object_key = site.database.write_now(artifacts.begin_upload)
+    name = ArtifactName("ExperimentRun", run_id, "log.txt")
+    object_key = site.database.write_now(lambda db: artifacts.begin_upload(db, site.workspace, name))
     path = site.folder / "store" / object_key
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(f"log of {run_id}".encode())

@@ -1,15 +1,20 @@
 """The verifier looks for itself: what a faulty eraser leaves behind blocks *verified*, and there is a way on."""
 
+import lzma
 import sqlite3
+import struct
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
+from freehold.domain.runs.service import set_tags
 from freehold.kit.problems import Problem
+from freehold.lifecycle import certificate, search
 from freehold.lifecycle.removal import Removal
 from freehold.operations.model import Operation, State
 from freehold.operations.runner import Runner, StepFault
@@ -66,6 +71,76 @@ def test_a_bag_whose_row_went_before_its_writer_noticed_is_removed(plain_site: S
     _write(stray if stray.suffix else stray / "data" / "runs.txt", f"of {run_id}")
     assert site.erase(Scope.RUN, run_id).state is State.SUCCEEDED
     assert not stray.exists()
+
+
+def test_what_could_not_be_opened_lowers_the_level(plain_site: Site) -> None:
+    """A crowd of headers before a stream, of which nothing is looked into then: that is said, and not *verified*."""
+    site = plain_site
+    run_id = site.run(site.experiment())
+    header = b"PK\x03\x04" + struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, 0, 0, 0, 0, 65_535, 65_535)
+    crowd = site.folder / "tmp" / "crowd"
+    crowd.parent.mkdir(exist_ok=True)
+    crowd.write_bytes(header * 70 + lzma.compress(f"of {run_id}".encode() * 9))
+    done = site.erase(Scope.RUN, run_id)
+    assert done.result is not None
+    assert (done.state, done.result["level"]) == (State.SUCCEEDED, "erased, logically checked")
+    assert done.result["scan"]["unopened"] > 0
+    files = next(store for store in _statement(site, done)["stores"] if store["store"].startswith("exports"))
+    assert "streams in its files" in files["what_stays"][0]
+
+
+def test_what_cannot_be_opened_in_rows_of_others_lowers_nothing(plain_site: Site) -> None:
+    site = plain_site
+    experiment = site.experiment()
+    run_id, other = site.run(experiment), site.run(experiment)
+    tags = {f"odd {number}": "PAR1" * 1_000 for number in range(5)}
+    site.database.write_now(lambda db: set_tags(db, site.actor, site.workspace, other, tags))
+    done = site.erase(Scope.RUN, run_id)
+    assert done.result is not None
+    assert (done.result["level"], done.result["scan"]["unopened"]) == ("verified", 0)
+
+
+def test_a_folder_on_another_disk_is_searched(plain_site: Site, tmp_path: Path) -> None:
+    site = plain_site
+    run_id = site.run(site.experiment())
+    elsewhere = tmp_path / "another disk"
+    _write(elsewhere / "left-over.part", f"of {run_id}")
+    (site.folder / "exports").symlink_to(elsewhere)
+    with pytest.raises(Problem) as refused:
+        site.erase(Scope.RUN, run_id)
+    assert refused.value.code == "ResidueFound"
+    assert "exports" in refused.value.message
+
+
+def test_a_search_without_the_database_is_none(plain_site: Site) -> None:
+    site = plain_site
+    run_id = site.run(site.experiment())
+    operation = site.request(Scope.RUN, run_id)
+    everywhere = msgspec.structs.replace(site.settings, keys=str(site.folder.parent))
+    with pytest.raises(Problem) as refused:
+        search._files(everywhere)
+    assert refused.value.code == "DatabaseNotSearched"
+    assert _certificates(site, operation) == 0
+
+
+def test_a_file_that_nobody_claims_is_named_nowhere(plain_site: Site) -> None:
+    """Its name may be anybody's words, and a certificate stays."""
+    site = plain_site
+    run_id = site.run(site.experiment())
+    (site.folder / "notes-on-alice-smith.txt").write_text(run_id)
+    operation = site.request(Scope.RUN, run_id)
+    with pytest.raises(Problem) as refused:
+        site.work_off(operation)
+    assert "a file that no place claims" in refused.value.message
+    assert "alice" not in refused.value.message
+    (site.folder / "notes-on-alice-smith.txt").unlink()
+    assert "residue_in" not in _statement(site, site.work_off(operation))["search"]
+
+
+def _statement(site: Site, operation: Operation) -> dict[str, Any]:
+    query = sa.select(Certificate.c.jws).where(Certificate.c.operation_id == operation.operation_id)
+    jws = site.database.read_now(lambda db: db.execute(query).scalar_one())
+    return certificate.verify(site.keys.certificates.jwks(), jws)
 
 
 def _write(path: Path, text: str) -> None:

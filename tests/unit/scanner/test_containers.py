@@ -112,6 +112,14 @@ def test_encrypted_zip_member_is_said(tmp_path: Path) -> None:
     assert [why for _, why in findings.unopened] == ["an encrypted zip member"]
 
 
+def test_a_parquet_file_behind_more_marks_than_are_tried_is_said(tmp_path: Path) -> None:
+    """Marks in plain text are no files, and not worth a word."""
+    text = b"Text with PAR1, the mark of Parquet. " * 5_000
+    assert _scan(Scanner([SECRET]), text, tmp_path).unopened == []
+    findings = _scan(Scanner([SECRET]), text + _parquet(PAYLOAD.decode("latin-1")), tmp_path)
+    assert "more marks of Parquet than are tried" in [why for _, why in findings.unopened]
+
+
 def test_file_that_vanished_holds_nothing(tmp_path: Path) -> None:
     assert Scanner([SECRET]).scan_files([tmp_path / "gone"]) == Findings()
 

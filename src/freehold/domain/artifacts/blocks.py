@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.artifacts import queries, service
 from freehold.domain.artifacts.service import ArtifactName, ArtifactView
-from freehold.domain.artifacts.transfer import store_object
+from freehold.domain.artifacts.transfer import receive
 from freehold.kit.problems import Conflict, Invalid
 from freehold.storage.blobs import ObjectStore, StoredBytes
 from freehold.storage.database import Database
@@ -27,17 +27,15 @@ async def stage_block(
     """Keep a block; one of the same id before it goes. Raises Invalid, NotFound, TooLarge."""
     if not block_id or len(block_id) > LONGEST_BLOCK_ID:
         raise Invalid("InvalidQueryParameterValue", f"blockid has 1 to {LONGEST_BLOCK_ID} characters.")
-    await database.read(lambda db: service.find_artifact(db, workspace, name))  # a bad name fails before the bytes
-    object_key, stored = await store_object(database, objects, pieces)
 
-    def keep(db: Transaction) -> None:
+    def keep(db: Transaction, object_key: str, stored: StoredBytes) -> None:
         artifact = service.register(db, actor, workspace, name)
         object_row = service.own_object(db, workspace, object_key, stored)
         old = queries.put_block(db, workspace.workspace_id, artifact.row_id, block_id, object_row)
         if old is not None:
             queries.remove_object_if_unused(db, workspace.workspace_id, old)
 
-    await database.write(keep)
+    await receive(database, objects, workspace, name, pieces, keep)
 
 
 async def commit_blocks(
@@ -58,12 +56,11 @@ async def commit_blocks(
     if len(block_ids) > MOST_BLOCKS:
         raise Invalid("BlockListTooLong", f"A block list has at most {MOST_BLOCKS} blocks.")
     keys = await database.read(lambda db: _keys(db, workspace, name, block_ids, must_be_empty=must_be_empty))
-    object_key, stored = await store_object(database, objects, _joined(objects, keys))
 
-    def finish(db: Transaction) -> ArtifactView:
+    def finish(db: Transaction, object_key: str, stored: StoredBytes) -> ArtifactView:
         return _finish(db, actor, workspace, name, object_key, stored, content_type, must_be_empty)
 
-    return await database.write(finish)
+    return await receive(database, objects, workspace, name, _joined(objects, keys), finish)
 
 
 async def append_content(
@@ -77,20 +74,15 @@ async def append_content(
     """Put the pieces behind what the artifact holds. Raises Conflict when another upload came in between."""
     before = await database.read(lambda db: service.find_artifact(db, workspace, name))
     held = [before.object_key] if before is not None and before.object_key is not None else []
-    object_key, stored = await store_object(database, objects, _behind(objects, held, pieces))
 
-    def finish(db: Transaction) -> ArtifactView | None:
+    def finish(db: Transaction, object_key: str, stored: StoredBytes) -> ArtifactView:
         now = service.find_artifact(db, workspace, name)
         if (now.object_row if now else None) != (before.object_row if before else None):
-            queries.doom(db, [object_key])
-            return None
+            raise Conflict("ArtifactChanged", "The artifact was changed in this moment. Append to it again.")
         content_type = before.content_type if before else None
         return service.finish_upload(db, actor, workspace, name, object_key, stored, content_type=content_type)
 
-    appended = await database.write(finish)
-    if appended is None:
-        raise Conflict("ArtifactChanged", "The artifact was changed in this moment. Append to it again.")
-    return appended
+    return await receive(database, objects, workspace, name, _behind(objects, held, pieces), finish)
 
 
 def list_blocks(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> list[tuple[str, int]]:

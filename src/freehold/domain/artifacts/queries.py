@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from freehold.operations.queries import living_ids
 from freehold.records.artifacts import Artifact, ArtifactBlock, ObjectLedgerEntry, StoredObject
 from freehold.records.assets import AssetFile
+from freehold.records.containers import Workspace
 from freehold.records.lifecycle import ExportLease
 from freehold.records.runs import Run
 from freehold.storage.portable import begins_with, listed, upsert
@@ -61,8 +62,17 @@ def find_run_of_container(db: Transaction, workspace_id: int, container: str) ->
     return db.execute(found).first()
 
 
-def add_to_ledger(db: Transaction, object_key: str) -> None:
-    db.execute(ObjectLedgerEntry.table.insert().values(object_key=object_key, created_at=db.now()))
+def add_upload_to_ledger(db: Transaction, object_key: str, workspace_id: int, run_row: int | None) -> bool:
+    """False where what it is on its way to is gone. Until this commits neither can go: who has removed them therefore
+    finds the entry (`doom_strays`)."""
+    home = sa.select(Workspace.c.workspace_id).where(Workspace.c.workspace_id == workspace_id)
+    run = sa.select(Run.c.row_id).where(Run.c.workspace_id == workspace_id, Run.c.row_id == run_row)
+    for needed in (home,) if run_row is None else (home, run):
+        if db.execute(needed.with_for_update(read=True, key_share=True)).first() is None:
+            return False
+    values = {"object_key": object_key, "created_at": db.now(), "for_workspace": workspace_id, "for_run": run_row}
+    db.execute(ObjectLedgerEntry.table.insert().values(values))
+    return True
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
@@ -82,6 +92,18 @@ def reserved_for(db: Transaction, operation_id: str, limit: int) -> list[str]:
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
 def in_ledger(db: Transaction, object_keys: list[str]) -> list[str]:
     return list(db.execute(sa.select(_g.object_key).where(_g.object_key.in_(object_keys))).scalars())
+
+
+# allow-workspace: because a key in the store is one for all workspaces
+def owned_among(db: Transaction, object_keys: list[str]) -> set[str]:
+    named = _o.object_key.in_(sa.select(listed(db.connection, object_keys)))
+    return set(db.execute(sa.select(_o.object_key).where(named)).scalars())
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def arriving_among(db: Transaction, object_keys: list[str]) -> set[str]:
+    named = _g.object_key.in_(sa.select(listed(db.connection, object_keys)))
+    return set(db.execute(sa.select(_g.object_key).where(named, _g.doomed_at.is_(None))).scalars())
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
@@ -119,6 +141,24 @@ def doom_stale(db: Transaction, older_than: int) -> None:
     """Uploads begun before `older_than` that never ended: from here on none of them can end."""
     stale = sa.and_(_unowned(), _g.created_at < older_than)
     db.execute(ObjectLedgerEntry.table.update().where(stale).values(doomed_at=db.now()))
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def is_any_stray(db: Transaction) -> bool:
+    return db.execute(sa.select(_g.row_id).where(_stray()).limit(1)).first() is not None
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def doom_strays(db: Transaction) -> None:
+    """Uploads on their way to what was erased: none of them can end."""
+    db.execute(ObjectLedgerEntry.table.update().where(_stray()).values(doomed_at=db.now()))
+
+
+# allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
+def _stray() -> sa.ColumnElement[bool]:
+    no_run = sa.and_(_g.for_run.is_not(None), ~sa.exists().where(Run.c.row_id == _g.for_run))
+    no_home = sa.and_(_g.for_workspace.is_not(None), ~sa.exists().where(Workspace.c.workspace_id == _g.for_workspace))
+    return sa.and_(_g.doomed_at.is_(None), sa.or_(no_run, no_home))
 
 
 # allow-workspace: because what the ledger holds belongs to no record, and so to no workspace
@@ -172,6 +212,14 @@ def remove_object_if_unused(db: Transaction, workspace_id: int, object_row: int)
         here = sa.and_(_o.workspace_id == workspace_id, _o.row_id == object_row)
         doom(db, list(db.execute(sa.select(_o.object_key).where(here)).scalars()))
         db.execute(StoredObject.table.delete().where(here))
+
+
+# allow-workspace: because a key in the store is one for all workspaces
+def remove_unreferred(db: Transaction, object_keys: list[str]) -> None:
+    """Of the objects' rows, those that nothing refers to, and doom their bytes."""
+    named = _o.object_key.in_(sa.select(listed(db.connection, object_keys)))
+    for found in list(db.execute(sa.select(_o.workspace_id, _o.row_id).where(named))):
+        remove_object_if_unused(db, found.workspace_id, found.row_id)
 
 
 def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> None:

@@ -42,11 +42,17 @@ class ArtifactView(NamedTuple):
     updated_at: int
 
 
-def begin_upload(db: Transaction) -> str:
-    """A fresh object key, noted in the ledger so that bytes without an owner are found and removed."""
+def begin_upload(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> str:
+    """A fresh object key, noted in the ledger so that bytes without an owner are found and removed.
+
+    Raises Invalid and NotFound before any byte is sent, where the artifact cannot have content.
+    """
+    name = _writable(name)
+    run_row, _ = _resolve(db, workspace, name)
     new_id = db.new_id()
     object_key = f"{OBJECTS}/{new_id[-2:]}/{new_id}"
-    queries.add_to_ledger(db, object_key)
+    if not queries.add_upload_to_ledger(db, object_key, workspace.workspace_id, run_row):
+        raise NotFound("ArtifactNotFound", "What the artifact belongs to was erased in this moment.")
     return object_key
 
 
@@ -86,9 +92,7 @@ def own_object(db: Transaction, workspace: WorkspaceRef, object_key: str, stored
 
 def register(db: Transaction, actor: Actor, workspace: WorkspaceRef, name: ArtifactName) -> ArtifactView:
     """The artifact of this name, made without content if it is not there."""
-    name = checked(name)
-    if name.origin == ASSET_ORIGIN:
-        raise Invalid("ReadOnlyOrigin", "The files of an asset are read only. Upload to LocalUpload, or to a run.")
+    name = _writable(name)
     run_row, name = _resolve(db, workspace, name)
     found = queries.find(db, workspace.workspace_id, *name)
     if found is None:
@@ -170,6 +174,13 @@ def checked(name: ArtifactName) -> ArtifactName:
     check_container("origin", name.origin)
     check_container("container", name.container)
     return name._replace(path=check_path(name.path))
+
+
+def _writable(name: ArtifactName) -> ArtifactName:
+    name = checked(name)
+    if name.origin == ASSET_ORIGIN:
+        raise Invalid("ReadOnlyOrigin", "The files of an asset are read only. Upload to LocalUpload, or to a run.")
+    return name
 
 
 def _resolve(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> tuple[int | None, ArtifactName]:

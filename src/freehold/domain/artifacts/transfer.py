@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.artifacts import queries, service
@@ -11,20 +12,36 @@ from freehold.storage.blobs import ObjectStore, StoredBytes
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
+Kept = TypeVar("Kept")
 UPLOAD_HOURS = 24
 REAPED_AT_ONCE = 200
 
 
-async def store_object(
-    database: Database, objects: ObjectStore, pieces: AsyncIterator[bytes]
-) -> tuple[str, StoredBytes]:
-    """Put a stream under a fresh key that the ledger knows. The caller's next transaction must own it."""
-    object_key = await database.write(service.begin_upload)
+async def receive(
+    database: Database,
+    objects: ObjectStore,
+    workspace: WorkspaceRef,
+    name: ArtifactName,
+    pieces: AsyncIterator[bytes],
+    keep: Callable[[Transaction, str, StoredBytes], Kept],
+) -> Kept:
+    """Put a stream under a fresh key that the ledger knows, and `keep` it: that must own the key, or raise.
+
+    Where anything fails the bytes are doomed: the next sweep reaps them, not tomorrow's.
+    """
+    object_key = await database.write(lambda db: service.begin_upload(db, workspace, name))
     try:
-        return object_key, await objects.put(object_key, pieces)
+        stored = await objects.put(object_key, pieces)
+        return await database.write(lambda db: keep(db, object_key, stored))
     except Exception:
-        await database.write(lambda db: queries.doom(db, [object_key]))  # the next sweep reaps it, not tomorrow's
+        await database.write(lambda db: _give_up(db, object_key))
         raise
+
+
+def _give_up(db: Transaction, object_key: str) -> None:
+    """Unless it is owned all the same: who is told of a failure may have been told wrongly."""
+    if not queries.owned_among(db, [object_key]):
+        queries.doom(db, [object_key])
 
 
 async def upload(
@@ -39,10 +56,8 @@ async def upload(
     must_be_empty: bool = False,
 ) -> ArtifactView:
     """Store an artifact's content. A half-sent body leaves nothing but a doomed ledger entry."""
-    await database.read(lambda db: service.find_artifact(db, workspace, name))  # a bad name fails before the bytes
-    object_key, stored = await store_object(database, objects, pieces)
 
-    def finish(db: Transaction) -> ArtifactView:
+    def finish(db: Transaction, object_key: str, stored: StoredBytes) -> ArtifactView:
         return service.finish_upload(
             db,
             actor,
@@ -54,7 +69,7 @@ async def upload(
             must_be_empty=must_be_empty,
         )
 
-    return await database.write(finish)
+    return await receive(database, objects, workspace, name, pieces, finish)
 
 
 def reap(

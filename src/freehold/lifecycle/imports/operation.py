@@ -139,8 +139,8 @@ def _reserve(db: Transaction, ctx: OperationContext) -> Turn:
         counts = {**ctx.operation.progress.counts, "taken": found.taken_count, "erased": found.erased_count}
         return finished(Progress(0, None, counts))
     for keys in _keys(_spool(ctx)):
-        if artifact_queries.in_ledger(db, keys):
-            raise Conflict("ImportConflicts", "Another import of this bag is under way.")
+        if artifact_queries.in_ledger(db, keys) or artifact_queries.owned_among(db, keys):
+            raise Conflict("ImportConflicts", "Another import of this bag is under way, or has just ended.")
         artifact_queries.reserve_in_ledger(db, keys, ctx.operation.operation_id)
         passing("import:keys:reserved")
     return finished()

@@ -39,6 +39,12 @@ def parquet_pieces(
         at += 1
 
 
+def may_end_at(held: memoryview, mark: int, before: int) -> bool:
+    """Whether the mark at `held[mark:]` may be the end of a file: before it stands the length of a footer that the
+    stream has room for. `before`: bytes of the stream before `held`."""
+    return mark >= 4 and struct.unpack_from("<I", held, mark - 4)[0] + 8 <= before + mark
+
+
 def _open(whole: memoryview) -> "parquet.ParquetFile | None":
     if len(whole) < 12 or struct.unpack_from("<I", whole, len(whole) - 8)[0] + 12 > len(whole):
         return None

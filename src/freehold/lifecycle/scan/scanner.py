@@ -16,7 +16,7 @@ from freehold.kit.breath import breathe
 from freehold.lifecycle.scan.control import controls
 from freehold.lifecycle.scan.decoders import FEED, OPENERS, Damaged, Decoder, Opener
 from freehold.lifecycle.scan.parquet import MAGIC as PARQUET_MAGIC
-from freehold.lifecycle.scan.parquet import parquet_pieces
+from freehold.lifecycle.scan.parquet import may_end_at, parquet_pieces
 from freehold.lifecycle.scan.patterns import Patterns
 
 _CHUNK = 1 << 18
@@ -131,6 +131,7 @@ class _Pass:
         self._seen = 0  # bytes of _held that were searched before
         self._decoding: list[_Decoding] = []
         self._parquet = bytearray() if keeps_parquet else None
+        self.tells_of_marks = True
 
     def feed(self, piece: bytes | memoryview) -> None:
         """A piece may be of any size: a large one is searched a chunk at a time."""
@@ -150,6 +151,7 @@ class _Pass:
     def search_parquet(self, view: memoryview, marks: list[int]) -> None:
         for start, pieces in parquet_pieces(view, marks, self._unreadable_parquet):
             inner = _Pass(self._scanner, f"{self.source}!parquet@{start}", self.findings, self._depth + 1)
+            inner.tells_of_marks = False  # numbers before a text look like the end of a file
             for piece in pieces:
                 self.findings.bytes_decoded += len(piece)
                 inner.feed(piece)
@@ -182,6 +184,9 @@ class _Pass:
             self._open(OPENERS[magic], self._base + start, held[start:])
         elif len(self.marks) < _MARKS_KEPT:
             self.marks.append(self._base + start)
+        elif self.tells_of_marks and may_end_at(held, start, self._base):
+            self.tells_of_marks = False
+            self._unopened("more marks of Parquet than are tried")
 
     def _open(self, opener: Opener, at: int, rest: memoryview) -> None:
         """The decoder gets the rest of this chunk now, and every later chunk until it is done."""
@@ -200,8 +205,7 @@ class _Pass:
             return
         self._parquet += held[fresh if self._parquet else self.marks[0] - self._base :]
         if len(self._parquet) > _PARQUET_IN_MEMORY:
-            if self.marks[0] == 0:
-                self._unopened("a Parquet file too large to be read inside another stream")
+            self._unopened("what may be a Parquet file is too large to be read inside another stream")
             self._parquet = None
 
     def _drop_searched(self) -> None:
