@@ -363,7 +363,6 @@ def _remove_objects(context: OperationContext) -> tuple[list[str], bool]:
     they could have ended."""
     if context.read(artifact_queries.is_any_stray):
         context.database.write_now(artifact_queries.doom_strays)
-        passing("erase:uploads:doomed")
     limit = max(FEWEST_OBJECTS, context.at_most(OBJECTS_AT_ONCE))
     keys = context.read(lambda db: artifact_queries.doomed_keys(db, limit=limit))
     objects = open_objects(context.settings)
