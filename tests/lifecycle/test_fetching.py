@@ -111,6 +111,14 @@ def test_one_that_breaks_off_always_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fetched_bag_replaces_nothing(shared_world: World, operation: str, tmp_path: Path) -> None:
+    for name in ("bag.tar", "bag.tar.part"):
+        (tmp_path / name).write_text("mine")
+    with Freehold(shared_world.url, shared_world.alice.token) as server, pytest.raises(FileExistsError):
+        server.fetch_bag(operation, tmp_path / "bag.tar")
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}
+
+
 def asking(world: World, part: str) -> dict[str, str]:
     return world.alice.headers | {"Range": part}
 

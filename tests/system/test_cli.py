@@ -77,6 +77,20 @@ def test_export_comes_home_verified(data: tuple[str, str], run_id: str, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("name", ["bag.tar", "bag.zip", "bag"])
+def test_what_stands_beside_the_target_is_not_touched(
+    data: tuple[str, str], run_id: str, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "bag.part").mkdir()
+    (tmp_path / "bag.part" / "mine.txt").write_text("mine")
+    for archive in ("bag.tar.part", "bag.zip.part"):
+        (tmp_path / archive).write_text("mine")
+    before = listing(tmp_path)
+    parsed(freehold("export", "run", run_id, "--to", tmp_path / name, *data, "--json"))
+    assert set(before) < set(listing(tmp_path))
+    assert {path.read_text() for path in before if path.is_file()} == {"mine"}
+
+
 def test_spoilt_bag_does_not_hold(data: tuple[str, str], run_id: str, tmp_path: Path) -> None:
     to = tmp_path / "bag"
     assert freehold("export", "run", run_id, "--to", to, *data).returncode == DONE

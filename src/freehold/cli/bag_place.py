@@ -1,10 +1,12 @@
 """Where a bag goes: a path here, or an address in an object store."""
 
+import os
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from freehold.cli.failure import Failure
+from freehold.client.placing import beside, place_new
 from freehold.storage.cloud.parts import part_size
 
 if TYPE_CHECKING:
@@ -19,44 +21,61 @@ PART, PARTS_AT_ONCE = 16 << 20, 2
 
 
 class BagPlace:
-    """For an address the bag is a file here first, and is put there once it is whole and verified.
+    """The bag is made in a private folder first and put where it is wanted once it is whole and verified: for a path
+    beside it, so that what stands there is never touched; for an address in the system's own place for such things.
 
     Credentials of a store are those of its own tools' environment (AWS_…, AZURE_STORAGE_…, GOOGLE_…).
     """
 
-    def __init__(self, path: Path, address: str | None, scratch: TemporaryDirectory[str] | None) -> None:
-        self._path, self._address, self._scratch = path, address, scratch
+    def __init__(self, to: str) -> None:
+        self._to = to
+        self._is_address = "://" in to
+        self._name = PurePosixPath(to).name if self._is_address else Path(to).name
+        self._private: TemporaryDirectory[str] | None = None
 
     @classmethod
     def of(cls, to: str) -> "BagPlace":
         """Raises Failure before the server begins to work."""
         if "://" not in to:
             check_target(Path(to))
-            return cls(Path(to), None, None)
-        if not to.startswith(STORES) or PurePosixPath(to).suffix not in ARCHIVES:
+        elif not to.startswith(STORES) or PurePosixPath(to).suffix not in ARCHIVES:
             known = ", ".join(STORES)
             raise Failure("WrongArguments", f"An address begins with {known} and ends with .tar or .zip.", 2)
-        scratch = TemporaryDirectory(prefix="freehold-export-")
-        return cls(Path(scratch.name) / PurePosixPath(to).name, to, scratch)
+        return cls(to)
 
     def __enter__(self) -> Path:
-        return self._path
+        """Where to make the bag."""
+        self._private = TemporaryDirectory(prefix="freehold-export-") if self._is_address else beside(Path(self._to))
+        return self._made
 
     def __exit__(self, *_: object) -> None:
-        if self._scratch is not None:
-            self._scratch.cleanup()
+        if self._private is not None:
+            self._private.cleanup()
+
+    @property
+    def _made(self) -> Path:
+        assert self._private is not None, "finish() belongs inside `with`"
+        return Path(self._private.name) / self._name
 
     def finish(self) -> None:
         """The bag holds: put it where it is wanted. Raises Failure; what is there under this name stays."""
-        if self._address is None:
+        if self._is_address:
+            self._put()
             return
+        try:
+            place_new(self._made, Path(self._to))
+        except FileExistsError:
+            message = f"Something came to {self._to} meanwhile, and stays as it is. Name another place with --to."
+            raise Failure("TargetExists", message) from None
+
+    def _put(self) -> None:
         from obstore.store import from_url  # late: most exports need none
 
-        folder, _, name = self._address.rpartition("/")
+        folder, _, name = self._to.rpartition("/")
         try:
-            _put_new(from_url(folder), name, self._path)
+            _put_new(from_url(folder), name, self._made)
         except Exception as fault:  # each store has its own; the texts may hold what was sent
-            message = f"The bag could not be put at {self._address} ({type(fault).__name__}). Is its name free there?"
+            message = f"The bag could not be put at {self._to} ({type(fault).__name__}). Is its name free there?"
             raise Failure("StoreRefused", message) from None
 
 
@@ -87,7 +106,7 @@ def _is_taken(store: "ObjectStore", name: str) -> bool:
 
 def check_target(to: Path) -> None:
     """Before the server begins to work. Raises Failure."""
-    if to.exists():
+    if os.path.lexists(to):  # a link that leads nowhere, too
         raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
     if not to.absolute().parent.is_dir():
         raise Failure("NoSuchFolder", f"There is no folder {to.absolute().parent}. Make it, or choose another --to.", 2)

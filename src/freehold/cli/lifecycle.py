@@ -1,6 +1,5 @@
 """Commands of leaving and forgetting: export, verify, erase, plan."""
 
-import shutil
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -72,7 +71,7 @@ def export(
     check_root(scope, id)
     check_alone(scope, alone)
     place = BagPlace.of(to)
-    with connect(data, url, token, workspace) as server, place as local:
+    with place as local, connect(data, url, token, workspace) as server:
         begun = (
             begin_increment(server, scope, id, since, alone=alone) if since else server.export(scope, id, alone=alone)
         )
@@ -172,19 +171,12 @@ def _read_keys(path: Path) -> dict[str, Any]:
 def write_bag(server: Freehold, operation: Operation, to: Path) -> tuple[int, dict[str, Any]]:
     """Fetch the bag as a tar or zip file, or unpack it where a folder is wanted, and verify it: its bytes, the report.
 
-    Raises Failure for one that does not hold. Of a folder then nothing is left.
+    `to`: as a BagPlace gives it. Raises Failure for one that does not hold.
     """
     keys = server.certificate_keys()
-    if to.suffix in ARCHIVES:
-        return server.fetch_bag(operation.id, to), verify_or_fail(to, keys)
-    scratch = to.with_name(to.name + ".part")
-    try:
-        size = _unpack(server.stream_bag(operation.id), scratch)
-        report = verify_or_fail(scratch, keys)
-        scratch.replace(to)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return size, report
+    is_archive = to.suffix in ARCHIVES
+    size = server.fetch_bag(operation.id, to) if is_archive else _unpack(server.stream_bag(operation.id), to)
+    return size, verify_or_fail(to, keys, called="What the server sent")
 
 
 def _unpack(pieces: Iterator[bytes], to: Path) -> int:
@@ -208,14 +200,14 @@ def _unpack(pieces: Iterator[bytes], to: Path) -> int:
     return size
 
 
-def verify_or_fail(bag: Path, keys: dict[str, Any] | None) -> dict[str, Any]:
+def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "") -> dict[str, Any]:
     """Raises Failure with the first faults of a bag that does not hold."""
     from freehold.lifecycle.bag.verify import verify_bag
 
     report = verify_bag(bag, keys=keys)
     if not report.ok:
         faults = "; ".join(f"{fault.code} {fault.path}".strip() for fault in report.faults[:5])
-        raise Failure("BagDoesNotHold", f"{bag} does not hold: {faults}")
+        raise Failure("BagDoesNotHold", f"{called or bag} does not hold: {faults}")
     base = {"base_manifest_sha256": report.base, "base_snapshot": report.base_snapshot} if report.base else {}
     return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)} | base
 

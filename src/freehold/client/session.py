@@ -1,5 +1,7 @@
 """A session with a Freehold server: exports, erasures, operations, certificates."""
 
+import errno
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +13,7 @@ import httpx
 import msgspec
 
 from freehold.client.documents import Certificate, Operation, OperationPage, Plan
+from freehold.client.placing import beside, place_new
 
 TIMEOUT_SECONDS = 60.0
 MOST_BREAKS = 5
@@ -82,23 +85,24 @@ class Freehold:
         return self._read(self._send("POST", f"{self._prefix}/exports", body), dict[str, Any])
 
     def fetch_bag(self, operation_id: str, to: Path | str, on_bytes: Callable[[int], None] | None = None) -> int:
-        """Stream a finished bag into a tar file, or a zip file by its name; how many bytes.
+        """Stream a finished bag into a new tar file, or a zip file by its name; how many bytes.
 
         A download that breaks off goes on where it was, MOST_BREAKS times. The file is complete or not there.
+        Raises FileExistsError where something stands at `to`, which stays as it is.
         """
         target = Path(to)
-        part = target.with_name(target.name + ".part")
         form = "zip" if target.suffix == ".zip" else "tar"
-        try:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        with beside(target) as private:
+            part = Path(private) / target.name
             with part.open("wb") as file:
                 for piece in self._bag_pieces(operation_id, form):
                     file.write(piece)
                     if on_bytes:
                         on_bytes(len(piece))
             written = part.stat().st_size
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+            place_new(part, target)
         return written
 
     def stream_bag(self, operation_id: str) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ import httpx
 import typer
 from rich.table import Table
 
+from freehold.cli.bag_place import BagPlace
 from freehold.cli.demo.checks import check_with_bagit, check_with_sha256sum, files_with, runs_by_duckdb
 from freehold.cli.demo.server import memory_of, running_server
 from freehold.cli.failure import Failure
@@ -91,7 +92,10 @@ def _row(run: dict[str, Any]) -> tuple[str, str, str]:
 def _export(server: Freehold, bag: Path) -> None:
     began = time.monotonic()
     operation = server.wait(server.export("workspace"))
-    size, report = write_bag(server, operation, bag)
+    place = BagPlace.of(str(bag))
+    with place as local:
+        size, report = write_bag(server, operation, local)
+        place.finish()
     counts = (operation.result or {})["counts"]
     _say(
         "export",
