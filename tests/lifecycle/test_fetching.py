@@ -1,19 +1,25 @@
 """A finished bag is fetched as tar or zip, whole or in parts; a download that breaks off goes on where it was."""
 
 import io
+import os
 import socket
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from freehold.client import Freehold, FreeholdError
 from freehold.client import session as client_session
 from freehold.lifecycle.bag.verify import verify_bag
 from tests.commands import freehold
+from tests.patience import patient
 from tests.world import World
 
 CONTENT = bytes(range(256)) * 2_000
@@ -48,7 +54,50 @@ def test_any_part_is_a_part_of_the_whole(shared_world: World, operation: str, fo
         assert (part.status_code, part.content) == (206, expected)
         assert part.headers["content-range"].endswith(f"/{len(whole.content)}")
     beyond = asking(shared_world, f"bytes={len(whole.content)}-")
-    assert shared_world.request("GET", address(operation, form), headers=beyond).status_code == 416
+    refused = shared_world.request("GET", address(operation, form), headers=beyond)
+    assert (refused.status_code, refused.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
+
+
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_a_head_tells_of_the_whole_bag(shared_world: World, operation: str, form: str) -> None:
+    whole = shared_world.get(address(operation, form), shared_world.alice)
+    for asked in ("", "bytes=0-9", "bytes=999999999-"):
+        head = shared_world.request("HEAD", address(operation, form), headers=asking(shared_world, asked))
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-length", "content-type", "etag", "accept-ranges"):
+            assert head.headers[name] == whole.headers[name]
+
+
+def test_a_head_reads_no_file(shared_world: World, operation: str) -> None:
+    *_, last = manifest_of(shared_world, operation).read_text().splitlines()
+    with a_pipe_at(manifest_of(shared_world, operation).parent / last.split("  ")[1]) as pipe:
+        assert shared_world.request("HEAD", address(operation, "tar"), shared_world.alice).status_code == 200
+        with pytest.raises(OSError, match="No such device or address"):
+            open_as_soon_as_it_is_read(pipe, within=patient(1))
+
+
+def test_others_are_answered_while_a_large_bag_is_measured(shared_world: World, operation: str) -> None:
+    manifest = manifest_of(shared_world, operation)
+    content = manifest.read_bytes()
+    with a_pipe_at(manifest) as pipe, ThreadPoolExecutor() as beside:
+        asked = beside.submit(shared_world.request, "HEAD", address(operation, "tar"), shared_world.alice)
+        writing = open_as_soon_as_it_is_read(pipe, within=patient(10))
+        try:
+            answer = httpx.get(f"{shared_world.url}/healthz", timeout=patient(3))
+        finally:
+            with open(writing, "wb") as stream:
+                stream.write(content)
+        assert (answer.status_code, asked.result().status_code) == (200, 200)
+
+
+def test_a_bag_whose_folder_went_is_not_found(shared_world: World, operation: str) -> None:
+    folder = manifest_of(shared_world, operation).parent
+    folder.rename(folder.with_name("away"))
+    try:
+        answer = shared_world.get(address(operation, "zip"), shared_world.alice)
+    finally:
+        folder.with_name("away").rename(folder)
+    assert (answer.status_code, answer.json()["code"]) == (404, "BagNotFound")
 
 
 def test_a_part_of_another_bag_is_not_given(shared_world: World, operation: str) -> None:
@@ -117,6 +166,33 @@ def test_a_fetched_bag_replaces_nothing(shared_world: World, operation: str, tmp
     with Freehold(shared_world.url, shared_world.alice.token) as server, pytest.raises(FileExistsError):
         server.fetch_bag(operation, tmp_path / "bag.tar")
     assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}
+
+
+def manifest_of(world: World, operation: str) -> Path:
+    return world.folder / "exports" / operation / "manifest-sha256.txt"
+
+
+@contextmanager
+def a_pipe_at(place: Path) -> Iterator[Path]:
+    """Instead of a file of a bag: who reads it waits until somebody writes."""
+    kept = place.rename(place.with_name(place.name + ".kept"))
+    os.mkfifo(place)
+    try:
+        yield place
+    finally:
+        kept.replace(place)
+
+
+def open_as_soon_as_it_is_read(pipe: Path, *, within: float) -> int:
+    """A descriptor to write to. Raises OSError when nobody has begun to read after so many seconds."""
+    until = time.monotonic() + within
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def asking(world: World, part: str) -> dict[str, str]:

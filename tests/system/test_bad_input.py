@@ -193,6 +193,18 @@ def test_numbers_without_end_cross_from_one_protocol_to_the_other(shared_world: 
         assert value["data"][key] in (word, SPELT[word]) or math.isnan(float(value["data"][key]))
 
 
+@pytest.mark.parametrize("number", ["²", "٣", "-1", "0", "1.5", "9" * 5_000])
+def test_what_is_no_number_from_one_to_a_page_is_refused(shared_world: World, number: str) -> None:
+    answer = shared_world.get("/freehold/v1/operations", shared_world.alice, params={"limit": number})
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidLimit")
+
+
+@pytest.mark.parametrize("part", ["²", "9" * 5_000])
+def test_id_of_a_metric_that_ends_with_no_number_is_not_found(shared_world: World, part: str) -> None:
+    address = f"/history/v1.0{shared_world.workspace}/experiments/surfaces/metrics/surface-run~bQ~{part}"
+    assert shared_world.get(address, shared_world.alice).status_code == 404
+
+
 @each_surface
 def test_unknown_workspace_is_not_found(shared_world: World, surface: Surface) -> None:
     if surface.name == "arm":

@@ -11,6 +11,7 @@ from freehold.kit.problems import (
     Conflict,
     InsufficientStorage,
     Problem,
+    RangeNotSatisfiable,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -73,6 +74,8 @@ def respond(
     headers = {"x-ms-request-id": call.request_id} if call else {}
     if isinstance(problem, Unauthenticated):
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{_quotable(problem.message)}"'
+    if isinstance(problem, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{problem.size}"
     if isinstance(problem, TooManyRequests | Unavailable):
         headers["Retry-After"] = "2"
     return Response(msgspec.json.encode(body), status or problem.status, headers, media_type)

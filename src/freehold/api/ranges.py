@@ -26,5 +26,5 @@ def asked_span(headers: Headers, size: int) -> tuple[int, int] | None:
     if last and first and int(last) < int(first):
         raise Invalid("InvalidHeaderValue", "The range ends before it begins.")
     if start >= size:
-        raise RangeNotSatisfiable("InvalidRange", f"The range begins beyond the end; it has {size} bytes.")
+        raise RangeNotSatisfiable("InvalidRange", f"The range begins beyond the end; it has {size} bytes.", size=size)
     return start, end

@@ -4,27 +4,34 @@ from collections.abc import Iterator
 
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from freehold.api.ranges import asked_span
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.bag.tar import iter_tar, tar_size
 from freehold.lifecycle.bag.zip import iter_zip, zip_size
-from freehold.lifecycle.kept import ReadyBag
+from freehold.lifecycle.kept import ReadyBag, no_bag
 
 TAR, ZIP = "tar", "zip"
 AT_ONCE = 1 << 18
 _TYPES = {TAR: "application/x-tar", ZIP: "application/zip"}
 
 
-def stream_bag(request: Request, bag: ReadyBag, form: str) -> StreamingResponse:
-    """200 with all of it, 206 with what `Range` asks for. The same bag gives the same bytes, so a download resumes."""
+def stream_bag(request: Request, bag: ReadyBag, form: str) -> Response:
+    """200 with all of it, 206 with what `Range` asks for. The same bag gives the same bytes, so a download resumes.
+
+    A HEAD reads no file, and ignores `Range` as RFC 9110 has it. Looks at every file of the bag: not for the event
+    loop. Raises Invalid, RangeNotSatisfiable, NotFound where the bag went in this moment.
+    """
     if form not in _TYPES:
         raise Invalid("InvalidFormat", f"format is {TAR} or {ZIP}.", target="format")
-    size = (tar_size if form == TAR else zip_size)(bag.folder, bag.name)
-    etag = f'"{bag.name}.{form}"'
+    try:
+        size = (tar_size if form == TAR else zip_size)(bag.folder, bag.name)
+    except FileNotFoundError:
+        raise no_bag() from None
+    etag, is_head = f'"{bag.name}.{form}"', request.method == "HEAD"
     is_same = request.headers.get("if-range", etag) == etag
-    span = asked_span(request.headers, size) if is_same else None
+    span = asked_span(request.headers, size) if is_same and not is_head else None
     start, end = span or (0, size)
     headers = {
         "Accept-Ranges": "bytes",
@@ -34,6 +41,8 @@ def stream_bag(request: Request, bag: ReadyBag, form: str) -> StreamingResponse:
     }
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    if is_head:
+        return Response(None, 200, headers, _TYPES[form])
     whole = iter_tar if form == TAR else iter_zip
     pieces = _gathered(_first(whole(bag.folder, bag.name, bag.seconds, start), end - start))
     return StreamingResponse(iterate_in_threadpool(pieces), 206 if span else 200, headers, _TYPES[form])

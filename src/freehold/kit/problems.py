@@ -56,7 +56,13 @@ class TooLarge(Problem):
 
 
 class RangeNotSatisfiable(Problem):
+    """`size`: how many bytes there are in all."""
+
     status = 416
+
+    def __init__(self, code: str, message: str, *, size: int) -> None:
+        super().__init__(code, message)
+        self.size = size
 
 
 class TooManyRequests(Problem):

@@ -40,11 +40,7 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, _is_kept())
     every = list(db.execute(query.order_by(bag.row_id)).mappings())  # one for each container that it covers
     if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
-        message = (
-            "There is no bag of this export here: it was dropped, has expired, was withdrawn because something that it "
-            "held was erased, or you may not see it."
-        )
-        raise NotFound("BagNotFound", message)
+        raise no_bag()
     found = every[0]
     if found["state"] != READY:
         raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
@@ -52,6 +48,14 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     name = f"{scope}-{to_datetime(found['snapshot_at']):%Y%m%dT%H%M%SZ}-{operation_id[-8:]}"
     seconds = found["snapshot_at"] // MICROSECONDS
     return ReadyBag(Spool(settings.data_folder, operation_id).bag, name, seconds)
+
+
+def no_bag() -> NotFound:
+    message = (
+        "There is no bag of this export here: it was dropped, has expired, was withdrawn because something that it "
+        "held was erased, or you may not see it."
+    )
+    return NotFound("BagNotFound", message)
 
 
 def _may_export(db: Transaction, actor: Actor, workspace_id: int) -> bool:

@@ -1,5 +1,6 @@
 """Exports: take a container or anything in it out, whole."""
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -86,7 +87,7 @@ async def fetch(call: Call) -> Response:
     bag = await call.services.database.read(
         lambda db: kept.ready_bag(db, call.services.settings, call.actor, operation_id)
     )
-    return stream_bag(call.request, bag, call.query.get("format", TAR))
+    return await asyncio.to_thread(stream_bag, call.request, bag, call.query.get("format", TAR))
 
 
 @freehold.route("DELETE", f"{V1}/exports/{{operation}}/bag", SignedIn(), status=204)

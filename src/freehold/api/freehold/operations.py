@@ -14,6 +14,7 @@ from freehold.operations.service import cancel_operation, list_operations, retry
 from freehold.storage.transaction import Transaction
 
 LARGEST_PAGE = 100
+LONGEST_NUMBER = 9
 
 
 def begun(operation: Operation) -> Response:
@@ -71,6 +72,7 @@ async def retry(call: Call) -> Response:
 
 
 def _limit(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= LARGEST_PAGE:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
+    if not is_number or not 1 <= int(text) <= LARGEST_PAGE:
         raise Invalid("InvalidLimit", f"limit is a number from 1 to {LARGEST_PAGE}.", target="limit")
     return int(text)

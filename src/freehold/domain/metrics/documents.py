@@ -25,6 +25,7 @@ NUMBER, TEXT = "double", "string"
 NUMBER_TYPES = frozenset({"double", "float", "int", "long", "integer"})
 POINTS_AT_ONCE = 10_000
 """Values of one scalar in one document: more make several, each with an id of its own."""
+LONGEST_PART = 9
 EXACT = 1 << 53
 """Whole numbers beyond it are no doubles, and are kept as they were written."""
 
@@ -147,7 +148,7 @@ def scalar_place(metric_id: str) -> tuple[str, str, int] | None:
     """(run id, name, part) of a scalar's id; None when it is an id of another kind."""
     run_id, _, rest = metric_id.partition("~")
     encoded, _, part = rest.partition("~")
-    if not part.isdigit():
+    if not part.isascii() or not part.isdigit() or len(part) > LONGEST_PART:
         return None
     try:
         name = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
