@@ -2,9 +2,9 @@
 
 `python -m freehold.worker TASK` reads one JSON line, {"settings": …, "task": …, "job": …}, from its standard input, and
 answers on its standard output with JSON lines: {"progress": …} as often as the task likes, at the end {"result": …} or
-{"problem": {"code", "message", "sort", "is_plain"}} (operations/children.py). Its standard input stays open as long as
-its parent lives; when it ends, so does this process. `python -m freehold.worker wait NICENESS` imports what all tasks
-need before it reads that line, and does the task that the line names.
+{"problem": …} or {"fault": …} (operations/children.py). Its standard input stays open as long as its parent lives; when
+it ends, so does this process. `python -m freehold.worker wait NICENESS` imports what all tasks need before it reads
+that line, and does the task that the line names.
 """
 
 import importlib
@@ -20,6 +20,7 @@ import msgspec
 from freehold.kit import breath
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
+from freehold.kit.logs import place_of
 from freehold.kit.problems import InsufficientStorage, Problem
 from freehold.operations.children import SORTS
 from freehold.operations.spare import WAIT, stand_aside
@@ -107,6 +108,7 @@ def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
         return _refuse(problem)
     except Exception as fault:
         if not is_disk_full(fault):
+            _say({"fault": place_of(fault)})
             raise
         return _refuse(InsufficientStorage("InsufficientStorage", "The disk is full. Free some space."))
     finally:
@@ -116,7 +118,7 @@ def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
 def _refuse(problem: Problem) -> int:
     sort = next((word for word, kind in SORTS.items() if isinstance(problem, kind)), "")
     told = {"code": problem.code, "message": problem.message, "sort": sort, "is_plain": problem.is_plain}
-    _say({"problem": told})
+    _say({"problem": told | {"object_key": problem.object_key, "place": place_of(problem)}})
     return 1
 
 

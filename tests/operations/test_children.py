@@ -54,6 +54,7 @@ def test_a_refusal_comes_back_as_a_problem(house: House, tmp_path: Path) -> None
     with pytest.raises(TaskRefused, match="too old") as caught:
         run(house, "refuse", tmp_path / "out")
     assert caught.value.code == "TooOld"
+    assert "tests/operations/tasks.py:" in caught.value.place
 
 
 @needs_idle_policy
@@ -79,10 +80,15 @@ def test_a_child_rests_between_pieces_of_its_work_where_it_stands_aside(house: H
     assert beside < 0.02 * RESTS <= aside
 
 
-def test_a_child_that_dies_tells_nothing(house: House, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_child_that_dies_tells_where_and_nothing_else(
+    house: House, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(Unavailable):
         run(house, "die", tmp_path / "out")
-    assert "secret" not in "".join(capfd.readouterr())
+    (line,) = (vars(each) for each in caplog.records)
+    assert line["fault"].startswith("RuntimeError at ")
+    assert "tests/operations/tasks.py:" in line["fault"]
+    assert "secret" not in "".join([*capfd.readouterr(), str(line)])
 
 
 def test_a_child_cannot_write(house: House, tmp_path: Path) -> None:

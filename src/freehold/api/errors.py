@@ -7,6 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from freehold.kit.clock import to_iso
+from freehold.kit.logs import place_of
 from freehold.kit.problems import (
     Conflict,
     InsufficientStorage,
@@ -49,18 +50,8 @@ def as_problem(call: "Call | None", fault: Exception) -> Problem:
         return Conflict("Conflict", "Another request changed the same thing at the same moment. Try again.")
     route = call.route.path if call else "(none)"
     request_id = call.request_id if call else "-"
-    log.error("unforeseen fault", extra={"route": route, "request_id": request_id, "fault": _place(fault)})
+    log.error("unforeseen fault", extra={"route": route, "request_id": request_id, "fault": place_of(fault)})
     return Problem("InternalError", f"Something went wrong here. Its trace is in the log under {request_id}.")
-
-
-def _place(fault: Exception) -> str:
-    """Kind and place of a fault, without its text."""
-    trace, place = fault.__traceback__, ""
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        place = f"{code.co_filename.rpartition('freehold/')[2]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{type(fault).__name__} at {place}"
 
 
 def respond(

@@ -16,6 +16,7 @@ FIELDS = {
     "http_port": "a port of this server",
     "https_port": "a port of this server",
     "keeps": "what a store keeps of removed objects, in fixed words",
+    "object": "the random key of a stored object",
     "operation_id": "a random id",
     "place": "a place in the source",
     "places": "files of this server, whose names are its own or random",
@@ -24,6 +25,16 @@ FIELDS = {
     "service": "which cloud",
 }
 """Beside time, level, logger and message, a line has these and no others; each says what it holds. Never content."""
+
+
+def place_of(fault: BaseException) -> str:
+    """Kind and place of a fault, without its text."""
+    trace, place = fault.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{code.co_filename.rpartition('freehold/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(fault).__name__} at {place}"
 
 
 class JsonLines(logging.Formatter):

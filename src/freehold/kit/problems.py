@@ -10,11 +10,18 @@ class Problem(Exception):
     is_plain: bool = False
     """Its message is the same for everybody and names nothing of anybody, so an operation's row may keep it."""
 
-    def __init__(self, code: str, message: str, *, target: str | None = None) -> None:
+    object_key: str = ""
+    """The random key of the stored object that it is about, for the log."""
+    place: str = ""
+    """Where in the source it was, if it was raised in another process."""
+
+    def __init__(self, code: str, message: str, *, target: str | None = None, is_plain: bool | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.target = target
+        if is_plain is not None:
+            self.is_plain = is_plain
 
 
 class Invalid(Problem):

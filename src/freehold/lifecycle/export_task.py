@@ -102,6 +102,15 @@ class DamagedObject(Problem):
     """Stored bytes have another digest than when they were uploaded: nothing may be certified with them."""
 
     status = 500
+    is_plain = True
+
+    def __init__(self, key: str) -> None:
+        message = (
+            "An object's bytes are not those that were uploaded. The server's log has its key: restore it from a "
+            "backup, then try again."
+        )
+        super().__init__("ObjectDamaged", message)
+        self.object_key = key
 
 
 class Export:
@@ -292,8 +301,7 @@ class Content:
             raise superseded() from fault
         passing("export:object:copied")
         if part.sha256 != row["sha256"]:
-            message = "An object's bytes are not those that were uploaded. Restore it from a backup, then try again."
-            raise DamagedObject("ObjectDamaged", message)
+            raise DamagedObject(row["key"])
 
     def _take(self, path: str, key: str) -> Part:
         """Of a local store the very file, which nobody changes: it is read for its digest and not written."""

@@ -2,11 +2,12 @@
 
 The child is `python -m freehold.worker TASK`, or one that waits for its task (spare.py). It is given one JSON line on
 its standard input, which stays open: when that ends, the child ends. It answers with JSON lines: {"progress": …} any
-number of times, then {"result": …} or {"problem": {"code", "message", "sort", "is_plain"}}; `sort` is "away", "full"
-or "".
+number of times, then {"result": …} or {"problem": {"code", "message", "sort", "is_plain", "object_key", "place"}};
+`sort` is "away", "full" or "". Before it dies of anything else, {"fault": …} says what and where, without its text.
 """
 
 import json
+import logging
 import queue
 import subprocess
 import threading
@@ -33,6 +34,7 @@ from freehold.settings import Settings
 CHECK_SECONDS = 0.5
 ASIDE_SECONDS = 300.0 + breath.PATIENCE
 WAITED_SECONDS = 5.0
+log = logging.getLogger("freehold.operations")
 spare = SpareChild()
 """The server's."""
 
@@ -138,6 +140,8 @@ def _answer(
         if "progress" in message:
             on_progress(message["progress"])
             check()
+        elif "fault" in message:
+            log.warning("a worker process failed", extra={"fault": message["fault"]})
         elif "result" in message:
             result: Mapping[str, Any] = message["result"]
             return result
@@ -148,7 +152,7 @@ def _answer(
 
 def _as_fault(problem: Mapping[str, Any]) -> Problem:
     fault = SORTS.get(problem["sort"], TaskRefused)(problem["code"], problem["message"])
-    fault.is_plain = problem["is_plain"]
+    fault.is_plain, fault.object_key, fault.place = (problem[name] for name in ("is_plain", "object_key", "place"))
     return fault
 
 

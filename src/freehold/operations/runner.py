@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from freehold.kit.logs import place_of
 from freehold.kit.memory import trim
 from freehold.kit.problems import Away, InsufficientStorage, Problem
 from freehold.operations import queries, service
@@ -185,7 +186,10 @@ class Runner:
     def _weigh(self, operation_id: str, fault: Exception, has_moved: bool) -> bool:
         """A refusal ends the operation; anything else is tried again, after a step that moved with fresh attempts."""
         code = fault.code if isinstance(fault, Problem) else type(fault).__name__
-        log.warning("step failed", extra={"operation_id": operation_id, "code": code})
+        place = (isinstance(fault, Problem) and fault.place) or place_of(fault)
+        log.warning("step failed", extra={"operation_id": operation_id, "code": code, "fault": place})
+        if isinstance(fault, Problem) and fault.object_key:
+            log.error("an object is damaged", extra={"operation_id": operation_id, "object": fault.object_key})
         if _is_refusal(fault):
             self.give_up(operation_id, code, fault.message if isinstance(fault, Problem) and fault.is_plain else "")
             return False

@@ -1,5 +1,6 @@
 """An export as people ask for it: over HTTP, from a real server with its worker process."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,28 @@ def test_a_killed_server_finishes_the_export_by_itself(world: World, tmp_path: P
     assert ended(world, operation_id)["state"] == "Succeeded"
     assert verify_bag(fetch(world, operation_id, tmp_path / "bag.tar"), keys=keys_of(world)).faults == []
     assert list((world.folder / "spools").glob("*")) == []
+
+
+def test_a_failed_export_says_what_to_do(world: World) -> None:
+    first, second = log_run(world, "first"), log_run(world, "second")
+    kept = ask(world, "run", first)
+    assert ended(world, kept)["state"] == "Succeeded"
+    answer = world.post(EXPORTS, {"scope": "run", "id": second, "since": kept}, world.alice)
+    assert ended(world, answer.json()["id"])["error"] == {
+        "code": "WrongBase",
+        "message": "The base is a bag of something else. Name a bag of the same thing, or export without --since.",
+    }
+
+
+def test_an_export_with_a_damaged_object_names_its_key_in_the_log(world: World) -> None:
+    run = log_run(world, "first")
+    path = f"/api/2.0/mlflow-artifacts/artifacts/1/{run}/artifacts/model.bin"
+    assert world.request("PUT", path, world.alice, content=b"whole").status_code == 200
+    (object_,) = (each for each in (world.folder / "store" / "objects").rglob("*") if each.is_file())
+    object_.chmod(0o600)
+    object_.write_bytes(b"spoilt")
+    error = ended(world, ask(world, "run", run))["error"]
+    assert (error["code"], "The server's log has its key" in error["message"]) == ("ObjectDamaged", True)
+    (line,) = (line for line in map(json.loads, world.log().splitlines()) if "object" in line)
+    assert line["object"].rpartition("/")[2] == object_.name
+    assert '"fault":"DamagedObject at lifecycle/export_task.py:' in world.log()

@@ -115,10 +115,10 @@ def index_bag(folder: Path, body: IO[bytes], salt: str) -> Head:
     bag = BagFolder(folder)
     if bag.is_increment:
         message = "This bag is an increment. Put it together with its base first (freehold combine), then name that."
-        raise Invalid("BaseIsIncrement", message)
+        raise Invalid("BaseIsIncrement", message, is_plain=True)
     if f"{TABLES}/{CONTAINERS}" in bag.parts:
         message = "This bag is of a tree, and an increment is of one container. Name a bag of that container alone."
-        raise Invalid("BaseIsTree", message)
+        raise Invalid("BaseIsTree", message, is_plain=True)
     scope = scope_of(folder)
     makers = _Makers(bag, scope, salt.encode())
     sequences = []

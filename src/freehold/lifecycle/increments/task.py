@@ -111,7 +111,7 @@ class _Increment:
         index = Index(file)
         if base.head.scope is not index.head.scope or base.root != index.root:
             message = "The base is a bag of something else. Name a bag of the same thing, or export without --since."
-            raise Conflict("WrongBase", message)
+            raise Conflict("WrongBase", message, is_plain=True)
         return index
 
     def _compare(self, number: int, name: str, base: Index, new: Index) -> Delta:
@@ -203,7 +203,7 @@ def withdrawn() -> Conflict:
         "The base is not on this server any more: it was dropped, has expired, or was withdrawn because something that "
         "it held was erased. If you have it yourself, name your own copy: --since PATH."
     )
-    return Conflict("BaseWithdrawn", message)
+    return Conflict("BaseWithdrawn", message, is_plain=True)
 
 
 def _names(base: Index, new: Index) -> list[str]:
