@@ -55,7 +55,18 @@ def test_version_is_told() -> None:
 def test_help_lists_the_commands_and_the_exit_codes() -> None:
     ended = freehold("--help")
     assert ended.returncode == DONE
-    for word in ("serve", "token", "export", "verify", "erase", "operations", "backup", "restore", "Exit codes"):
+    for word in (
+        "serve",
+        "token",
+        "export",
+        "fetch",
+        "verify",
+        "erase",
+        "operations",
+        "backup",
+        "restore",
+        "Exit codes",
+    ):
         assert word in ended.stdout, word
 
 
@@ -136,6 +147,14 @@ USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["export", "run", "{unknown}", "--to", "{new}"], FAILED, "NotFound"),
     (["export", "run", "{run}", "--to", "{file}"], WRONG, "there already"),
     (["export", "run", "{run}", "--to", "{empty}/no/such/folder/bag.tar"], WRONG, "no folder"),
+    (["export", "run", "{run}", "--to", "/proc/bag.tar"], WRONG, "Nothing can be written to /proc"),
+    (["export", "run", "{run}", "--to", "/proc/bag"], WRONG, "Nothing can be written to /proc"),
+    (["export", "run", "{run}", "--to", "file:///proc/bag.tar"], WRONG, "Nothing can be written to /proc"),
+    (["export", "run", "{run}", "--to", "{empty}/bag.tar.gz"], WRONG, "the name of an archive"),
+    (["fetch", "{unknown}", "--to", "{empty}/bag.TAR"], WRONG, "the name of an archive"),
+    (["fetch", "{unknown}", "--to", "{new}"], FAILED, "OperationNotFound"),
+    (["combine", "{folder}", "{folder}", "--to", "{empty}/bag.tar"], WRONG, "the name of an archive"),
+    (["combine", "{folder}", "{folder}", "--to", "{new}", "--tombstones", "{file}"], WRONG, "--tombstones"),
     (["verify", "{empty}/nothing"], WRONG, "nothing at"),
     (["verify", "{empty}"], FAILED, "does not hold"),
     (["verify", "{file}", "--keys", "{file}"], WRONG, "JWK set"),
@@ -156,6 +175,7 @@ MORE: list[tuple[list[str], int, str]] = [
     (["token", "--data", "{file}"], UNREACHABLE, "--data"),
     (["export", "galaxy"], WRONG, "workspace"),
     (["export", "run", "--to", "{new}"], WRONG, "id"),
+    (["export", "run", "{run}", "--to", "file://{empty}/no/such/folder/bag.tar"], WRONG, "no folder"),
     (["verify", "{file}"], FAILED, "does not hold"),
     (["verify", "{file}", "--keys", "{empty}/nothing"], WRONG, "JWK set"),
     (["erase", "workspace", "{run}"], WRONG, "--workspace"),

@@ -1,6 +1,7 @@
 """Where a bag goes: a path here, or an address in an object store."""
 
 import os
+from collections.abc import Container
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 ARCHIVES = frozenset({".tar", ".zip"})
-STORES = ("s3://", "az://", "gs://", "file://")
+LOCAL = "file://"
+STORES = ("s3://", "az://", "gs://", LOCAL)
+OTHER_ARCHIVES = ARCHIVES | {".7z", ".bz2", ".gz", ".rar", ".tbz2", ".tgz", ".txz", ".tzst", ".xz", ".zst"}
 WHOLE = 64 << 20
 """Bags up to this size are put in one request, which refuses a name that is taken. It holds them in memory."""
 PART, PARTS_AT_ONCE = 16 << 20, 2
@@ -28,7 +31,7 @@ class BagPlace:
     """
 
     def __init__(self, to: str) -> None:
-        self._to = to
+        self.to = to
         self._is_address = "://" in to
         self._name = PurePosixPath(to).name if self._is_address else Path(to).name
         self._private: TemporaryDirectory[str] | None = None
@@ -41,20 +44,22 @@ class BagPlace:
         elif not to.startswith(STORES) or PurePosixPath(to).suffix not in ARCHIVES:
             known = ", ".join(STORES)
             raise Failure("WrongArguments", f"An address begins with {known} and ends with .tar or .zip.", 2)
+        elif to.startswith(LOCAL):
+            check_writable(Path(to.removeprefix(LOCAL)))  # the store's own client would try for ever
         return cls(to)
 
     def __enter__(self) -> Path:
-        """Where to make the bag."""
-        self._private = TemporaryDirectory(prefix="freehold-export-") if self._is_address else beside(Path(self._to))
-        return self._made
+        self._private = TemporaryDirectory(prefix="freehold-export-") if self._is_address else beside(Path(self.to))
+        return self.made
 
     def __exit__(self, *_: object) -> None:
         if self._private is not None:
             self._private.cleanup()
 
     @property
-    def _made(self) -> Path:
-        assert self._private is not None, "finish() belongs inside `with`"
+    def made(self) -> Path:
+        """Where to make the bag."""
+        assert self._private is not None, "this belongs inside `with`"
         return Path(self._private.name) / self._name
 
     def finish(self) -> None:
@@ -63,19 +68,19 @@ class BagPlace:
             self._put()
             return
         try:
-            place_new(self._made, Path(self._to))
+            place_new(self.made, Path(self.to))
         except FileExistsError:
-            message = f"Something came to {self._to} meanwhile, and stays as it is. Name another place with --to."
+            message = f"Something came to {self.to} meanwhile, and stays as it is. Name another place with --to."
             raise Failure("TargetExists", message) from None
 
     def _put(self) -> None:
         from obstore.store import from_url  # late: most exports need none
 
-        folder, _, name = self._to.rpartition("/")
+        folder, _, name = self.to.rpartition("/")
         try:
-            _put_new(from_url(folder), name, self._made)
+            _put_new(from_url(folder), name, self.made)
         except Exception as fault:  # each store has its own; the texts may hold what was sent
-            message = f"The bag could not be put at {self._to} ({type(fault).__name__}). Is its name free there?"
+            message = f"The bag could not be put at {self.to} ({type(fault).__name__}). Is its name free there?"
             raise Failure("StoreRefused", message) from None
 
 
@@ -104,9 +109,24 @@ def _is_taken(store: "ObjectStore", name: str) -> bool:
     return True
 
 
-def check_target(to: Path) -> None:
-    """Before the server begins to work. Raises Failure."""
+def check_target(to: Path, option: str = "--to", archives: Container[str] = ARCHIVES) -> None:
+    """Before the server begins to work: of a path that is to be made. Raises Failure."""
+    suffix = to.suffix
+    if suffix.lower() in OTHER_ARCHIVES and suffix not in archives:
+        kinds = "a folder, a .tar or a .zip file" if archives else "a folder"
+        raise Failure("WrongArguments", f"{to} has the name of an archive, and what is made is {kinds}.", 2)
     if os.path.lexists(to):  # a link that leads nowhere, too
-        raise Failure("TargetExists", f"{to} is there already. Name another place with --to, or remove it.", 2)
-    if not to.absolute().parent.is_dir():
-        raise Failure("NoSuchFolder", f"There is no folder {to.absolute().parent}. Make it, or choose another --to.", 2)
+        raise Failure("TargetExists", f"{to} is there already. Name another place with {option}, or remove it.", 2)
+    check_writable(to, option)
+
+
+def check_writable(to: Path, option: str = "--to") -> None:
+    """Raises Failure where nothing can be made beside `to`."""
+    folder = to.absolute().parent
+    if not folder.is_dir():
+        raise Failure("NoSuchFolder", f"There is no folder {folder}. Make it, or choose another {option}.", 2)
+    try:
+        beside(to).cleanup()
+    except OSError as fault:
+        message = f"Nothing can be written to {folder}: {fault.strerror or fault}. Choose another {option}."
+        raise Failure("CannotWrite", message, 2) from None

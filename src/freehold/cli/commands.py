@@ -8,7 +8,9 @@ import typer
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "local": ("serve", "token", "version"),
-    "lifecycle": ("export", "verify", "erase"),
+    "lifecycle": ("export", "erase"),
+    "fetching": ("fetch",),
+    "verifying": ("verify",),
     "increments": ("combine",),
     "imports": ("import",),
     "plans": ("plan", "catalogue"),
@@ -31,7 +33,7 @@ def app_of(modules: Iterable[str]) -> typer.Typer:
     app = typer.Typer(
         name="freehold",
         help="A machine-learning workspace that you own outright: log, export whole, erase for good, prove it.\n\n"
-        "Exit codes: 0 done · 1 failed or not verified · 2 used wrongly · 3 no server answers.",
+        "Exit codes: 0 done · 1 failed or not verified · 2 used wrongly · 3 no server answers · 130 stopped.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",

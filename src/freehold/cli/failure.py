@@ -1,5 +1,8 @@
 """Why a command cannot go on. Apart from printing.py, which loads what a server's process does not need."""
 
+INTERRUPTED = 130
+"""The exit code of what was stopped by Ctrl-C, as shells have it."""
+
 
 class Failure(Exception):
     """A command cannot go on. The text says what to do next."""

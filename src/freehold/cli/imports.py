@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from freehold.cli.bag_place import check_writable
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
-from freehold.cli.lifecycle import verify_or_fail
 from freehold.cli.printing import console, print_json
+from freehold.cli.verifying import verify_or_fail
 from freehold.cli.watching import watch
 from freehold.client import Freehold, FreeholdError, Operation
 
@@ -47,6 +48,8 @@ def import_bag(
         raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
     if mapping is not None and not new_ids:
         raise Failure("WrongArguments", "--mapping goes with --new-ids.", 2)
+    if mapping is not None:
+        check_writable(mapping, "--mapping")
     if (below is not None and not make) or (make and dry_run):
         raise Failure("WrongArguments", "--below goes with --make, and --make does not go with --dry-run.", 2)
     verify_or_fail(bag, None)

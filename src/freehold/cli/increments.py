@@ -44,7 +44,7 @@ def combine(
     """
     from contextlib import ExitStack
 
-    from freehold.cli.lifecycle import verify_or_fail
+    from freehold.cli.verifying import verify_or_fail
     from freehold.lifecycle.increments.combining import combine as combine_bags
     from freehold.lifecycle.increments.opening import opened
     from freehold.lifecycle.increments.tombstones import write_tombstones
@@ -52,7 +52,9 @@ def combine(
     for bag in (base, *increments):
         if not bag.exists():
             raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
-    check_target(to)
+    check_target(to, archives=())
+    if tombstones is not None:
+        check_target(tombstones, "--tombstones")
     for increment in increments:
         verify_or_fail(increment, None)
     with ExitStack() as stack:

@@ -1,4 +1,7 @@
-"""`freehold`: the commands. Exit codes: 0 done, 1 failed or not verified, 2 used wrongly, 3 no server answers."""
+"""`freehold`: the commands.
+
+Exit codes: 0 done, 1 failed or not verified, 2 used wrongly, 3 no server answers, 130 stopped by Ctrl-C.
+"""
 
 import sys
 import warnings
@@ -38,6 +41,9 @@ def _tell(fault: Exception) -> int:
         return fail(fault.code, str(fault), 3 if fault.code == "ServerUnreachable" else 1)
     if isinstance(fault, Problem):  # of a command that works on bags without a server
         return fail(fault.code, fault.message, 1)
+    if isinstance(fault, OSError):
+        place = f"{fault.filename}: " if fault.filename else ""
+        return fail("CannotReadOrWrite", f"{place}{fault.strerror or fault}", 1)
     raise fault
 
 

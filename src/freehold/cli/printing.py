@@ -12,7 +12,7 @@ errors = Console(stderr=True)
 
 
 def fail(code: str, message: str, exit_code: int) -> int:
-    errors.print(f"[bold red]{escape(code)}[/]  {escape(message)}")
+    errors.print(f"[bold red]{escape(code)}[/]  {escape(message)}", soft_wrap=True)  # what it names can be copied
     return exit_code
 
 

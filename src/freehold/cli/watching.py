@@ -1,6 +1,6 @@
 """Commands that look at long work: operations, and a bar while one waits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -10,10 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from freehold.cli.connection import AsJson, Data, Token, Url, connect
+from freehold.cli.failure import INTERRUPTED, Failure
 from freehold.cli.printing import console, errors, print_json
 from freehold.client import Freehold, Operation
 from freehold.client.documents import Fault
 
+ERASE = "erase"
+"""The kind of operations that nothing stops."""
 STATE_COLOURS = {"Succeeded": "green", "Failed": "red", "Canceled": "yellow"}
 
 
@@ -54,13 +57,29 @@ def show(found: list[Operation]) -> None:
             console.print(_reason(each, each.error), soft_wrap=True)
 
 
-def watch(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
-    """Wait for an operation with a progress bar on standard error."""
-    if quiet:
-        return server.wait(operation)
+def watch(server: Freehold, operation: Operation, *, quiet: bool, then: str = "") -> Operation:
+    """Wait for an operation with a progress bar on standard error.
+
+    Raises Failure when Ctrl-C stops the waiting, with how to go on; `then`: what else there is to do at its end.
+    """
+    try:
+        return server.wait(operation) if quiet else _wait_with_bar(server, operation)
+    except KeyboardInterrupt:
+        raise Failure("Interrupted", " ".join(_ways_on(operation, then)), INTERRUPTED) from None
+
+
+def _wait_with_bar(server: Freehold, operation: Operation) -> Operation:
     with _bar() as bar:
         task = bar.add_task(operation.kind, total=None)
         return server.wait(operation, _update(bar, task))
+
+
+def _ways_on(operation: Operation, then: str) -> Iterator[str]:
+    yield f"The server goes on with operation {operation.id}."
+    yield f"Wait for it: freehold operations {operation.id} --wait."
+    if operation.kind != ERASE:
+        yield f"Stop it: freehold operations {operation.id} --cancel."
+    yield then
 
 
 def _update(bar: Progress, task: object) -> Callable[[Operation], None]:

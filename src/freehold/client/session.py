@@ -253,7 +253,10 @@ class Freehold:
                 return
             except httpx.TransportError as fault:
                 if breaks == MOST_BREAKS:
-                    message = f"The download broke off {breaks + 1} times ({fault}). The bag is still on the server."
+                    message = (
+                        f"The download broke off {breaks + 1} times ({fault}). The bag is still on the server: "
+                        f"freehold fetch {operation_id} --to PLACE"
+                    )
                     raise FreeholdError(503, "DownloadBroken", message) from None
                 time.sleep(BREAK_SECONDS * (breaks + 1))
 

@@ -19,7 +19,7 @@ from freehold.cli.bag_place import BagPlace
 from freehold.cli.demo.checks import check_with_bagit, check_with_sha256sum, files_with, runs_by_duckdb
 from freehold.cli.demo.server import memory_of, running_server
 from freehold.cli.failure import Failure
-from freehold.cli.lifecycle import write_bag
+from freehold.cli.fetching import write_bag
 from freehold.cli.local import mint_token
 from freehold.cli.printing import console, human_bytes
 from freehold.client import Freehold, Operation

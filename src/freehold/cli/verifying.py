@@ -1,0 +1,63 @@
+"""The command that believes no bag: verify."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from freehold.cli.connection import AsJson
+from freehold.cli.failure import Failure
+from freehold.cli.printing import console, human_bytes, print_json
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(verify)
+
+
+def verify(
+    bag: Annotated[Path, typer.Argument(help="A bag: a folder, a .tar or a .zip file.")],
+    keys: Annotated[Path | None, typer.Option(help="JWK set of the server that signed it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bag without trusting it: every digest, nothing missing, nothing more, the signature. Needs no server."""
+    if not bag.exists():
+        raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
+    report = verify_or_fail(bag, _read_keys(keys) if keys else None)
+    if as_json:
+        print_json(report)
+    else:
+        size = human_bytes(int(report["bytes"]))
+        console.print(
+            f"[green]✓[/] {bag} is whole: {report['files']} files, {size}, certificate {report['certificate']}"
+        )
+        print_base(report)
+
+
+def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "") -> dict[str, Any]:
+    """Raises Failure with the first faults of a bag that does not hold."""
+    from freehold.lifecycle.bag.verify import verify_bag
+
+    report = verify_bag(bag, keys=keys)
+    if not report.ok:
+        faults = "; ".join(f"{fault.code} {fault.path}".strip() for fault in report.faults[:5])
+        raise Failure("BagDoesNotHold", f"{called or bag} does not hold: {faults}")
+    base = {"base_manifest_sha256": report.base, "base_snapshot": report.base_snapshot} if report.base else {}
+    return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)} | base
+
+
+def _read_keys(path: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
+        message = f"{path} holds no JWK set. GET /freehold/v1/certificates/keys of the server that signed gives one."
+        raise Failure("InvalidKeys", message, 2) from None
+
+
+def print_base(report: dict[str, Any]) -> None:
+    if "base_manifest_sha256" in report:
+        console.print(
+            f"  It is an increment on the bag of {report['base_snapshot']} with the manifest "
+            f"{report['base_manifest_sha256']}. Whole with that only: freehold combine BASE INCREMENT --to DIR",
+            soft_wrap=True,
+        )
