@@ -1,6 +1,7 @@
 """How a command reaches the server: by flags, by environment, or the one that serves the data folder here."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,9 +32,9 @@ def connect(data: str | None, url: str | None, token: str | None, workspace: str
 
     settings = settings_of(data)
     url = url or os.environ.get("FREEHOLD_URL") or serving_url(settings.data_folder)
-    token = token or os.environ.get("FREEHOLD_TOKEN") or _local_token(settings)
+    given = token or os.environ.get("FREEHOLD_TOKEN") or partial(_local_token, settings)  # one expires after an hour
     ca_file = settings.key_folder / "tls" / "ca.pem"
-    return Freehold(url, token, workspace=workspace, ca_file=str(ca_file) if ca_file.exists() else None)
+    return Freehold(url, given, workspace=workspace, ca_file=str(ca_file) if ca_file.exists() else None)
 
 
 def serving_url(folder: Path) -> str:

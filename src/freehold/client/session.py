@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from freehold.client.bearer import Bearer
 from freehold.client.documents import Certificate, Operation, OperationPage, Plan
 from freehold.client.placing import beside, place_new
 
@@ -31,12 +32,17 @@ class FreeholdError(Exception):
 
 
 class Freehold:
-    """`workspace` is an ARM path such as /subscriptions/…/workspaces/…; None means the default workspace."""
+    """`workspace` is an ARM path such as /subscriptions/…/workspaces/…; None means the default workspace.
 
-    def __init__(self, url: str, token: str, *, workspace: str | None = None, ca_file: str | None = None) -> None:
+    `token`: a bearer token, or what gives a new one whenever the last has expired, for work of more than an hour.
+    """
+
+    def __init__(
+        self, url: str, token: str | Callable[[], str], *, workspace: str | None = None, ca_file: str | None = None
+    ) -> None:
         self._http = httpx.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
+            auth=Bearer(token),
             timeout=TIMEOUT_SECONDS,
             verify=_tls(url, ca_file),
         )
