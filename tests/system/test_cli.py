@@ -161,6 +161,7 @@ USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["erase", "run", "{run}", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
     (["erase", "run", "{unknown}", "--yes"], FAILED, "NotFound"),
     (["erase", "run", "{run}", "--json"], WRONG, "--yes"),
+    (["operations", "--cancel"], WRONG, "the id of an operation"),
     (["operations", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
     (["operations", "{unknown}"], FAILED, "OperationNotFound"),
     (["operations", "--url", NOWHERE], UNREACHABLE, "freehold serve"),

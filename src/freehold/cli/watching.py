@@ -29,15 +29,18 @@ def operations(
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the operation.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Go on with a failed erasure.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the operation has ended.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
     data: Data = None,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """List long-running operations, newest first; or show, wait for or cancel one."""
+    if operation is None and (cancel or retry or wait):
+        raise Failure("WrongArguments", "--cancel, --retry and --wait go with the id of an operation.", 2)
     with connect(data, url, token) as server:
         if operation is None:
-            found = server.operations()
+            found = server.operations(limit=limit)
         else:
             ask = server.cancel if cancel else server.retry if retry else server.operation
             found = [ask(operation)]

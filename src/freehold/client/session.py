@@ -17,6 +17,7 @@ from freehold.client.documents import Certificate, Operation, OperationPage, Pla
 from freehold.client.placing import beside, place_new
 
 TIMEOUT_SECONDS = 60.0
+LARGEST_PAGE = 100
 MOST_BREAKS = 5
 BREAK_SECONDS = 1.0
 T = TypeVar("T")
@@ -206,9 +207,17 @@ class Freehold:
         return self._read(self._send("GET", f"/freehold/v1/operations/{operation_id}"), Operation)
 
     def operations(self, *, kind: str | None = None, limit: int = 20) -> list[Operation]:
-        """The newest operations that you may see."""
-        query = {"limit": str(limit)} | ({"kind": kind} if kind else {})
-        return self._read(self._send("GET", "/freehold/v1/operations", query=query), OperationPage).value
+        """The newest operations that you may see, at most `limit`."""
+        found: list[Operation] = []
+        query = {"kind": kind} if kind else {}
+        while len(found) < limit:
+            query["limit"] = str(min(limit - len(found), LARGEST_PAGE))
+            page = self._read(self._send("GET", "/freehold/v1/operations", query=query), OperationPage)
+            found += page.value
+            if page.next is None:
+                break
+            query["before"] = page.next
+        return found
 
     def cancel(self, operation_id: str) -> Operation:
         return self._read(self._send("POST", f"/freehold/v1/operations/{operation_id}/cancel"), Operation)

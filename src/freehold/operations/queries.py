@@ -32,8 +32,9 @@ def select_operations(
     requested_by: int | None = None,
     before: str | None = None,
     limit: int = 100,
+    visible: sa.ColumnElement[bool] | None = None,
 ) -> list[Operation]:
-    """Newest first. `before`: only operations older than this id (ids are ordered by time)."""
+    """Newest first. `before`: only operations older than this id (ids are ordered by time). `visible`: which count."""
     query = sa.select(_TABLE).order_by(_TABLE.c.operation_id.desc()).limit(limit)
     wanted = {"kind": kind, "target_id": target_id, "requested_by": requested_by}
     for column, value in wanted.items():
@@ -43,6 +44,8 @@ def select_operations(
         query = query.where(_TABLE.c.state.in_(states))
     if before is not None:
         query = query.where(_TABLE.c.operation_id < before)
+    if visible is not None:
+        query = query.where(visible)
     return [_operation(row) for row in db.execute(query).mappings()]
 
 

@@ -6,6 +6,8 @@ Who may see or cancel an operation is for the caller to decide: an operation kno
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import sqlalchemy as sa
+
 from freehold.kit.problems import Conflict, NotFound, Superseded
 from freehold.operations import queries
 from freehold.operations.model import Operation, Progress, State
@@ -89,8 +91,9 @@ def list_operations(
     requested_by: int | None = None,
     before: str | None = None,
     limit: int = 100,
+    visible: sa.ColumnElement[bool] | None = None,
 ) -> list[Operation]:
-    """Newest first, at most `limit`; `before` is the last id of the page before."""
+    """Newest first, at most `limit`; `before` is the last id of the page before. `visible`: those that count."""
     return queries.select_operations(
         db,
         kind=kind,
@@ -99,6 +102,7 @@ def list_operations(
         requested_by=requested_by,
         before=before,
         limit=limit,
+        visible=visible,
     )
 
 

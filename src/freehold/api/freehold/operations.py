@@ -8,7 +8,7 @@ from freehold.api.freehold.shapes import OperationOut, OperationPage, operation_
 from freehold.api.replies import reply
 from freehold.api.routing import SignedIn
 from freehold.kit.problems import Invalid
-from freehold.lifecycle.watch import may_see, require_to_steer, see_operation
+from freehold.lifecycle.watch import require_to_steer, see_operation, visible_to
 from freehold.operations.model import Operation
 from freehold.operations.service import cancel_operation, list_operations, retry_operation
 from freehold.storage.transaction import Transaction
@@ -29,12 +29,11 @@ async def list_all(call: Call) -> Response:
     kind, before = call.query.get("kind"), call.query.get("before")
     limit = _limit(call.query.get("limit", "20"))
 
-    def page(db: Transaction) -> tuple[list[Operation], str | None]:
-        found = list_operations(db, kind=kind, before=before, limit=limit)
-        last = found[-1].operation_id if len(found) == limit else None
-        return [operation for operation in found if may_see(db, call.actor, operation)], last
+    def page(db: Transaction) -> list[Operation]:
+        return list_operations(db, kind=kind, before=before, limit=limit, visible=visible_to(call.actor))
 
-    operations, last = await call.services.database.read(page)
+    operations = await call.services.database.read(page)
+    last = operations[-1].operation_id if len(operations) == limit else None
     return reply(OperationPage([operation_out(operation) for operation in operations], last))
 
 

@@ -88,9 +88,21 @@ def _find(db: Transaction, *conditions: sa.ColumnElement[bool]) -> WorkspaceRef 
 
 def roles_in(db: Transaction, person_row: int, workspace_id: int) -> list[str]:
     """Roles that the person holds on the container or on anything above it."""
+    held = _held(RoleAssignment.c.role, person_row).where(Workspace.c.workspace_id == workspace_id)
+    return list(db.execute(held).scalars())
+
+
+# allow-workspace: because it finds the workspaces
+def workspaces_with(person_row: int, roles: Iterable[str]) -> sa.Select[tuple[int]]:
+    """To compare with: the containers on which, or on anything above which, the person holds one of the roles."""
+    return _held(Workspace.c.workspace_id, person_row).where(RoleAssignment.c.role.in_(sorted(roles)))
+
+
+def _held(column: sa.Column[Any], person_row: int) -> sa.Select[Any]:
+    """Of the person's roles in each container that they reach."""
     a = RoleAssignment.c
-    held = (
-        sa.select(a.role)
+    return (
+        sa.select(column)
         .select_from(_TREE.outerjoin(_PARENT, _PARENT.c.workspace_id == Workspace.c.parent_workspace))
         .join(
             RoleAssignment.table,
@@ -102,9 +114,8 @@ def roles_in(db: Transaction, person_row: int, workspace_id: int) -> list[str]:
                 a.subscription_row == Subscription.c.row_id,
             ),
         )
-        .where(a.person_row == person_row, Workspace.c.workspace_id == workspace_id)
+        .where(a.person_row == person_row)
     )
-    return list(db.execute(held).scalars())
 
 
 def roles_in_group(db: Transaction, person_row: int, resource_group_row: int) -> list[str]:

@@ -19,5 +19,9 @@ ALLOWED: dict[str, frozenset[Action]] = {
 }
 
 
+def roles_with(action: Action) -> frozenset[str]:
+    return frozenset(role for role, actions in ALLOWED.items() if action in actions)
+
+
 def actions_of(roles: Iterable[str]) -> frozenset[Action]:
     return frozenset().union(*(ALLOWED.get(role, frozenset()) for role in roles))

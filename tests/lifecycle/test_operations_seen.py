@@ -1,0 +1,71 @@
+"""Of the operations each person is shown those that they may see, in full pages, and no id of another."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from freehold.client import Freehold
+from tests.world import Person, World
+
+OPERATIONS = "/freehold/v1/operations"
+
+
+@pytest.fixture(scope="module")
+def every(shared_world: World) -> list[str]:
+    """Of Alice, Bob and Charlie, newest first, and of kinds that need other rights."""
+    w = shared_world
+    made = w.mlflow("POST", "experiments/create", {"name": "seen"})["experiment_id"]
+    runs = [w.mlflow("POST", "runs/create", {"experiment_id": made})["run"]["info"]["run_id"] for _ in range(3)]
+    asked = [
+        *(w.post(f"/freehold/v1{w.elsewhere}/exports", {"scope": "workspace"}, w.charlie) for _ in range(3)),
+        *(w.post("/freehold/v1/exports", {"scope": "run", "id": runs[0]}, who) for who in (w.alice, w.bob, w.alice)),
+        w.post(f"/freehold/v1{w.elsewhere}/exports", {"scope": "workspace"}, w.charlie),
+        *(w.post("/freehold/v1/erasures", {"scope": "run", "id": run}, w.alice) for run in runs[1:]),
+        w.post("/freehold/v1/exports", {"scope": "run", "id": runs[0]}, w.alice),
+    ]
+    assert {answer.status_code for answer in asked} == {202}
+    ids = [str(answer.json()["id"]) for answer in reversed(asked)]
+    with Freehold(w.url, w.alice.token) as server:
+        for each in ids:
+            server.wait(server.operation(each))
+    return ids
+
+
+def pages(world: World, person: Person, limit: int) -> Iterator[tuple[list[str], str | None]]:
+    query = {"limit": str(limit)}
+    while True:
+        answer = world.get(OPERATIONS, person, params=query).json()
+        yield [each["id"] for each in answer["value"]], answer["next"]
+        if answer["next"] is None:
+            return
+        query["before"] = answer["next"]
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "charlie"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_pages_are_full_and_hold_what_one_may_see(shared_world: World, every: list[str], name: str, limit: int) -> None:
+    person: Person = getattr(shared_world, name)
+    seen = [each for each in every if shared_world.get(f"{OPERATIONS}/{each}", person).status_code == 200]
+    told = list(pages(shared_world, person, limit))
+    assert [each for page, _ in told for each in page if each in every] == seen
+    assert all(len(page) == limit for page, following in told if following is not None)
+    assert {following for _, following in told if following is not None} <= {each for page, _ in told for each in page}
+
+
+def test_each_person_may_see_some_of_them_only(shared_world: World, every: list[str]) -> None:
+    w = shared_world
+    shown = {name: {each for page, _ in pages(w, who, 9) for each in page} & set(every) for name, who in people(w)}
+    assert shown["alice"] == set(every)  # she owns all that is on this server
+    assert (len(shown["charlie"]), len(shown["bob"])) == (4, 4)
+    assert not shown["bob"] & shown["charlie"]
+
+
+def people(world: World) -> list[tuple[str, Person]]:
+    return [("alice", world.alice), ("bob", world.bob), ("charlie", world.charlie)]
+
+
+def test_the_client_goes_on_from_page_to_page(shared_world: World, every: list[str]) -> None:
+    with Freehold(shared_world.url, shared_world.alice.token) as server:
+        whole = [each.id for each in server.operations(limit=150)]
+        assert len(whole) == len(set(whole))
+        assert [each.id for each in server.operations(limit=3)] == whole[:3]
