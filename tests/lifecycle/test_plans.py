@@ -52,6 +52,15 @@ def test_an_export_does_what_its_plan_says(shared_world: World, run: str) -> Non
     assert counts["metric_points"] == planned.json()["metric_points"]
 
 
+@pytest.mark.parametrize("verb", ["erase", "export"])
+def test_what_people_read_of_a_plan_has_the_bytes_of_files(shared_world: World, run: str, verb: str) -> None:
+    found = json.loads(freehold(shared_world, "plan", verb, "run", run, "--json"))
+    said = " ".join(freehold(shared_world, "plan", verb, "run", run).split())
+    assert [each["bytes"] for each in found["objects"] if each["count"]] == [5]
+    for each in found["objects"]:
+        assert f"{each['prefix']}, {each['bytes']} B" in said
+
+
 def test_an_erasure_is_planned_and_nothing_goes(shared_world: World, run: str) -> None:
     found = json.loads(freehold(shared_world, "plan", "erase", "run", run, "--json"))
     assert found["digest"]

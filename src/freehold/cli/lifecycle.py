@@ -119,6 +119,13 @@ def check_alone(scope: str, alone: bool) -> None:
         raise Failure("WrongArguments", "--alone is for a `workspace`: nothing else has containers below it.", 2)
 
 
+def print_objects(plan: Plan) -> None:
+    """Of a plan of either kind: files and bytes by prefix."""
+    for each in plan["objects"]:
+        files = "file" if each["count"] == 1 else "files"
+        console.print(f"  {each['count']:,} {files} of {each['prefix']}, {human_bytes(each['bytes'])}", markup=False)
+
+
 def print_plan(plan: Plan) -> None:
     table = Table(box=None, header_style="bold", title="What will be erased", title_justify="left")
     table.add_column("record")
@@ -127,6 +134,7 @@ def print_plan(plan: Plan) -> None:
     for step in plan["steps"]:
         table.add_row(step["record"], f"{step['count']:,}", human_bytes(step["bytes"]) if step["bytes"] else "")
     console.print(table)
+    print_objects(plan)
     for hold in plan["holds"]:
         console.print(f"  [red]forbidden by the legal hold {hold}[/]")
     for each in plan["conflicts"]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.increments import Since, begin_increment
-from freehold.cli.lifecycle import Alone, RootId, Scope, check_alone, check_root, print_plan
+from freehold.cli.lifecycle import Alone, RootId, Scope, check_alone, check_root, print_objects, print_plan
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 
@@ -87,8 +87,7 @@ def _print_export(found: dict[str, Any]) -> None:
     console.print(table)
     if len(found["containers"]) > 1:
         console.print(f"  from {len(found['containers']):,} containers: {', '.join(found['containers'])}", markup=False)
-    for each in found["objects"]:
-        console.print(f"  files of {each['prefix']}: {each['count']:,}, {human_bytes(each['bytes'])}")
+    print_objects(found)
     console.print("  [dim]stays on the server:[/]")
     for each in found["withheld"]:
         console.print(f"  [dim]{each['record']}: {each['because']}[/]", soft_wrap=True)
