@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 MICROSECONDS = 1_000_000
+EARLIEST, LATEST = -62_135_596_800 * MICROSECONDS, 253_402_300_800 * MICROSECONDS - 1
+"""The first moment of the year 1 and the last of 9999: what lies outside can be neither printed nor read."""
 
 
 class Clock(Protocol):
@@ -31,13 +33,13 @@ class FixedClock:
 
 
 def to_datetime(at: int) -> datetime:
-    return datetime.fromtimestamp(at / MICROSECONDS, UTC)
+    seconds, micro = divmod(at, MICROSECONDS)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micro)
 
 
 def to_iso(at: int) -> str:
     """RFC 3339 with microseconds and a zone, as the Azure data plane prints times."""
-    seconds, micro = divmod(at, MICROSECONDS)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micro:06d}+00:00"
+    return to_datetime(at).isoformat(timespec="microseconds")
 
 
 def from_iso(text: str) -> int:
@@ -46,4 +48,7 @@ def from_iso(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * MICROSECONDS + delta.microseconds
+    at = (delta.days * 86_400 + delta.seconds) * MICROSECONDS + delta.microseconds
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError("a zone puts this time outside the years 1 to 9999")
+    return at

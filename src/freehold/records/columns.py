@@ -22,7 +22,18 @@ from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
 from freehold.kit.problems import Invalid
-from freehold.records.rules import ColumnRule, Link, LinkKind, Personal, Plain, Repeats, Secret
+from freehold.records.rules import (
+    COUNTED,
+    MOMENTS,
+    ColumnRule,
+    Link,
+    LinkKind,
+    Personal,
+    Plain,
+    Repeats,
+    Secret,
+    Within,
+)
 
 _BIG = BigInteger().with_variant(Integer(), "sqlite")
 _BINARY_TEXT = String().with_variant(SqlText(collation="C"), "postgresql")
@@ -138,6 +149,7 @@ def text(rule: ColumnRule, *, null: bool = False, repeats: Repeats | None = None
 
 
 def json(rule: ColumnRule, *, null: bool = False) -> Column[Any]:
+    """An object at its top, where a bag may hold it (lifecycle/imports/values.py)."""
     return Column(Json(), nullable=null, info={"rule": rule})
 
 
@@ -155,13 +167,13 @@ def object_key(rule: ColumnRule, *, prefix: str) -> Column[str]:
     return Column(Text(), nullable=False, info={"rule": rule, "object_prefix": prefix})
 
 
-def integer(*, null: bool = False) -> Column[int]:
-    return cast("Column[int]", Column(_BIG, nullable=null))
+def integer(*, null: bool = False, within: Within = COUNTED) -> Column[int]:
+    return cast("Column[int]", Column(_BIG, nullable=null, info={"within": within}))
 
 
 def moment(*, null: bool = False) -> Column[int]:
     """Microseconds since 1970 in UTC."""
-    return cast("Column[int]", Column(_BIG, nullable=null, info={"moment": True}))
+    return cast("Column[int]", Column(_BIG, nullable=null, info={"moment": True, "within": MOMENTS}))
 
 
 def double() -> Column[float]:

@@ -18,6 +18,7 @@ from freehold.records.columns import (
     workspace,
 )
 from freehold.records.rules import (
+    ANY_INTEGER,
     HISTORY,
     KEPT_UNTIL_ERASED,
     Container,
@@ -72,7 +73,7 @@ class LatestMetric(Record, table="latest_metrics", rules=_CONTENT):
     run_row = link("runs", LinkKind.DEEP)
     key = text(plain())
     value = double()
-    step = integer()
+    step = integer(within=ANY_INTEGER)
     logged_at = moment()
 
     @classmethod

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from freehold.kit.clock import EARLIEST, LATEST
+
 
 class CatalogueError(TypeError):
     """A record or a column does not say what it must. Raised while its module is imported."""
@@ -199,6 +201,20 @@ class Repeats:
     def __post_init__(self) -> None:
         if not self.names:
             raise CatalogueError("Repeats needs names: those under which a client says it.")
+
+
+@dataclass(frozen=True)
+class Within:
+    """The whole numbers that a column can have, both ends among them."""
+
+    least: int
+    most: int
+
+
+COUNTED = Within(0, 1 << 53)
+"""Numbers, versions, sizes: every JSON reader knows them exactly, and one more is still an integer of 64 bits."""
+ANY_INTEGER = Within(-(1 << 63), (1 << 63) - 1)
+MOMENTS = Within(EARLIEST, LATEST)
 
 
 def _require(text: str, what: str) -> None:

@@ -17,6 +17,7 @@ from freehold.lifecycle.imports import extract, reading
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import ImportSpool
 from freehold.lifecycle.imports.task import read_bag
+from freehold.lifecycle.imports.values import LONGEST_ID, LONGEST_TEXT
 from freehold.records.catalogue import catalogue
 from tests.conftest import House
 from tests.lifecycle.export.content import LocalBench, export, fill
@@ -164,8 +165,8 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     "another column": (another_column, "BagUnknownColumn"),
     "without a column": (without_column, "BagMissingColumn"),
     "missing value": (column("runs", "status", None), "BagMissingValue"),
-    "value too long": (column("runs", "name", "x" * (reading.LONGEST_TEXT + 1)), "BagValueTooLong"),
-    "id too long": (first("runs", "run_id", "x" * (reading.LONGEST_ID + 1)), "BagValueTooLong"),
+    "value too long": (column("runs", "name", "x" * (LONGEST_TEXT + 1)), "BagValueTooLong"),
+    "id too long": (first("runs", "run_id", "x" * (LONGEST_ID + 1)), "BagValueTooLong"),
     "NUL in text": (column("runs", "name", "a\0b"), "BagWrongValue"),
     "no JSON": (column("runs", "details", "{no"), "BagWrongValue"),
     "run twice": (twice("runs"), "BagDuplicate"),

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from freehold.api.mlflow.shapes import Double, Long, TagIn
 from freehold.domain.runs.rules import STATUSES
+from freehold.kit import clock
 from freehold.kit.clauses import Clause, Field, Kind, Operator
 from freehold.kit.problems import Invalid
 
 MILLISECOND = 1_000
 """Microseconds, in which times are kept."""
 VIEWS: dict[str, bool | None] = {"ACTIVE_ONLY": False, "DELETED_ONLY": True, "ALL": None}
-LATEST = (1 << 63) // MILLISECOND - 1
-"""The last time that can be kept, in milliseconds."""
+LATEST = clock.LATEST // MILLISECOND
+"""The last time that can be printed, in milliseconds."""
 _STEPS = 1 << 63
 
 _TO_STORED = {

@@ -28,7 +28,7 @@ CALLED = {
 """Kinds of objects, and what messages call them."""
 
 ACTIVE, DEPRECATED, DISABLED = "Active", "Deprecated", "Disabled"
-_STATUSES = (ACTIVE, DEPRECATED, DISABLED)
+STATUSES = (ACTIVE, DEPRECATED, DISABLED)
 MOST_NODES = 5_000
 MOST_EDGES = 20_000
 MOST_VERSIONS = 1_000
@@ -58,11 +58,11 @@ FOLDER_TYPES = ("AnyDirectory",)
 
 def read_status(text: str) -> str:
     """By name, or by the number that SDKs before 1.7 send. Raises Invalid."""
-    if text in _STATUSES:
+    if text in STATUSES:
         return text
     if text in ("0", "1", "2"):
-        return _STATUSES[int(text)]
-    raise Invalid("InvalidEntityStatus", f"A status is one of {', '.join(_STATUSES)}.", target="EntityStatus")
+        return STATUSES[int(text)]
+    raise Invalid("InvalidEntityStatus", f"A status is one of {', '.join(STATUSES)}.", target="EntityStatus")
 
 
 def pipeline_state(status: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from freehold.domain.runs.rules import check_key
 from freehold.kit.problems import Invalid
@@ -17,7 +18,7 @@ from freehold.lifecycle.points import ENCODERS, point_schema
 from freehold.lifecycle.selection import public_key
 from freehold.lifecycle.snapshot import owner_of
 from freehold.records.catalogue import Record
-from freehold.records.rules import Decoded
+from freehold.records.rules import MOMENTS, Decoded
 from freehold.storage.metrics import MetricColumns
 
 POINTS_IN_ROW = 1 << 16
@@ -76,7 +77,10 @@ class PointPacker:
         names, keys = owner.dictionary.to_pylist(), key.dictionary.to_pylist()
         self._check_keys(keys)
         index = owner.indices.to_numpy(zero_copy_only=False)
-        whole = [key.indices, batch.column(2), batch.column(3).cast(pa.int64()), batch.column(4)]
+        at = batch.column(3).cast(pa.int64())
+        if pc.min(at).as_py() < MOMENTS.least or pc.max(at).as_py() > MOMENTS.most:
+            raise Refused("BagWrongValue", "The moment of a metric point is out of range.", f"{self._table}.at")
+        whole = [key.indices, batch.column(2), at, batch.column(4)]
         columns = [column.to_numpy(zero_copy_only=False) for column in whole]
         borders = [0, *(np.flatnonzero(index[1:] != index[:-1]) + 1).tolist(), len(index)]
         for start, end in pairwise(borders):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from freehold.lifecycle.imports.reading import BAG_PATH, TableReader
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import Renamer, id_columns
 from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable, Row
+from freehold.lifecycle.imports.tree import check_own
 from freehold.lifecycle.listings import object_columns
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.tables import ExportTable, LinkFields, public_names
@@ -22,6 +24,8 @@ from freehold.records.rules import LinkKind, Scope
 
 OBJECT_KEY_LENGTH = 36
 SIZE, SHA256 = "size", "sha256"
+FOLDED = "_folded"
+"""A column of this ending repeats another without case."""
 Key = tuple[Any, ...]
 
 
@@ -59,6 +63,8 @@ class TablePreparer:
             for name, repeats in table.record.repeats().items()
         ]
         self._spellings = [(self._place[name], self._spelling(name)) for name in self._plain]
+        folded = [name for name in self._plain if name.endswith(FOLDED)]
+        self._folded = [(self._place[name.removesuffix(FOLDED)], self._place[name]) for name in folded]
         self._holder = object_column(table.record)
         links = enumerate(self._links.values())
         self._to_object = next((place for place, link in links if object_column(link.to) is not None), -1)
@@ -72,17 +78,27 @@ class TablePreparer:
             self._number_rows(keys)
         file = f"{name}.rows"
         with BatchWriter(spool.rows / file) as rows:
-            for row in self._reader.rows():
+            for number, row in enumerate(self._reader.rows(), 1):
+                self._check_folded(row, number)
                 rows.add(self._ready(row))
         links = {column: str(link.to.table.name) for column, link in self._links.items()}
         return PreparedTable(name, file, [*self._plain, *links], links, own, rows.rows)
 
     def only_row(self) -> dict[str, Any]:
         """Of the container: its one row, by column."""
-        rows = list(self._reader.rows())
+        rows = list(islice(self._reader.rows(), 2))
         if len(rows) != 1:
             raise Refused("BagWrongValue", "A bag holds one workspace.", self._table.name)
+        self._check_folded(rows[0], 1)
+        check_own(dict(zip(self._reader.names, rows[0], strict=True)))
         return dict(zip(self._plain, self._values(rows[0]), strict=True))
+
+    def _check_folded(self, row: Row, number: int) -> None:
+        """What is compared without case says the same as what is shown."""
+        for column, folded in self._folded:
+            if row[folded] != row[column].casefold():
+                where = f"{self._table.name}.{self._reader.names[folded]}, row {number}"
+                raise Refused("BagWrongValue", "A name in lower case is not that of its row.", where)
 
     def _own(self, link: LinkFields) -> bool:
         return link.to is self._record

@@ -1,27 +1,20 @@
-"""Rows of a bag's table, read without trusting it: columns, types, what must be there, lengths, JSON."""
+"""Rows of a bag's table, read without trusting it: columns, types, what must be there."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 
 from freehold.lifecycle.imports.refusal import Refused
-from freehold.lifecycle.imports.renaming import id_columns
+from freehold.lifecycle.imports.values import ColumnCheck
 from freehold.lifecycle.tables import ExportTable
-from freehold.records.catalogue import Record
-from freehold.records.columns import Double, Json
 
 BAG_PATH = "bag_path"
 ROWS_AT_ONCE = 10_000
 MOST_ROWS = 50_000_000
 LARGEST_GROUP = 1 << 31
-LONGEST_TEXT = 1 << 22
-LONGEST_INDEXED = 5_000
-LONGEST_ID = 1_024
 
 
 class TableReader:
@@ -33,17 +26,17 @@ class TableReader:
         self._schema = table.schema(more)
         self._files = files
         self.names = list(self._schema.names)
-        self._checks = [self._check(name) for name in self.names]
+        self._checks = [ColumnCheck(table, name, may_be_null=self._may_be_null(name)) for name in self.names]
 
     def rows(self) -> Iterator[list[Any]]:
         """Raises Refused. Moments are microseconds."""
+        before = 0
         for file in self._files:
             for batch in batches_of(file, self._schema, self._optional(), self.table.name):
-                columns = [
-                    check(column)
-                    for check, column in zip(self._checks, (_values(batch, name) for name in self.names), strict=True)
-                ]
+                checked = zip(self._checks, self.names, strict=True)
+                columns = [check(_values(batch, name), before) for check, name in checked]
                 yield from map(list, zip(*columns, strict=True))
+                before += batch.num_rows
 
     def column_values(self, names: Sequence[str]) -> Iterator[list[Any]]:
         """Only some columns, unchecked but for their types: to learn which ids there are."""
@@ -62,60 +55,6 @@ class TableReader:
             if name in link.names:
                 return bool(self.table.record.table.c[column].nullable)
         return bool(self.table.record.table.c[name].nullable)
-
-    def _check(self, name: str) -> "_Check":
-        column = self.table.record.table.c.get(name)
-        is_own = column is not None and name not in self.table.links
-        kind = column.type if column is not None and is_own else sa.String()
-        is_double = isinstance(kind, Double)
-        is_json = isinstance(kind, Json)
-        longest = _longest(self.table.record, name) if is_own else LONGEST_ID
-        return _Check(self.table.name, name, self._may_be_null(name) or is_double, is_json, longest)
-
-
-def _longest(record: type[Record], name: str) -> int:
-    """Ids stand in addresses, and what is indexed cannot be of any length."""
-    if name in id_columns(record):
-        return LONGEST_ID
-    indexed = {column.name for index in record.table.indexes for column in index.columns}
-    indexed |= {
-        c.name for each in record.table.constraints if isinstance(each, sa.UniqueConstraint) for c in each.columns
-    }
-    return LONGEST_INDEXED if name in indexed else LONGEST_TEXT
-
-
-class _Check:
-    """Passes the values of one column on, or raises Refused."""
-
-    def __init__(self, table: str, name: str, may_be_null: bool, is_json: bool, longest: int) -> None:
-        self._where = f"{table}.{name}"
-        self._may_be_null = may_be_null
-        self._is_json = is_json
-        self._longest = longest
-
-    def __call__(self, values: list[Any]) -> list[Any]:
-        for value in values:
-            if value is None:
-                if not self._may_be_null:
-                    raise Refused("BagMissingValue", "A table lacks a value that it must have.", self._where)
-            elif isinstance(value, str | bytes):
-                self._check_text(value)
-        return values
-
-    def _check_text(self, value: str | bytes) -> None:
-        if len(value) > self._longest:
-            raise Refused("BagValueTooLong", f"A value is longer than {self._longest} characters.", self._where)
-        if isinstance(value, str) and "\0" in value:
-            raise Refused("BagWrongValue", "A text holds a NUL character.", self._where)
-        if self._is_json:
-            check_json(str(value), self._where)
-
-
-def check_json(text: str, where: str) -> None:
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as fault:
-        raise Refused("BagWrongValue", "A document is no JSON.", where) from fault
 
 
 def batches_of(file: Path, schema: pa.Schema, optional: set[str], table: str) -> Iterator[pa.RecordBatch]:

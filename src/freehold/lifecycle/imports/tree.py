@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from freehold.domain.access.kinds import FACTS, Kind, parse
-from freehold.domain.workspaces.rules import check_name
+from freehold.domain.workspaces.rules import check_name, check_properties, check_tags, check_text
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.contents import TREE
 from freehold.lifecycle.imports.reading import batches_of
@@ -15,7 +15,6 @@ from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import UUID, Renamer
 from freehold.lifecycle.imports.spool import BagContainer
 from freehold.lifecycle.tree import CONTAINERS, folder_of
-from freehold.records.columns import Json
 from freehold.records.containers import Workspace
 
 OPTIONAL = {"parent_id"}
@@ -41,7 +40,7 @@ def read_tree(files: Sequence[Path]) -> list[BagContainer]:
 
 
 def check_row(each: BagContainer, row: Mapping[str, Any], renamer: Renamer) -> None:
-    """The container's own row says the same as the table of the tree, and what a container must say. Raises Refused.
+    """The container's own row says the same as the table of the tree. Raises Refused.
 
     The row may have new ids already.
     """
@@ -50,9 +49,36 @@ def check_row(each: BagContainer, row: Mapping[str, Any], renamer: Renamer) -> N
     where = str(Workspace.table.name)
     if any(row[name] != value for name, value in told.items()):
         raise Refused("BagWrongTree", "A container is another than the table of the tree says.", where)
-    for column in Workspace.table.columns:
-        if isinstance(column.type, Json) and not isinstance(msgspec.json.decode(row[column.name]), dict):
-            raise Refused("BagWrongValue", "A document of a container is no object.", f"{where}.{column.name}")
+
+
+def check_own(row: Mapping[str, Any]) -> None:
+    """What a container says of itself is what one that was made here could say. Raises Refused.
+
+    The row has the ids of the bag: where it is taken on, so are its name and its place.
+    """
+    path, where = row["arm_path"], str(Workspace.table.name)
+    found = parse(path)
+    if found is None or path.strip("/") != path or (found[0], found[1][-1]) != (row["kind"], row["name"]):
+        message = "A container's path is not that of its kind and name."
+        raise Refused("BagWrongValue", message, f"{where}.arm_path, row 1")
+    try:
+        _check_names(found[0], found[1])
+        for name in ("friendly_name", "description", "location"):
+            check_text(name, row[name])
+        check_tags(msgspec.json.decode(row["tags"], type=dict[str, str]))
+        check_properties(msgspec.json.decode(row["properties"]))
+    except (Invalid, msgspec.ValidationError) as fault:
+        message = fault.message if isinstance(fault, Invalid) else "The tags of a container are texts."
+        raise Refused("BagWrongValue", message, f"{where}, row 1") from fault
+
+
+def _check_names(kind: Kind, names: Sequence[str]) -> None:
+    """Its own and of those that it stands in."""
+    above: Kind | None = kind
+    for name in reversed(names):
+        assert above is not None, "a path has a name for each container of its kind's line"
+        check_name(above, name)
+        above = FACTS[above].parent
 
 
 def _rows(files: Sequence[Path]) -> Iterator[dict[str, Any]]:

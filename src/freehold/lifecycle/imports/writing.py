@@ -1,7 +1,7 @@
 """Writes the rows of a bag, all in one transaction: until it commits nothing is visible. Names no table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ from freehold.records.columns import Json, Text
 from freehold.records.containers import Workspace
 from freehold.records.outside import DatasetDefinition
 from freehold.records.pipelines import PipelineDraft
-from freehold.records.rules import Withheld
+from freehold.records.rules import COUNTED, Withheld
 from freehold.storage.portable import take_keys
 from freehold.storage.transaction import Transaction
 
@@ -188,7 +188,10 @@ def _count_versions(
 def _names(
     record: type[Record], spool: ContainerSpool, table: PreparedTable, prepared: Prepared
 ) -> tuple[str, Iterator[tuple[str, int]]]:
-    """(kind, names with versions). A version is a column of that name, or a whole number of that name in a document."""
+    """(kind, names with versions). A version is a column of that name, or a number of that name in a document.
+
+    What clients write there themselves may be any number, and counts where it could be a version.
+    """
     kind = table.table.removesuffix("s")
     if VERSION in table.columns and NAME in table.columns:
         return kind, _pairs(spool, table, VERSION)
@@ -220,8 +223,12 @@ def _document_pairs(spool: ContainerSpool, table: PreparedTable) -> Iterator[tup
         for row in batch:
             document = msgspec.json.decode(row[place]) if row[place] else None
             version = document.get(VERSION) if isinstance(document, dict) else None
-            if row[name] is not None and isinstance(version, int) and not isinstance(version, bool):
+            if row[name] is not None and _is_version(version):
                 yield row[name], version
+
+
+def _is_version(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and COUNTED.least <= value <= COUNTED.most
 
 
 def _names_of(spool: ContainerSpool, prepared: Prepared, name: str) -> list[str]:
