@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
@@ -250,6 +251,40 @@ def test_a_table_that_grows_too_large_is_refused(
     with pytest.raises(Refused) as told:
         read_here(sqlite_house, as_tar(sealed(files)))
     assert told.value.code == "BagTooLarge"
+
+
+def repeating(files: Files, rows: int, size: int) -> bytes:
+    """Tags that all have one value, which the file holds once: some hundred bytes of Parquet."""
+    value = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * size]))
+    key = pa.array([str(number) for number in range(rows)])
+    table = pa.table({"run_id": pa.array(["first"] * rows), "key": key, "value": value})
+    schema = pa.schema([(name, pa.string()) for name in ("run_id", "key")] + [("value", value.type)])
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(table, row_group_size=rows)
+    kept = {path: content for path, content in files.items() if not path.startswith("data/tables/run_tags/")}
+    return as_tar(sealed(kept | {"data/tables/run_tags/part-00000.parquet": sink.getvalue()}))
+
+
+def test_a_table_that_becomes_far_more_than_the_bag_is_refused(sqlite_house: House, files: Files) -> None:
+    with pytest.raises(Refused) as told:
+        read_here(sqlite_house, repeating(files, 20_000, 40_000))
+    assert (told.value.code, told.value.where) == ("BagTooLarge", "run_tags")
+
+
+def test_a_table_that_repeats_itself_comes_in_piece_by_piece(
+    sqlite_house: House, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    values = reading._values
+
+    def measured(batch: pa.RecordBatch, name: str) -> list[Any]:
+        sizes.append(batch.nbytes)
+        return values(batch, name)
+
+    monkeypatch.setattr(reading, "_values", measured)
+    read_here(sqlite_house, repeating(files, 8_000, 8_000))
+    assert 8 << 20 < max(sizes) <= reading.BYTES_AT_ONCE + (1 << 20)
 
 
 def test_reading_a_good_bag_writes_no_row(house: House) -> None:

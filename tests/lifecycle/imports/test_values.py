@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.kit.clock import EARLIEST, LATEST, from_iso, to_datetime, to_iso
+from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.reading import TableReader
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.values import LONGEST_TEXT
@@ -113,7 +114,7 @@ def read(folder: Path, table: ExportTable, rows: list[dict[str, Any]]) -> list[l
         for f in schema
     ]
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), folder / "part")
-    return list(TableReader(table, [folder / "part"], has_objects=False).rows())
+    return list(TableReader(table, [folder / "part"], Budget(LONGEST_TEXT * 9), has_objects=False).rows())
 
 
 @pytest.mark.parametrize("name", COLUMNS)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from freehold.kit.faults import passing
+from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.extract import Tables
 from freehold.lifecycle.imports.packing import PointPacker
 from freehold.lifecycle.imports.preparing import Found, TablePreparer, ids_in
@@ -22,12 +23,15 @@ FORMAT = 1
 class ContainerReader:
     """`folder` is where it lies below `data/`, with a slash at its end; empty for `data/` itself."""
 
-    def __init__(self, spool: ContainerSpool, scope: Scope, files: Tables, folder: str, renamer: Renamer) -> None:
+    def __init__(
+        self, spool: ContainerSpool, scope: Scope, files: Tables, folder: str, renamer: Renamer, budget: Budget
+    ) -> None:
         self.folder = folder
         self.found = Found(scope, folder)
         self._spool = spool
         self._files = files
         self._renamer = renamer
+        self._budget = budget
         self._selection = Selection(Target(scope, 0, (0,)))
         self._check_known()
         self._check_home()
@@ -80,14 +84,14 @@ class ContainerReader:
         return [export_table(exported[name], self._selection) for name in there]
 
     def _ids(self, table: ExportTable, names: Sequence[str]) -> Iterator[str]:
-        return ids_in(table, self._files[table.name], names)
+        return ids_in(table, self._files[table.name], names, self._budget)
 
     def _prepare(self, tables: Sequence[ExportTable]) -> tuple[dict[str, Any] | None, list[PreparedTable]]:
         linked_to = {str(link.to.table.name) for table in tables for link in table.links.values()}
         linked_to |= {str(owner_of(record)[1].table.name) for record in self._selection.decoded()}
         container, prepared = None, []
         for table in tables:
-            preparer = TablePreparer(table, self._files[table.name], self.found, self._renamer)
+            preparer = TablePreparer(table, self._files[table.name], self.found, self._renamer, self._budget)
             if table.record is _container():
                 container = preparer.only_row()
             else:
@@ -102,7 +106,7 @@ class ContainerReader:
         if not decoded or _decoded(decoded[0]).into not in self._files:
             return 0
         owners = self.found.keys.get(str(owner_of(decoded[0])[1].table.name), {})
-        packer = PointPacker(decoded[0], self._files[_decoded(decoded[0]).into], owners)
+        packer = PointPacker(decoded[0], self._files[_decoded(decoded[0]).into], owners, self._budget)
         prepared.append(packer.prepare(self._spool))
         return packer.points
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from freehold.domain.runs.rules import check_key
 from freehold.kit.problems import Invalid
+from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.reading import batches_of
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable
@@ -28,10 +29,13 @@ POINTS_IN_ROW = 1 << 16
 class PointPacker:
     """Of the records that leave decoded, all but the first are for points that have just arrived."""
 
-    def __init__(self, record: type[Record], files: Sequence[Path], owners: dict[tuple[Any, ...], int]) -> None:
+    def __init__(
+        self, record: type[Record], files: Sequence[Path], owners: dict[tuple[Any, ...], int], budget: Budget
+    ) -> None:
         self._record = record
         self._files = files
         self._owners = owners
+        self._budget = budget
         self._link, self._target, self._owner = owner_of(record)
         export = record.rules.export
         assert isinstance(export, Decoded)
@@ -66,7 +70,7 @@ class PointPacker:
         """(owner, points) as they follow each other: a piece for each owner of a batch."""
         schema = point_schema(self._owner)
         for file in self._files:
-            for batch in batches_of(file, schema, set(), self._table):
+            for batch in batches_of(file, schema, set(), self._table, self._budget):
                 if batch.num_rows:
                     yield from self._split(batch)
 

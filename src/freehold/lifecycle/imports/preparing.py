@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from freehold.domain.artifacts.rules import check_container, check_path
 from freehold.kit.problems import Invalid
+from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.extract import Wanted
 from freehold.lifecycle.imports.reading import BAG_PATH, TableReader
 from freehold.lifecycle.imports.refusal import Refused
@@ -48,13 +49,15 @@ class Found:
 class TablePreparer:
     """One record's rows: `prepare` writes them, and tells `found` what others need of them."""
 
-    def __init__(self, table: ExportTable, files: Sequence[Path], found: Found, renamer: Renamer) -> None:
+    def __init__(
+        self, table: ExportTable, files: Sequence[Path], found: Found, renamer: Renamer, budget: Budget
+    ) -> None:
         self._table = table
         self._record = table.record
         self._found = found
         self._renamer = renamer
         self._has_objects = object_columns(table.record) is not None
-        self._reader = TableReader(table, files, has_objects=self._has_objects)
+        self._reader = TableReader(table, files, budget, has_objects=self._has_objects)
         self._place = {name: number for number, name in enumerate(self._reader.names)}
         self._plain = [f.name for f in table.fields if not any(f.name in link.names for link in table.links.values())]
         self._links = dict(table.links)
@@ -205,8 +208,8 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def ids_in(table: ExportTable, files: Sequence[Path], names: Sequence[str]) -> Iterator[str]:
+def ids_in(table: ExportTable, files: Sequence[Path], names: Sequence[str], budget: Budget) -> Iterator[str]:
     """Every value of these columns."""
-    reader = TableReader(table, files, has_objects=object_columns(table.record) is not None)
+    reader = TableReader(table, files, budget, has_objects=object_columns(table.record) is not None)
     for row in reader.column_values(names):
         yield from (value for value in row if isinstance(value, str))

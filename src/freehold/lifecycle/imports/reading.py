@@ -1,12 +1,16 @@
 """Rows of a bag's table, read without trusting it: columns, types, what must be there."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.values import ColumnCheck
 from freehold.lifecycle.tables import ExportTable
@@ -15,13 +19,17 @@ BAG_PATH = "bag_path"
 ROWS_AT_ONCE = 10_000
 MOST_ROWS = 50_000_000
 LARGEST_GROUP = 1 << 31
+BYTES_AT_ONCE = 16 << 20
+FIXED = 8
+"""Bytes of a number, and of what points to a text."""
 
 
 class TableReader:
     """`names` are the columns of the rows given, in that order; those that the bag does not have read as null."""
 
-    def __init__(self, table: ExportTable, files: Sequence[Path], *, has_objects: bool) -> None:
+    def __init__(self, table: ExportTable, files: Sequence[Path], budget: Budget, *, has_objects: bool) -> None:
         self.table = table
+        self._budget = budget
         more = [pa.field(BAG_PATH, pa.string())] if has_objects else []
         self._schema = table.schema(more)
         self._files = files
@@ -31,18 +39,20 @@ class TableReader:
     def rows(self) -> Iterator[list[Any]]:
         """Raises Refused. Moments are microseconds."""
         before = 0
-        for file in self._files:
-            for batch in batches_of(file, self._schema, self._optional(), self.table.name):
-                checked = zip(self._checks, self.names, strict=True)
-                columns = [check(_values(batch, name), before) for check, name in checked]
-                yield from map(list, zip(*columns, strict=True))
-                before += batch.num_rows
+        for batch in self._batches():
+            checked = zip(self._checks, self.names, strict=True)
+            columns = [check(_values(batch, name), before) for check, name in checked]
+            yield from map(list, zip(*columns, strict=True))
+            before += batch.num_rows
 
     def column_values(self, names: Sequence[str]) -> Iterator[list[Any]]:
         """Only some columns, unchecked but for their types: to learn which ids there are."""
+        for batch in self._batches(names):
+            yield from map(list, zip(*(_values(batch, name) for name in names), strict=True))
+
+    def _batches(self, only: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         for file in self._files:
-            for batch in batches_of(file, self._schema, self._optional(), self.table.name):
-                yield from map(list, zip(*(_values(batch, name) for name in names), strict=True))
+            yield from batches_of(file, self._schema, self._optional(), self.table.name, self._budget, only)
 
     def _optional(self) -> set[str]:
         """Columns that a bag of an older release may lack."""
@@ -57,15 +67,31 @@ class TableReader:
         return bool(self.table.record.table.c[name].nullable)
 
 
-def batches_of(file: Path, schema: pa.Schema, optional: set[str], table: str) -> Iterator[pa.RecordBatch]:
-    """The file in pieces, if it has the columns of the schema in these types. Raises Refused."""
+def batches_of(
+    file: Path,
+    schema: pa.Schema,
+    optional: set[str],
+    table: str,
+    budget: Budget,
+    only: Sequence[str] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The file in pieces of about BYTES_AT_ONCE, if it has the columns of the schema in these types; `only` some of
+    them. Raises Refused.
+
+    Text is read as a dictionary, which is as large as the file itself holds it: how much it becomes is known before.
+    """
     try:
         with pq.ParquetFile(file) as parquet:
             _check_schema(parquet.schema_arrow, schema, optional, table)
             _check_sizes(parquet.metadata, table)
-            for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE):
+            names = [name for name in parquet.schema_arrow.names if only is None or name in only]
+        texts = [name for name in names if _is_text(schema.field(name).type)]
+        with pq.ParquetFile(file, read_dictionary=texts) as parquet:
+            for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, columns=names):
                 batch.validate(full=True)
-                yield batch
+                sizes = _sizes(batch)
+                budget.spend(int(sizes.sum()), table)
+                yield from _pieces(batch, sizes, pa.schema([schema.field(name) for name in names]))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
         raise Refused("BagWrongTable", "A table cannot be read.", table) from fault
     except MemoryError as fault:
@@ -88,6 +114,31 @@ def _check_sizes(metadata: pq.FileMetaData, table: str) -> None:
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     if metadata.num_rows > MOST_ROWS or any(group.total_byte_size > LARGEST_GROUP for group in groups):
         raise Refused("BagTooLarge", "A table has more rows or bytes than an import takes.", table)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _sizes(batch: pa.RecordBatch) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Bytes of each row, with every value written out."""
+    sizes = np.full(batch.num_rows, FIXED * batch.num_columns, np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and len(column.dictionary):
+            lengths = pc.fill_null(pc.binary_length(column.dictionary), 0)
+            sizes += pc.fill_null(lengths.take(column.indices), 0).to_numpy(zero_copy_only=False)
+    return sizes
+
+
+def _pieces(batch: pa.RecordBatch, sizes: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Text is written out only here, as much at once as memory should hold."""
+    group = np.cumsum(sizes) // BYTES_AT_ONCE
+    borders = [0, *(np.flatnonzero(group[1:] != group[:-1]) + 1).tolist(), batch.num_rows]
+    for start, end in pairwise(borders):
+        part = batch.slice(start, end - start)
+        yield pa.RecordBatch.from_arrays(
+            [column.cast(field.type) for column, field in zip(part.columns, schema, strict=True)], schema=schema
+        )
 
 
 def _values(batch: pa.RecordBatch, name: str) -> list[Any]:

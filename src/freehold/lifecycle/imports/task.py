@@ -16,6 +16,7 @@ from freehold.kit.faults import passing
 from freehold.kit.ids import UuidSource
 from freehold.lifecycle.export_task import Bench
 from freehold.lifecycle.imports import extract
+from freehold.lifecycle.imports.budget import budget_of
 from freehold.lifecycle.imports.container import ContainerReader
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import Renamer
@@ -58,6 +59,7 @@ class _Reading:
         self._spool = spool
         self._job = job
         self._largest = largest
+        self._budget = budget_of(spool.bag, largest)
         clock = SystemClock()
         self._renamer = Renamer(UuidSource(clock).new_id)
 
@@ -86,7 +88,7 @@ class _Reading:
         if taken.is_tree:
             own = taken.tables[""]
             _refuse_unknown(own, {CONTAINERS}, "It has a table beside its containers that is of none of them.")
-            tree = read_tree(own.get(CONTAINERS, []))
+            tree = read_tree(own.get(CONTAINERS, []), self._budget)
             self._check_kind(tree[0])
         folders = {f"{folder_of(each.container_id)}/" for each in tree}
         _refuse_unknown(taken.tables, {"", *folders}, "It has the tables of a container that it does not tell of.")
@@ -106,10 +108,10 @@ class _Reading:
     def _readers(self, taken: extract.Taken, tree: Sequence[BagContainer]) -> list[ContainerReader]:
         if not tree:
             spool = ContainerSpool(self._spool.rows)
-            return [ContainerReader(spool, taken.scope, taken.tables[""], "", self._renamer)]
+            return [ContainerReader(spool, taken.scope, taken.tables[""], "", self._renamer, self._budget)]
         folders = [f"{folder_of(each.container_id)}/" for each in tree]
         return [
-            ContainerReader(place, taken.scope, taken.tables.get(folder, {}), folder, self._renamer)
+            ContainerReader(place, taken.scope, taken.tables.get(folder, {}), folder, self._renamer, self._budget)
             for place, folder in zip(self._spool.keep_tree(tree), folders, strict=True)
         ]
 

@@ -1,6 +1,7 @@
 """The containers of a bag that holds a tree: read without trust. What the table says of them must fit together."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from freehold.domain.access.kinds import FACTS, Kind, parse
 from freehold.domain.workspaces.rules import check_name, check_properties, check_tags, check_text
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.contents import TREE
+from freehold.lifecycle.imports.budget import Budget
+from freehold.lifecycle.imports.extract import MOST_CONTAINERS
 from freehold.lifecycle.imports.reading import batches_of
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import UUID, Renamer
@@ -20,9 +23,11 @@ from freehold.records.containers import Workspace
 OPTIONAL = {"parent_id"}
 
 
-def read_tree(files: Sequence[Path]) -> list[BagContainer]:
+def read_tree(files: Sequence[Path], budget: Budget) -> list[BagContainer]:
     """Each behind the one that it stands in, the root first. Raises Refused."""
-    rows = list(_rows(files))
+    rows = list(islice(_rows(files, budget), MOST_CONTAINERS + 1))
+    if len(rows) > MOST_CONTAINERS:
+        raise Refused("BagTooLarge", f"It has more than {MOST_CONTAINERS} containers.", CONTAINERS)
     ids = {row["container_id"] for row in rows}
     if len(ids) != len(rows):
         raise Refused("BagDuplicate", "Two containers of the tree have the same id.", CONTAINERS)
@@ -81,9 +86,9 @@ def _check_names(kind: Kind, names: Sequence[str]) -> None:
         above = FACTS[above].parent
 
 
-def _rows(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
+def _rows(files: Sequence[Path], budget: Budget) -> Iterator[dict[str, Any]]:
     for file in files:
-        for batch in batches_of(file, TREE, OPTIONAL, CONTAINERS):
+        for batch in batches_of(file, TREE, OPTIONAL, CONTAINERS, budget):
             for row in batch.to_pylist():
                 if any(row.get(name) is None for name in TREE.names if name not in OPTIONAL):
                     raise Refused("BagMissingValue", "A table lacks a value that it must have.", CONTAINERS)
