@@ -27,6 +27,7 @@ from freehold.domain.audit.service import note_interaction, record
 from freehold.domain.clock import service as clock
 from freehold.domain.documents.service import require_standing
 from freehold.domain.forgetting.service import forget
+from freehold.domain.holds.rules import UnderHold
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
@@ -66,14 +67,6 @@ class StillNeeded(Conflict):
     def __init__(self, needed_by: list[str]) -> None:
         self.needed_by = needed_by
         super().__init__("ErasureRefused", f"It is still needed by {', '.join(needed_by)}. Delete that first.")
-
-
-class UnderHold(Conflict):
-    """A legal hold is in force on what would go."""
-
-    def __init__(self) -> None:
-        message = "A legal hold forbids to erase this. An owner lifts it: DELETE /freehold/v1/holds/{id}."
-        super().__init__("UnderLegalHold", message)
 
 
 def request_erasure(

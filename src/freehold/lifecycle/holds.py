@@ -7,13 +7,9 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.members import member_of
 from freehold.domain.access.service import allow
-from freehold.domain.artifacts.service import owners_in
 from freehold.domain.audit.service import record
 from freehold.kit.problems import Conflict, Invalid, NotFound
-from freehold.lifecycle.erase import UnderHold
-from freehold.lifecycle.plan import containers_above, holds_on, is_about_all_of
-from freehold.lifecycle.reach import Reach
-from freehold.lifecycle.selection import WORKSPACE, Target
+from freehold.lifecycle.selection import WORKSPACE
 from freehold.lifecycle.targets import find_root, public_id, root_of
 from freehold.records.lifecycle import Hold
 from freehold.records.rules import LinkKind, Scope
@@ -86,20 +82,6 @@ def list_all(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> list[Hol
     allow(db, actor, Action.READ, workspace)
     rows = db.execute(sa.select(Hold.table).where(_h.workspace_id == workspace.workspace_id).order_by(_h.row_id.desc()))
     return [_view(db, row) for row in rows]
-
-
-def refuse_held_files(db: Transaction, workspace: WorkspaceRef, origin: str, container: str) -> None:
-    """For who removes artifacts one by one, which no plan covers. Raises UnderHold where a hold in force bears on the
-    run or the asset that files of this container go with, or on the whole workspace; NotFound as a look at them."""
-    runs, assets = owners_in(db, workspace, origin, container)
-    owners = ((Scope.RUN, runs), (Scope.ASSET, assets))
-    targets = [Target(scope, workspace.workspace_id, tuple(sorted(rows))) for scope, rows in owners if rows]
-    containers = [workspace.workspace_id, *containers_above(db, workspace.workspace_id)]
-    whole = sa.select(_h.hold_id).where(is_about_all_of(Hold, containers), _h.lifted_at.is_(None))
-    if db.execute(whole).first() or any(
-        True for target in targets for _ in holds_on(db, Reach(target, hidden_only=False))
-    ):
-        raise UnderHold()
 
 
 def _view(db: Transaction, row: sa.Row[tuple[object, ...]]) -> HoldView:

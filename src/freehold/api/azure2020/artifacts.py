@@ -27,7 +27,6 @@ from freehold.domain.artifacts import service as artifacts
 from freehold.domain.artifacts.blocks import append_content
 from freehold.domain.artifacts.transfer import upload
 from freehold.kit.problems import Conflict, NotImplementedHere
-from freehold.lifecycle.holds import refuse_held_files
 from freehold.storage.transaction import Transaction
 
 _PLACE = "{origin}/{container}"
@@ -83,12 +82,7 @@ async def read_metadata(call: Call) -> Response:
 async def delete_one(call: Call) -> Response:
     """Remove an artifact; its bytes go with it, whatever `hardDelete` says: nothing is only marked here."""
     name = _place(call).name(_path(call))
-
-    def remove(db: Transaction) -> None:
-        refuse_held_files(db, call.workspace, name.origin, name.container)
-        artifacts.delete_artifact(db, call.workspace, name)
-
-    await call.services.database.write(remove)
+    await call.services.database.write(lambda db: artifacts.delete_artifact(db, call.workspace, name))
     return empty()
 
 
@@ -98,7 +92,6 @@ async def delete_named(call: Call) -> Response:
     place, body = _place(call), await read_json(call, PathsIn)
 
     def remove(db: Transaction) -> None:
-        refuse_held_files(db, call.workspace, *place)
         for each in body.paths:
             artifacts.delete_artifact(db, call.workspace, place.name(each.path))
 
@@ -113,7 +106,6 @@ async def delete_all(call: Call) -> Response:
     place = _place(call)
 
     def remove_some(db: Transaction) -> bool:
-        refuse_held_files(db, call.workspace, *place)
         found = artifacts.list_artifacts(db, call.workspace, *place, limit=_DELETED_AT_ONCE)
         for each in found:
             artifacts.delete_artifact(db, call.workspace, each.name)

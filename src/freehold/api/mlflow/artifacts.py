@@ -18,7 +18,6 @@ from freehold.domain.artifacts.service import ArtifactName
 from freehold.domain.artifacts.transfer import upload
 from freehold.domain.runs.service import get_run
 from freehold.kit.problems import NotFound
-from freehold.lifecycle.holds import refuse_held_files
 from freehold.storage.transaction import Transaction
 
 PAGE = 1_000
@@ -105,12 +104,9 @@ async def get_file(call: Call) -> Response:
 async def delete_files(call: Call) -> Response:
     """Remove one file, or a folder with all that lies below it."""
     place = _parse(call.params["path"])
-
-    def remove(db: Transaction) -> bool:
-        refuse_held_files(db, call.workspace, place.name.origin, place.name.container)
-        return folders.delete_below(db, call.workspace, place.name, limit=PAGE)
-
-    while await call.services.database.write(remove):
+    while await call.services.database.write(
+        lambda db: folders.delete_below(db, call.workspace, place.name, limit=PAGE)
+    ):
         pass
     return EMPTY
 

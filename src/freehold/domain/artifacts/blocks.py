@@ -80,7 +80,9 @@ async def append_content(
         if (now.object_row if now else None) != (before.object_row if before else None):
             raise Conflict("ArtifactChanged", "The artifact was changed in this moment. Append to it again.")
         content_type = before.content_type if before else None
-        return service.finish_upload(db, actor, workspace, name, object_key, stored, content_type=content_type)
+        return service.finish_upload(
+            db, actor, workspace, name, object_key, stored, content_type=content_type, keeps_old=True
+        )
 
     return await receive(database, objects, workspace, name, _behind(objects, held, pieces), finish)
 

@@ -47,12 +47,6 @@ def list_below(
     return list(db.execute(found))
 
 
-def assets_in(db: Transaction, workspace_id: int, origin: str, container: str) -> set[int]:
-    """Rows of the assets that were made of uploads in the container."""
-    here = (_a.workspace_id == workspace_id, _a.origin == origin, _a.container == container)
-    return set(db.execute(sa.select(_a.asset_row).distinct().where(*here, _a.asset_row.is_not(None))).scalars())
-
-
 def find_run_of_container(db: Transaction, workspace_id: int, container: str) -> sa.Row[Any] | None:
     """The run whose artifacts a container holds; both spellings name it (`dcid.<run>` and `<run>`)."""
     r = Run.c

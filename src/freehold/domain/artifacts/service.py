@@ -13,8 +13,9 @@ from freehold.domain.artifacts import queries
 from freehold.domain.artifacts.rules import ASSET_ORIGIN, RUN_ORIGIN, check_container, check_path
 from freehold.domain.assets import queries as asset_queries
 from freehold.domain.forgetting.service import refuse_forgotten
+from freehold.domain.holds.service import refuse_held
 from freehold.kit.problems import Conflict, Invalid, NotFound
-from freehold.records.artifacts import OBJECTS
+from freehold.records.artifacts import OBJECTS, Artifact
 from freehold.storage.blobs import StoredBytes
 from freehold.storage.transaction import Transaction
 
@@ -66,14 +67,18 @@ def finish_upload(
     *,
     content_type: str | None = None,
     must_be_empty: bool = False,
+    keeps_old: bool = False,
 ) -> ArtifactView:
-    """Give the artifact its content; what it held before goes with its last referrer.
+    """Give the artifact its content; what it held before goes with its last referrer. `keeps_old`: the new begins so.
 
-    Raises Conflict when it must be empty and is not, or the upload was reaped; NotFound when its run is erased.
+    Raises Conflict when it must be empty and is not, or the upload was reaped; NotFound when its run is erased;
+    UnderHold when a hold keeps what it held.
     """
     artifact = register(db, actor, workspace, name)
     if must_be_empty and artifact.object_row is not None:
         raise Conflict("BlobAlreadyExists", "The artifact has content already. Artifacts are not overwritten here.")
+    if artifact.object_row is not None and not keeps_old and artifact.sha256 != stored.sha256:
+        refuse_held(db, workspace, Artifact, artifact.row_id)
     object_row = own_object(db, workspace, object_key, stored)
     now = db.now()
     values = {"object_row": object_row, "etag": db.new_id(), "updated_at": now, "content_type": content_type}
@@ -150,19 +155,12 @@ def list_artifacts(
     return [view(row) for row in rows]
 
 
-def owners_in(db: Transaction, workspace: WorkspaceRef, origin: str, container: str) -> tuple[set[int], set[int]]:
-    """Rows of the runs and of the assets that the files of a container go with. Raises NotFound for no run's."""
-    run_row, name = _resolve(db, workspace, ArtifactName(origin, container, ""))
-    if run_row is not None:
-        return {run_row}, set()
-    return set(), queries.assets_in(db, workspace.workspace_id, name.origin, name.container)
-
-
 def delete_artifact(db: Transaction, workspace: WorkspaceRef, name: ArtifactName) -> None:
-    """Remove the name; its content goes with its last referrer."""
+    """Remove the name; its content goes with its last referrer. Raises UnderHold."""
     if name.origin == ASSET_ORIGIN:
         raise Invalid("ReadOnlyOrigin", "The files of an asset go with the asset. Delete that.")
     artifact = get_artifact(db, workspace, name)
+    refuse_held(db, workspace, Artifact, artifact.row_id)
     blocks = queries.blocks_of(db, workspace.workspace_id, artifact.row_id)
     queries.remove_blocks(db, workspace.workspace_id, artifact.row_id)
     queries.remove(db, workspace.workspace_id, artifact.row_id)

@@ -12,7 +12,7 @@ from freehold.domain.assets import queries
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import ANY_LABELS, Having, Paging
 from freehold.domain.documents.rules import check_text
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, take_version
+from freehold.domain.documents.service import Labels, change_document, labels_of, new_document, put_labels, take_version
 from freehold.domain.runs import queries as run_queries
 from freehold.domain.runs import service as runs
 from freehold.kit.problems import Invalid, NotFound
@@ -101,7 +101,7 @@ def create_asset(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: Ne
 def get_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetView:
     found = find_asset(db, workspace, asset_id)
     if found is None:
-        raise NotFound("AssetNotFound", "There is no asset with this id.")
+        raise _missing()
     return found
 
 
@@ -152,15 +152,19 @@ def change_asset(
     tags: dict[str, str] | None = None,
     properties: dict[str, str] | None = None,
 ) -> AssetView:
-    standing = get_asset(db, workspace, asset_id)
+    row = queries.find(db, workspace.workspace_id, asset_id)
+    if row is None:
+        raise _missing()
     values: dict[str, Any] = {"updated_at": db.now()}
     if document is not None:
-        row = queries.find(db, workspace.workspace_id, asset_id)
-        assert row is not None, "it was read a moment ago in the same transaction"
         values["document"] = row.document | {"given": document}
-    documents.change(db, workspace.workspace_id, Asset, standing.row_id, values)
-    put_labels(db, workspace, Asset, standing.row_id, tags=tags, properties=properties)
+    change_document(db, workspace, Asset, row, values)
+    put_labels(db, workspace, Asset, row.row_id, tags=tags, properties=properties)
     return get_asset(db, workspace, asset_id)
+
+
+def _missing() -> NotFound:
+    return NotFound("AssetNotFound", "There is no asset with this id.")
 
 
 class _Place(NamedTuple):

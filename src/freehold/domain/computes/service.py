@@ -12,6 +12,7 @@ from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
 from freehold.domain.documents.service import new_document
+from freehold.domain.holds.service import refuse_loss
 from freehold.domain.secrets import rules as secret_rules
 from freehold.domain.secrets import service as secrets
 from freehold.kit.problems import Conflict, Invalid, NotFound
@@ -103,10 +104,13 @@ def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> d
 
 
 def change_compute(db: Transaction, workspace: WorkspaceRef, name: str, document: dict[str, Any]) -> ComputeView:
-    """`document`: fields to set in it; those under `properties` are set in the ones that stand."""
+    """`document`: fields to set in it; those under `properties` are set in the ones that stand.
+    Raises NotFound, UnderHold."""
     row = _find(db, workspace, name)
     inner = (row.document.get(INNER) or {}) | (document.get(INNER) or {})
-    _write(db, workspace, row, row.document | document | {INNER: inner}, row.state)
+    changed = row.document | document | {INNER: inner}
+    refuse_loss(db, workspace, Compute, row.row_id, row.document, secret_rules.part(changed).document)
+    _write(db, workspace, row, changed, row.state)
     return get_compute(db, workspace, name)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.datasets import queries, rules
 from freehold.domain.documents import queries as documents
-from freehold.domain.documents.service import new_document, take_version
+from freehold.domain.documents.service import change_document, new_document, take_version
 from freehold.domain.secrets import service as secrets
 from freehold.domain.secrets.texts import part_with_texts
 from freehold.kit.digests import sha256_hex
@@ -102,7 +102,7 @@ def replace_definition(
     new = new._replace(content=rules.kept_from(row.document, opened, new.content))
     said, saved_row = _with_saved(db, actor, workspace, new, dataset.dataset_type)
     document, hidden = part_with_texts(said)
-    _change(db, workspace, row.row_id, document | {"state": row.document["state"]}, saved_row=saved_row)
+    _change(db, workspace, row, document | {"state": row.document["state"]}, saved_row=saved_row)
     secrets.keep(db, workspace, DatasetDefinition, row.row_id, hidden)
 
 
@@ -117,9 +117,7 @@ def set_definition_state(
 ) -> None:
     row = find_definition(db, workspace, dataset_row, version)
     check_etag(row.etag, etag)
-    _change(
-        db, workspace, row.row_id, row.document | {"state": rules.check_state(state), "deprecatedBy": deprecated_by}
-    )
+    _change(db, workspace, row, row.document | {"state": rules.check_state(state), "deprecatedBy": deprecated_by})
 
 
 def find_definition(
@@ -254,9 +252,9 @@ def _saved_name(db: Transaction, workspace: WorkspaceRef, content: list[Any], *,
     return _SAVED_NAME + sha256_hex(text.encode())
 
 
-def _change(db: Transaction, workspace: WorkspaceRef, row_id: int, document: dict[str, Any], **more: int) -> None:
+def _change(db: Transaction, workspace: WorkspaceRef, row: sa.Row[Any], document: dict[str, Any], **more: int) -> None:
     values = {"document": document, "etag": db.new_id(), "updated_at": db.now(), **more}
-    documents.change(db, workspace.workspace_id, DatasetDefinition, row_id, values)
+    change_document(db, workspace, DatasetDefinition, row, values)
 
 
 def _saved_view(row: sa.Row[Any]) -> SavedView:

@@ -21,7 +21,7 @@ from freehold.domain.datasets.queries import Wanted
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_text, without_nothing
-from freehold.domain.documents.service import labels_of, new_document, put_labels
+from freehold.domain.documents.service import change_document, labels_of, new_document, put_labels
 from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.records.outside import Dataset
 from freehold.storage.transaction import Transaction
@@ -152,7 +152,7 @@ def change_dataset(db: Transaction, workspace: WorkspaceRef, dataset_id: str, ch
     values: dict[str, Any] = {"document": row.document | given}
     if change.is_visible is not None:
         values["is_visible"] = change.is_visible
-    _touch(db, workspace, row.row_id, values)
+    _touch(db, workspace, row, values)
     put_labels(db, workspace, Dataset, row.row_id, tags=change.tags)
     return get_dataset(db, workspace, dataset_id)
 
@@ -169,7 +169,7 @@ def set_state(
     row = find_row(db, workspace, dataset_id)
     check_etag(row.etag, etag)
     document = row.document | {"deprecatedBy": deprecated_by}
-    _touch(db, workspace, row.row_id, {"state": rules.check_state(state), "document": document})
+    _touch(db, workspace, row, {"state": rules.check_state(state), "document": document})
     return get_dataset(db, workspace, dataset_id)
 
 
@@ -179,7 +179,7 @@ def add_version(
     row = find_row(db, workspace, dataset_id)
     check_etag(row.etag, etag)
     add_definition(db, actor, workspace, row.row_id, row.name, new, row.dataset_type)
-    _touch(db, workspace, row.row_id, {})
+    _touch(db, workspace, row, {})
     return get_dataset(db, workspace, dataset_id)
 
 
@@ -218,9 +218,9 @@ def _create(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: NewData
     return row_id
 
 
-def _touch(db: Transaction, workspace: WorkspaceRef, row_id: int, values: Mapping[str, Any]) -> None:
+def _touch(db: Transaction, workspace: WorkspaceRef, row: sa.Row[Any], values: Mapping[str, Any]) -> None:
     moved = {**values, "etag": db.new_id(), "updated_at": db.now()}
-    documents.change(db, workspace.workspace_id, Dataset, row_id, moved)
+    change_document(db, workspace, Dataset, row, moved)
 
 
 def _one(

@@ -10,7 +10,7 @@ from freehold.domain.access.authors import Author, author_of
 from freehold.domain.datastores import queries, rules
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
-from freehold.domain.documents.service import labels_of, new_document, put_labels
+from freehold.domain.documents.service import change_document, labels_of, new_document, put_labels
 from freehold.domain.secrets import rules as secret_rules
 from freehold.domain.secrets import service as secrets
 from freehold.kit.problems import Conflict, Invalid, NotFound
@@ -89,7 +89,7 @@ def replace_datastore(db: Transaction, workspace: WorkspaceRef, name: str, new: 
         raise Conflict("DatastoreTypeFixed", f"This datastore is of type {row.store_type}: register another one.")
     document, hidden = secret_rules.part(rules.with_named_credential(new.sections))
     values = {"document": document, "is_validated": new.is_validated, "updated_at": db.now()}
-    documents.change(db, workspace.workspace_id, Datastore, row.row_id, values)
+    change_document(db, workspace, Datastore, row, values)
     secrets.keep(db, workspace, Datastore, row.row_id, hidden)
     put_labels(db, workspace, Datastore, row.row_id, tags=new.tags)
     return get_datastore(db, workspace, row.name)

@@ -217,6 +217,11 @@ def keys_of(db: Transaction, workspace_id: int, column: sa.ColumnElement[Any], *
     return list(db.execute(found.order_by(table.c.row_id)).scalars())
 
 
+def standing_labels(db: Transaction, workspace_id: int, record: type[Record], row_id: int, kind: str) -> dict[str, str]:
+    here = sa.and_(Label.c.workspace_id == workspace_id, link_to(record) == row_id, Label.c.kind == kind)
+    return {row.key: row.value for row in db.execute(sa.select(Label.c.key, Label.c.value).where(here))}
+
+
 def put_labels(
     db: Transaction, workspace_id: int, record: type[Record], row_id: int, kind: str, labels: Mapping[str, str]
 ) -> None:

@@ -10,6 +10,8 @@ from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.access.members import member_of
 from freehold.domain.documents import queries, rules
 from freehold.domain.documents.queries import PROPERTY, TAG
+from freehold.domain.holds.rules import written_in
+from freehold.domain.holds.service import refuse_loss
 from freehold.kit.problems import NotFound
 from freehold.records.catalogue import Record
 from freehold.storage.transaction import Transaction
@@ -45,6 +47,16 @@ def count_on(db: Transaction, workspace_id: int, public_id: str, kind: str, name
     queries.raise_version(db, workspace_id, digest, version + 1)
 
 
+def change_document(
+    db: Transaction, workspace: WorkspaceRef, record: type[Record], row: sa.Row[Any], values: Mapping[str, Any]
+) -> None:
+    """Set columns of a document as it was read. Raises UnderHold where a hold keeps what they hold; what only says how
+    a thing stands may change."""
+    standing = {name: row._mapping[name] for name in values}
+    refuse_loss(db, workspace, record, row.row_id, written_in(standing), written_in(values))
+    queries.change(db, workspace.workspace_id, record, row.row_id, values)
+
+
 def put_labels(
     db: Transaction,
     workspace: WorkspaceRef,
@@ -54,10 +66,12 @@ def put_labels(
     tags: Mapping[str, str] | None = None,
     properties: Mapping[str, str] | None = None,
 ) -> None:
-    """In place of what stands; None leaves it as it is. Raises Invalid."""
+    """In place of what stands; None leaves it as it is. Raises Invalid, UnderHold where a hold keeps what stands."""
     for kind, labels in ((TAG, tags), (PROPERTY, properties)):
         if labels is not None:
             rules.check_labels(kind, labels)
+            standing = queries.standing_labels(db, workspace.workspace_id, record, row_id, kind)
+            refuse_loss(db, workspace, record, row_id, standing, labels)
             queries.put_labels(db, workspace.workspace_id, record, row_id, kind, labels)
 
 

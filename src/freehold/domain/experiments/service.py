@@ -9,7 +9,9 @@ from freehold.domain.access.members import member_of
 from freehold.domain.experiments import queries
 from freehold.domain.experiments.rules import check_name, check_tags
 from freehold.domain.forgetting.service import refuse_forgotten
+from freehold.domain.holds.service import refuse_loss
 from freehold.kit.problems import Conflict, NotFound
+from freehold.records.experiments import Experiment
 from freehold.storage.transaction import Transaction
 
 
@@ -107,8 +109,10 @@ def change_experiment(
     """Change what is given; tags are merged. Archiving twice keeps the first time.
 
     `deleted` sets it aside: it is archived too, and once its restore window is over it is erased. Whichever of the
-    two is taken back, both are.
+    two is taken back, both are. Raises UnderHold where a hold keeps what would be written over.
     """
+    given = {"name": name, "description": description, "tags": experiment.tags | (tags or {})}
+    _refuse_loss(db, workspace, experiment, {key: value for key, value in given.items() if value is not None})
     values: dict[str, Any] = {"updated_at": db.now()}
     if name is not None and name != experiment.name:
         check_name(name)
@@ -132,8 +136,16 @@ def change_experiment(
 def remove_tags(
     db: Transaction, workspace: WorkspaceRef, experiment: ExperimentView, keys: list[str]
 ) -> ExperimentView:
+    """Raises UnderHold."""
+    left = {key: value for key, value in experiment.tags.items() if key not in keys}
+    _refuse_loss(db, workspace, experiment, {"tags": left})
     queries.remove_tags(db, workspace.workspace_id, experiment.row_id, keys)
     return get_experiment(db, workspace, experiment.experiment_id)
+
+
+def _refuse_loss(db: Transaction, workspace: WorkspaceRef, experiment: ExperimentView, written: dict[str, Any]) -> None:
+    standing = {name: getattr(experiment, name) for name in written}
+    refuse_loss(db, workspace, Experiment, experiment.row_id, standing, written)
 
 
 def views(db: Transaction, workspace: WorkspaceRef, rows: list[sa.Row[Any]]) -> list[ExperimentView]:

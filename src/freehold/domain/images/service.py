@@ -10,7 +10,15 @@ from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, spread, take_version
+from freehold.domain.documents.service import (
+    Labels,
+    change_document,
+    labels_of,
+    new_document,
+    put_labels,
+    spread,
+    take_version,
+)
 from freehold.domain.images import queries, rules
 from freehold.domain.images.queries import ANY, Wanted
 from freehold.domain.manifests import service as manifests
@@ -127,7 +135,7 @@ def change_image(
     values: dict[str, Any] = {"updated_at": db.now()}
     if document is not None:
         values["document"] = row.document | document
-    documents.change(db, workspace.workspace_id, Image, row.row_id, values)
+    change_document(db, workspace, Image, row, values)
     put_labels(db, workspace, Image, row.row_id, tags=tags, properties=properties)
     return get_image(db, workspace, row.image_id)
 

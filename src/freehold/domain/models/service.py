@@ -11,7 +11,15 @@ from freehold.domain.assets import queries as asset_queries
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, spread, take_version
+from freehold.domain.documents.service import (
+    Labels,
+    change_document,
+    labels_of,
+    new_document,
+    put_labels,
+    spread,
+    take_version,
+)
 from freehold.domain.models import queries
 from freehold.domain.models.queries import ANY, Wanted
 from freehold.domain.runs import queries as run_queries
@@ -124,7 +132,7 @@ def change_model(
     values: dict[str, Any] = {"updated_at": db.now()}
     if document is not None:
         values["document"] = row.document | document
-    documents.change(db, workspace.workspace_id, Model, row.row_id, values)
+    change_document(db, workspace, Model, row, values)
     put_labels(db, workspace, Model, row.row_id, tags=tags, properties=properties)
     return get_model(db, workspace, row.model_id)
 

@@ -10,7 +10,7 @@ from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_text
-from freehold.domain.documents.service import new_document
+from freehold.domain.documents.service import change_document, new_document
 from freehold.domain.pipelines import graphs, objects, queries, rules
 from freehold.domain.pipelines.graphs import Drawing, GraphView
 from freehold.domain.pipelines.objects import PAGE, NewObject, ObjectView
@@ -117,7 +117,7 @@ def change_draft(
     values |= {"name": name} if name is not None else {}
     if graph_draft_id is not None:
         values |= _drawn_on(objects.get(db, workspace, GRAPH_DRAFT, graph_draft_id))
-    documents.change(db, workspace.workspace_id, PipelineDraft, row.row_id, values)
+    change_document(db, workspace, PipelineDraft, row, values)
     secrets.keep(db, workspace, PipelineDraft, row.row_id, hidden)
     return get_draft(db, workspace, draft_id)
 

@@ -9,6 +9,7 @@ from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.service import new_document
+from freehold.domain.holds.service import refuse_loss
 from freehold.domain.pipelines import queries, rules
 from freehold.domain.secrets import rules as secret_rules
 from freehold.domain.secrets import service as secrets
@@ -66,12 +67,14 @@ def add_graph(db: Transaction, actor: Actor, workspace: WorkspaceRef, drawing: D
 
 
 def change_graph(db: Transaction, workspace: WorkspaceRef, graph: GraphView, drawing: Drawing) -> GraphView:
-    """Draw it anew, for drafts; a layout that is not given stays."""
+    """Draw it anew, for drafts; a layout that is not given stays. Raises Invalid, UnderHold."""
     drawing = drawing._replace(document=rules.whole_graph(drawing.document))
     rules.check_graph(drawing.document)
     if drawing.layout is None:
         drawing = drawing._replace(layout=graph.drawing.layout)
     columns, hidden = secret_rules.part(_columns(drawing))
+    standing, _ = secret_rules.part(_columns(graph.drawing))
+    refuse_loss(db, workspace, PipelineGraph, graph.row_id, standing, columns)
     documents.change(db, workspace.workspace_id, PipelineGraph, graph.row_id, columns | {"updated_at": db.now()})
     secrets.keep(db, workspace, PipelineGraph, graph.row_id, hidden)
     return graph_of(db, workspace, graph.row_id)

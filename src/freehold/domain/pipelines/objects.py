@@ -12,7 +12,7 @@ from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
-from freehold.domain.documents.service import new_document
+from freehold.domain.documents.service import change_document, new_document
 from freehold.domain.pipelines import queries, rules
 from freehold.domain.pipelines.queries import ALL, Wanted
 from freehold.domain.secrets import rules as secret_rules
@@ -182,7 +182,7 @@ def change(
     values |= {"name": name} if name is not None else {}
     values |= {"status": rules.read_status(status)} if status is not None else {}
     values |= {"pipeline_row": under} if under is not None else {}
-    documents.change(db, workspace.workspace_id, PipelineObject, row.row_id, values)
+    change_document(db, workspace, PipelineObject, row, values)
     secrets.keep(db, workspace, PipelineObject, row.row_id, hidden)
     return get(db, workspace, kind, object_id)
 

@@ -130,6 +130,28 @@ def put_entries(
         _put_entries[table].run(db.connection, rows)
 
 
+# allow-workspace: because each entry is named with its own
+def _select_entries(_: Any, size: int, table: sa.Table) -> Any:
+    c = table.c
+    names = ("workspace_id", "run_row", "key")
+    asked = (sa.and_(*(c[name] == sa.bindparam(f"{name}_{n}") for name in names)) for n in range(size))
+    return sa.select(c.key, c.value).where(sa.or_(*asked))
+
+
+_standing_entries = {
+    record: PreparedRows(("workspace_id", "run_row", "key"), partial(_select_entries, table=record.table))
+    for record in (RunTag, RunProperty)
+}
+
+
+def standing_entries(
+    db: Transaction, workspace_id: int, record: type[RunTag] | type[RunProperty], run_row: int, keys: Sequence[str]
+) -> dict[str, str]:
+    """Of these keys, those that the run has, with their values: prepared, for the hot path."""
+    asked = [(workspace_id, run_row, key) for key in keys]
+    return {row[0]: row[1] for row in _standing_entries[record].all(db.connection, asked)}
+
+
 _RUNS_AT_ONCE = 1_000
 """A page of MLflow may hold tens of thousands; databases take so many parameters, but not three times as many."""
 

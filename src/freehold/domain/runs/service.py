@@ -7,13 +7,15 @@ from freehold.domain.access.members import alias_of, member_of
 from freehold.domain.experiments import queries as experiment_queries
 from freehold.domain.experiments.service import ExperimentRef, ExperimentView
 from freehold.domain.forgetting.service import erased, refuse_forgotten
+from freehold.domain.holds.rules import written_in
+from freehold.domain.holds.service import refuse_loss
 from freehold.domain.notifications.rules import RUN
 from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs import queries, rules
 from freehold.domain.runs.parents import PARENT_TAG, new_parent, row_of_parent, without_erased
 from freehold.domain.runs.views import USER_TAG, RunView, views
 from freehold.kit.problems import Conflict, Invalid, NotFound
-from freehold.records.runs import RunParameter, RunProperty, RunTag
+from freehold.records.runs import Run, RunParameter, RunProperty, RunTag
 from freehold.storage.transaction import Transaction
 
 CONTAINER_PREFIX = "dcid."
@@ -103,8 +105,12 @@ def row_of(db: Transaction, workspace: WorkspaceRef, run_id: str) -> int:
 
 
 def change_run(db: Transaction, workspace: WorkspaceRef, run_id: str, fields: dict[str, Any]) -> None:
-    """Set columns of the run's row: name, status, started_at, ended_at, description, details …."""
+    """Set columns of the run's row: name, status, started_at, ended_at, description, details …
+
+    Raises NotFound, Conflict, Invalid, UnderHold where a hold keeps what stands in one.
+    """
     row_id = open_run(db, workspace, run_id)
+    _refuse_loss_of_columns(db, workspace, row_id, fields)
     if "status" in fields:
         rules.check_status(fields["status"])
     rules.check_name(fields.get("name") or "")
@@ -112,6 +118,14 @@ def change_run(db: Transaction, workspace: WorkspaceRef, run_id: str, fields: di
     queries.change(db, workspace.workspace_id, row_id, fields)
     if ends and ends != fields["status"]:
         _tell_end(db, workspace, row_id, fields["status"])
+
+
+def _refuse_loss_of_columns(db: Transaction, workspace: WorkspaceRef, row_id: int, fields: dict[str, Any]) -> None:
+    written = written_in(fields)
+    run = queries.find_by_row(db, workspace.workspace_id, row_id) if written else None
+    if run is not None:
+        standing = written_in({name: run._mapping[name] for name in fields})
+        refuse_loss(db, workspace, Run, row_id, standing, written)
 
 
 def _tell_end(db: Transaction, workspace: WorkspaceRef, row_id: int, status: str) -> None:
@@ -124,23 +138,31 @@ def _tell_end(db: Transaction, workspace: WorkspaceRef, row_id: int, status: str
 
 
 def set_tags(db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str, tags: dict[str, str]) -> None:
-    """Also `mlflow.user`, which becomes the run's author, and the tag that names a parent, whose child it becomes."""
+    """Also `mlflow.user`, which becomes the run's author, and the tag that names a parent, whose child it becomes.
+
+    Raises UnderHold where a hold keeps the value of one that stands.
+    """
     rules.check_map("tag", tags, rules.LONGEST_TAG)
     row_id = open_run(db, workspace, run_id)
     others = {key: value for key, value in tags.items() if key != USER_TAG}
     if USER_TAG in tags:
+        author = _author_tag(db, workspace, row_id)
+        refuse_loss(db, workspace, Run, row_id, author, tags)
         member = member_of(db, actor, workspace.workspace_id)
         alias = alias_of(db, workspace.workspace_id, member, tags[USER_TAG])
         queries.change(db, workspace.workspace_id, row_id, {"author_alias": alias})
     parent = new_parent(db, workspace, row_id, tags.get(PARENT_TAG))
     if parent is not None:
         queries.change(db, workspace.workspace_id, row_id, {"parent_row": parent})
-    queries.put_entries(db, workspace.workspace_id, RunTag, row_id, without_erased(db, workspace, RunTag, others))
+    _put(db, workspace, RunTag, row_id, without_erased(db, workspace, RunTag, others))
 
 
 def remove_tags(db: Transaction, workspace: WorkspaceRef, run_id: str, keys: list[str]) -> int:
-    """How many of the tags stood."""
+    """How many of the tags stood. Raises UnderHold."""
     row_id = open_run(db, workspace, run_id)
+    going = queries.standing_entries(db, workspace.workspace_id, RunTag, row_id, keys)
+    author = _author_tag(db, workspace, row_id) if USER_TAG in keys else {}
+    refuse_loss(db, workspace, Run, row_id, going | author, {})
     removed = queries.remove_tags(db, workspace.workspace_id, row_id, keys)
     if USER_TAG in keys:
         queries.change(db, workspace.workspace_id, row_id, {"author_alias": None})
@@ -149,10 +171,27 @@ def remove_tags(db: Transaction, workspace: WorkspaceRef, run_id: str, keys: lis
 
 
 def set_properties(db: Transaction, workspace: WorkspaceRef, run_id: str, properties: dict[str, str]) -> None:
+    """Raises UnderHold where a hold keeps the value of one that stands."""
     rules.check_map("property", properties, rules.LONGEST_TAG)
     row_id = open_run(db, workspace, run_id)
-    said = without_erased(db, workspace, RunProperty, properties)
-    queries.put_entries(db, workspace.workspace_id, RunProperty, row_id, said)
+    _put(db, workspace, RunProperty, row_id, without_erased(db, workspace, RunProperty, properties))
+
+
+def _put(
+    db: Transaction,
+    workspace: WorkspaceRef,
+    record: type[RunTag] | type[RunProperty],
+    row_id: int,
+    entries: dict[str, str],
+) -> None:
+    standing = queries.standing_entries(db, workspace.workspace_id, record, row_id, list(entries))
+    refuse_loss(db, workspace, Run, row_id, standing, entries)
+    queries.put_entries(db, workspace.workspace_id, record, row_id, entries)
+
+
+def _author_tag(db: Transaction, workspace: WorkspaceRef, row_id: int) -> dict[str, str]:
+    run = queries.find_by_row(db, workspace.workspace_id, row_id)
+    return {USER_TAG: run.author} if run is not None and run.author is not None else {}
 
 
 def log_parameters(db: Transaction, workspace: WorkspaceRef, run_id: str, parameters: list[tuple[str, str]]) -> None:

@@ -11,7 +11,7 @@ from freehold.domain.access.authors import Author, author_of
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_name
-from freehold.domain.documents.service import Labels, labels_of, new_document, put_labels, spread
+from freehold.domain.documents.service import Labels, change_document, labels_of, new_document, put_labels, spread
 from freehold.domain.images import service as images
 from freehold.domain.images.service import ImageView
 from freehold.domain.models import service as models
@@ -155,7 +155,7 @@ def change_service(db: Transaction, workspace: WorkspaceRef, name: str, change: 
         values["scoring_uri"] = change.scoring_uri
     if change.is_probed is not None:
         values["is_probed"] = change.is_probed
-    documents.change(db, workspace.workspace_id, Service, row.row_id, values)
+    change_document(db, workspace, Service, row, values)
     put_labels(db, workspace, Service, row.row_id, tags=change.tags, properties=change.properties)
     return get_service(db, workspace, row.name)
 

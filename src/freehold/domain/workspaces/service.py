@@ -14,10 +14,13 @@ from freehold.domain.access.directory.service import find_signed_in
 from freehold.domain.access.kinds import FACTS, Kind
 from freehold.domain.access.rules import OWNER
 from freehold.domain.access.service import allow
+from freehold.domain.holds.rules import written_in
+from freehold.domain.holds.service import refuse_loss
 from freehold.domain.secrets import rules as secret_rules
 from freehold.domain.secrets import service as secrets
 from freehold.domain.workspaces import queries, rules
 from freehold.kit.problems import Conflict, NotFound
+from freehold.records.containers import Workspace
 from freehold.storage.transaction import Transaction
 
 
@@ -197,6 +200,9 @@ def change_workspace(db: Transaction, actor: Actor, workspace: WorkspaceRef, wan
     if wanted.properties is not None:
         values["properties"] = _part_secrets(db, workspace, standing.properties | dict(wanted.properties))
     values.pop("location", None)
+    written = written_in(values)
+    shown = {name: getattr(standing, name) for name in written}
+    refuse_loss(db, workspace, Workspace, workspace.workspace_id, shown, written)
     queries.change(db, workspace.workspace_id, values)
     return get_workspace(db, workspace)
 
