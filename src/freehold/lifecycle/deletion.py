@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.audit.service import record
 from freehold.domain.documents.service import require_standing
+from freehold.domain.holds.queries import lock_containers
 from freehold.lifecycle.erase import KIND, hide, refuse_unless_free
 from freehold.lifecycle.plan import plan_targets
 from freehold.lifecycle.selection import Target
@@ -41,6 +42,7 @@ def delete(
     Raises StillNeeded where something that stays refers to one, UnderHold.
     """
     require_standing(db, workspace)
+    lock_containers(db, workspace.workspace_id)
     targets = [Target(scope, workspace.workspace_id, (row,)) for scope, row in roots]
     root = db.keys.forgotten.digest(SCOPE, workspace.public_id, repr(sorted(roots))).hex()
     plan = plan_targets(db, targets[0].scope, targets, root, counts=False)

@@ -27,6 +27,7 @@ from freehold.domain.audit.service import note_interaction, record
 from freehold.domain.clock import service as clock
 from freehold.domain.documents.service import require_standing
 from freehold.domain.forgetting.service import forget
+from freehold.domain.holds.queries import lock_containers
 from freehold.domain.holds.rules import UnderHold
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
@@ -88,6 +89,7 @@ def request_erasure(
     allow(db, actor, Action.ERASE, workspace)
     if scope is not Scope.WORKSPACE:
         require_standing(db, workspace)
+    lock_containers(db, workspace.workspace_id)
     plan = plan_erasure(db, workspace, scope, root_id, counts=False)
     _check(plan, plan_digest)
     operation = begin(db, operations, actor, workspace, plan, forget_days)
@@ -99,6 +101,7 @@ def request_again(
     db: Transaction, operations: Operations, workspace: WorkspaceRef, scope: Scope, root_id: str | None
 ) -> Operation:
     """Erase what the forget list names and a restored backup brought back. Nobody asks, nothing may refuse."""
+    lock_containers(db, workspace.workspace_id)
     return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id, counts=False), 0)
 
 

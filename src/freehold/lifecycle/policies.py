@@ -11,6 +11,7 @@ from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.queries import find_workspace_by_key, person_of
 from freehold.domain.access.service import allow
 from freehold.domain.clock.rules import LOOK_EVERY, has_gone_back, is_believed, look
+from freehold.domain.holds.queries import lock_containers
 from freehold.domain.retention import queries, rules
 from freehold.domain.retention.due.queries import (
     EXPERIMENTS_ASIDE,
@@ -170,6 +171,7 @@ def _erase(
     """What is still due, now that nobody can restore it any more."""
     workspace = find_workspace_by_key(db, workspace_id)
     assert workspace is not None, "a policy stands no longer than its workspace"
+    lock_containers(db, workspace_id)
     lock_roots(db, workspace_id, found)
     terms = terms_of_policy(db, workspace_id, standing.policy, now)
     still = due_roots(db, workspace_id, terms, MOST_ROOTS, among=found)

@@ -6,6 +6,7 @@ from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.service import allow
 from freehold.domain.audit.service import note_interaction
 from freehold.domain.documents.service import require_standing
+from freehold.domain.holds.queries import lock_containers
 from freehold.domain.retention.due.queries import Terms, count_judged, due_roots, lock_roots
 from freehold.domain.retention.rules import Verdict
 from freehold.kit.problems import Conflict, PreconditionFailed
@@ -58,6 +59,7 @@ def request_purge(
     """
     allow(db, actor, Action.ERASE, workspace)
     require_standing(db, workspace)
+    lock_containers(db, workspace.workspace_id)
     terms = terms_of_purge(db, workspace.workspace_id, db.now() if before is None else before)
     lock_roots(db, workspace.workspace_id, due_roots(db, workspace.workspace_id, terms, MOST_ROOTS))
     plan = _plan(db, workspace, terms, counts=False)
