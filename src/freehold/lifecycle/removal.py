@@ -16,12 +16,12 @@ import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.kit.faults import passing
-from freehold.lifecycle.reach import OWNED, Pointer, pointers_to
+from freehold.lifecycle.reach import OWNED, Pointer, pointers_to, stands
 from freehold.lifecycle.repeats import Repeated, repeated
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Link, LinkKind
-from freehold.storage.portable import Prepared, among, gathered
+from freehold.storage.portable import Prepared, among, gathered, locked
 from freehold.storage.transaction import Transaction
 
 CHILDREN_AT_ONCE = 2_000
@@ -67,8 +67,8 @@ class Removal:
         if not self._is_alone:
             statements += _cut(self.going).statements()
         for name in self._counting:
-            unneeded = _cut(self._counted(name)).unneeded
-            statements += (unneeded._take, *_cut(unneeded.going).statements())
+            counted = _cut(self._counted(name))
+            statements += (counted.lock, counted.unneeded._take, *counted.statements())
         for each in statements:
             each.prepare(bind)
 
@@ -135,8 +135,13 @@ def _is_counted(link: Link, also: frozenset[str]) -> bool:
 
 
 def _release(db: Transaction, counted: type[Record], keys: list[int]) -> Counter[str]:
-    """Of the rows that have lost a referrer, those without another go too, and their objects are doomed."""
-    return _cut(counted).unneeded.remove(db, len(keys), keys=keys) if keys else Counter()
+    """Of the rows that have lost a referrer, those without another go too, and their objects are doomed. Two that each
+    take away a referrer would both find the other's, so the second waits."""
+    if not keys:
+        return Counter()
+    cut = _cut(counted)
+    locked(db.connection, cut.lock, {"keys": keys})
+    return cut.unneeded.remove(db, len(keys), keys=keys)
 
 
 class _Cut:
@@ -145,8 +150,10 @@ class _Cut:
     def __init__(self, going: type[Record]) -> None:
         self._going = going
         self._pointers = pointers_to(going)
-        here = among(key_of(going.table))
+        key = key_of(going.table)
+        here = among(key)
         self._delete = Prepared(lambda _: sa.delete(going.table).where(here))
+        self.lock = Prepared(lambda _: sa.select(key).where(here).order_by(key).with_for_update())
         self._repeating = [(each.record, Prepared(partial(_keys, each))) for each in repeated(going, here)]
         self._letting_go = [Prepared(partial(_null, each)) for each in self._pointers if _lets_go(each)]
         self._refusing = [
@@ -176,7 +183,7 @@ class _Cut:
 
     def unlink(self, db: Transaction, keys: list[int]) -> Counter[str]:
         """What refers to the rows lets go of them, and what repeats such a link goes with it. What refused to lose
-        them is hidden by now and about to go itself: how many such rows went."""
+        them is hidden by now and about to go itself: how many such rows went. Raises IntegrityError where it is not."""
         gone: Counter[str] = Counter()
         for record, saying in self._repeating:
             said = list(saying.result(db.connection, {"keys": keys}).scalars())
@@ -211,8 +218,15 @@ def _keys(repeating: Repeated, _: object) -> sa.Select[Any]:
 
 
 def _null(pointer: Pointer, _: object) -> sa.Update:
-    return sa.update(pointer.source.table).where(among(pointer.column)).values({pointer.column.name: None})
+    return sa.update(pointer.source.table).where(_is_let_go(pointer)).values({pointer.column.name: None})
 
 
 def _refused(pointer: Pointer, _: object) -> sa.Delete:
-    return sa.delete(pointer.source.table).where(among(pointer.column))
+    return sa.delete(pointer.source.table).where(_is_let_go(pointer))
+
+
+def _is_let_go(pointer: Pointer) -> sa.ColumnElement[bool]:
+    """Where one stands that refused, it goes on refusing: the database then does not let go of what it refers to."""
+    if pointer.kind is LinkKind.RESTRICT:
+        return sa.and_(among(pointer.column), sa.not_(stands(pointer.source)))
+    return among(pointer.column)

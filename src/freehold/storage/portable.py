@@ -352,6 +352,13 @@ class Prepared:
         return found
 
 
+def locked(connection: sa.Connection, rows: Prepared, params: dict[str, Any]) -> None:
+    """Until this transaction ends nobody else changes the rows that a SELECT … FOR UPDATE names, nor refers to them;
+    on SQLite that is so anyway."""
+    if is_postgres(connection):
+        rows.all(connection, params)
+
+
 class PreparedRows:
     """As `Prepared`, for many rows in few statements: every statement costs the thread its turn in the interpreter.
 

@@ -1,8 +1,6 @@
 """On PostgreSQL, where many write at once: who places a hold and who takes something away see each other."""
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from freehold.lifecycle.purge import request_purge
 from freehold.records.lifecycle import Hold
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
+from tests.lifecycle.erase.lingering import Lingering
 from tests.lifecycle.erase.site import Site, open_site
 from tests.postgres import PostgresServer
 
@@ -69,34 +68,9 @@ def place(db: Transaction, site: Site, run: str) -> object:
     return holds.place(db, site.actor, site.workspace, Scope.RUN, run, "litigation")
 
 
-class Lingering:
-    """A transaction that has done its work and does not commit yet; `first` returns once the work is done."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._done = threading.Event()
-        self._pool = ThreadPoolExecutor(2)
-
-    def first(self, work: Callable[[Transaction], object]) -> None:
-        def do(db: Transaction) -> None:
-            work(db)
-            self._done.set()
-            db.connection.execute(sa.text("SELECT pg_sleep(1)"))
-
-        self._first = self._pool.submit(self._site.database.write_now, do)
-        assert self._done.wait(30)
-
-    def then(self, work: Callable[[Transaction], object]) -> None:
-        """Meanwhile. Raises what it raises, once both have ended."""
-        second = self._pool.submit(self._site.database.write_now, work)
-        self._first.result()
-        self._pool.shutdown()
-        second.result()
-
-
 @pytest.mark.parametrize("take", [erase_run, erase_experiment, erase_workspace, delete_run, set_tag])
 def test_a_hold_that_is_about_to_be_committed_is_waited_for(site: Site, run: str, take: Taking) -> None:
-    both = Lingering(site)
+    both = Lingering(site.database)
     both.first(lambda db: place(db, site, run))
     with pytest.raises(UnderHold):
         both.then(lambda db: take(db, site, run))
@@ -106,7 +80,7 @@ def test_a_hold_that_is_about_to_be_committed_is_waited_for(site: Site, run: str
 
 @pytest.mark.parametrize("take", [erase_run, erase_experiment, erase_workspace, delete_run])
 def test_no_hold_is_acknowledged_on_what_is_about_to_go(site: Site, run: str, take: Taking) -> None:
-    both = Lingering(site)
+    both = Lingering(site.database)
     both.first(lambda db: take(db, site, run))
     with pytest.raises(NotFound):
         both.then(lambda db: place(db, site, run))
@@ -115,7 +89,7 @@ def test_no_hold_is_acknowledged_on_what_is_about_to_go(site: Site, run: str, ta
 
 def test_a_purge_leaves_what_is_about_to_be_held(site: Site, run: str) -> None:
     site.database.write_now(lambda db: runs.delete_run(db, site.workspace, run))
-    both = Lingering(site)
+    both = Lingering(site.database)
     both.first(lambda db: holds.place(db, site.actor, site.workspace, Scope.WORKSPACE, None, "litigation"))
     with pytest.raises(Conflict, match="Nothing is set aside"):
         both.then(lambda db: request_purge(db, site.engine, site.actor, site.workspace))

@@ -196,15 +196,17 @@ def add_object(db: Transaction, workspace_id: int, object_key: str, size: int, s
 
 
 def remove_object_if_unused(db: Transaction, workspace_id: int, object_row: int) -> None:
-    """The last referrer is gone: remove the row and doom the bytes."""
+    """The last referrer is gone: remove the row and doom the bytes. Two that each take away a referrer would both find
+    the other's, so the second waits."""
+    here = sa.and_(_o.workspace_id == workspace_id, _o.row_id == object_row)
+    keys = list(db.execute(sa.select(_o.object_key).where(here).with_for_update()).scalars())
     used = sa.union_all(
         sa.select(_a.row_id).where(_a.workspace_id == workspace_id, _a.object_row == object_row),
         sa.select(_b.row_id).where(_b.workspace_id == workspace_id, _b.object_row == object_row),
         sa.select(_f.row_id).where(_f.workspace_id == workspace_id, _f.object_row == object_row),
     )
     if db.execute(used.limit(1)).first() is None:
-        here = sa.and_(_o.workspace_id == workspace_id, _o.row_id == object_row)
-        doom(db, list(db.execute(sa.select(_o.object_key).where(here)).scalars()))
+        doom(db, keys)
         db.execute(StoredObject.table.delete().where(here))
 
 

@@ -9,9 +9,12 @@ import sqlalchemy as sa
 
 from freehold.domain.access import queries as access
 from freehold.domain.documents.rules import split_version
+from freehold.domain.holds.queries import lock_containers
+from freehold.kit.problems import NotFound
 from freehold.records.assets import Label, VersionCounter
-from freehold.records.catalogue import Record
+from freehold.records.catalogue import Record, catalogue
 from freehold.records.containers import Workspace
+from freehold.records.rules import LinkKind
 from freehold.storage.portable import checked, gathered, upsert
 from freehold.storage.sorting import SortColumn, is_after
 from freehold.storage.transaction import Transaction
@@ -196,14 +199,31 @@ def is_standing(db: Transaction, workspace_id: int) -> bool:
 
 
 def add(db: Transaction, workspace_id: int, record: type[Record], values: Mapping[str, Any]) -> int:
+    """Raises NotFound where a thing that it will refuse to lose is on its way out."""
+    _keep_needed(db, workspace_id, record, values)
     key = db.execute(record.table.insert().values({**values, "workspace_id": workspace_id})).inserted_primary_key
     assert key is not None
     return int(key[-1])
 
 
 def change(db: Transaction, workspace_id: int, record: type[Record], row_id: int, values: Mapping[str, Any]) -> None:
+    """Raises as `add`."""
+    _keep_needed(db, workspace_id, record, values)
     here = sa.and_(record.c.workspace_id == workspace_id, record.c.row_id == row_id)
     db.execute(record.table.update().where(here).values(dict(values)))
+
+
+def _keep_needed(db: Transaction, workspace_id: int, record: type[Record], values: Mapping[str, Any]) -> None:
+    """What the row refuses to lose stands, and stays until this transaction ends: who hides something looks for such
+    rows behind the same lock."""
+    links = ((name, link.to) for name, link in record.links().items() if link.kind is LinkKind.RESTRICT)
+    needed = [(catalogue()[to], values[name]) for name, to in links if values.get(name) is not None]
+    if needed:
+        lock_containers(db, workspace_id, shared=True)
+    for other, row_id in needed:
+        standing = sa.select(other.c.row_id).where(other.c.workspace_id == workspace_id, other.c.row_id == row_id)
+        if db.execute(standing.where(other.c.hidden_at.is_(None))).first() is None:
+            raise NotFound("ResourceNotFound", "Something that it refers to was deleted in this moment.")
 
 
 def remove(db: Transaction, workspace_id: int, record: type[Record], *conditions: sa.ColumnElement[bool]) -> int:

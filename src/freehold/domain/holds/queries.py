@@ -20,7 +20,8 @@ _HOLDING = [name for name, link in Hold.links().items() if link.kind is LinkKind
 
 def lock_containers(db: Transaction, workspace_id: int, *, shared: bool = False) -> None:
     """The container and those above it, until this transaction ends: whoever places a hold or plans what goes takes
-    the lock alone, who replaces something shares it. So each finds what the other has committed, or waits for it.
+    the lock alone; who writes over something, or refers to what it will refuse to lose, shares it. So each finds what
+    the other has committed, or waits for it.
 
     SQLite needs none of it: there all who write do so one after the other.
     """
