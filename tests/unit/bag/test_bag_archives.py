@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,47 @@ def test_a_directory_that_says_otherwise_is_refused(whole: bytes, tmp_path: Path
     place = whole.rindex(b"data/a.txt")
     with pytest.raises(BrokenArchive, match="other files"):
         read(tmp_path, whole[:place] + b"data/b.txt" + whole[place + 10 :])
+
+
+def central(whole: bytes, path: bytes) -> int:
+    """Where the directory's line of a file begins."""
+    return whole.rindex(b"PK\x01\x02", 0, whole.rindex(path))
+
+
+FIELDS: dict[str, tuple[Callable[[bytes], int], str]] = {
+    "size before a file": (lambda whole: whole.index(b"PK\x03\x04") + 18, "<LL"),
+    "checksum before a file": (lambda whole: whole.index(b"PK\x03\x04") + 14, "<L"),
+    "checksum behind a file": (lambda whole: whole.index(b"PK\x07\x08") + 4, "<L"),
+    "checksum in the directory": (lambda whole: central(whole, b"data/a.txt") + 16, "<L"),
+    "sizes in the directory": (lambda whole: central(whole, b"data/a.txt") + 20, "<LL"),
+    "offset in the directory": (lambda whole: central(whole, b"data/a.txt") + 42, "<L"),
+    "kind of the directory's sizes": (lambda whole: whole.rindex(b"data/a.txt") + 10, "<H"),
+    "locator": (lambda whole: len(whole) - 42 + 8, "<Q"),
+    "number of disks": (lambda whole: len(whole) - 42 + 16, "<L"),
+    "files in the narrow end": (lambda whole: len(whole) - 22 + 10, "<H"),
+    "directory in the narrow end": (lambda whole: len(whole) - 22 + 12, "<LL"),
+    "length of a comment": (lambda whole: len(whole) - 2, "<H"),
+}
+
+
+@pytest.mark.parametrize("what", FIELDS)
+def test_nothing_that_another_tool_may_believe_is_passed_over(whole: bytes, tmp_path: Path, what: str) -> None:
+    find, form = FIELDS[what]
+    spoilt = bytearray(whole)
+    struct.pack_into(form, spoilt, find(whole), *([5] * (len(form) - 1)))
+    with pytest.raises(BrokenArchive):
+        read(tmp_path, bytes(spoilt))
+
+
+def test_a_file_hidden_in_another_is_not_believed(bag: Path, whole: bytes, tmp_path: Path) -> None:
+    """The directory's narrow fields lead to other bytes than its wide ones: tools would unpack those."""
+    spoilt = bytearray(whole)
+    evil = whole.index(CONTENT["data/dir/ünïcode name.bin"])
+    at = central(whole, b"data/a.txt")
+    struct.pack_into("<LLL", spoilt, at + 16, 0, 4, 4)
+    struct.pack_into("<L", spoilt, at + 42, evil)
+    (tmp_path / "bag.zip").write_bytes(spoilt)
+    assert verify_bag(tmp_path / "bag.zip").faults[0].code == "broken"
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/etc/passwd", "bag-1/../../x", "other/x", "bag-1/a\\b"])

@@ -24,7 +24,7 @@ _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _DESCRIPTOR, _END64, _LOCATOR = b"PK\x07\x08", b"PK\x06\x06", b"PK\x06\x07"
 _DESCRIPTOR_SIZE = 24
 _LOCAL_EXTRA, _CENTRAL_EXTRA = 20, 28
-_TAIL_SIZE = 56 + 20 + 22
+TAIL_SIZE = 56 + 20 + 22
 
 
 class _Entry(NamedTuple):
@@ -45,7 +45,7 @@ class _Entry(NamedTuple):
 
 def zip_size(folder: Path, name: str) -> int:
     """Bytes that `iter_zip` gives in all."""
-    return sum(entry.whole + entry.listed for entry in _entries(folder, name)) + _TAIL_SIZE
+    return sum(entry.whole + entry.listed for entry in _entries(folder, name)) + TAIL_SIZE
 
 
 def iter_zip(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[bytes]:
@@ -73,7 +73,7 @@ def _archive(folder: Path, name: str, moment: int) -> Iterator[bytes]:
         directory += _central(entry, moment, crc, offset)
         offset, count = offset + entry.whole, count + 1
     yield bytes(directory)
-    yield _tail(offset, len(directory), count)
+    yield tail(offset, len(directory), count)
 
 
 def _entries(folder: Path, name: str) -> Iterator[_Entry]:
@@ -92,7 +92,8 @@ def _central(entry: _Entry, moment: int, crc: int, offset: int) -> bytes:
     return _CENTRAL + head + more + entry.name + struct.pack("<HHQQQ", 1, 24, entry.size, entry.size, offset)
 
 
-def _tail(offset: int, size: int, count: int) -> bytes:
+def tail(offset: int, size: int, count: int) -> bytes:
+    """What ends an archive of `count` files whose directory has `size` bytes and begins at `offset`."""
     wide = struct.pack("<QHHLLQQQQ", 44, _MADE_ON_UNIX | _VERSION, _VERSION, 0, 0, count, count, size, offset)
     locator = struct.pack("<LQL", 0, offset + size, 1)
     narrow = struct.pack("<HHHHLLH", 0, 0, _FULL_COUNT, _FULL_COUNT, _FULL, _FULL, 0)
