@@ -38,7 +38,10 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "") 
     """Raises Failure with the first faults of a bag that does not hold."""
     from freehold.lifecycle.bag.verify import verify_bag
 
-    report = verify_bag(bag, keys=keys)
+    try:
+        report = verify_bag(bag, keys=keys)
+    except (OSError, ValueError, RecursionError, MemoryError) as fault:
+        raise Failure("BagDoesNotHold", f"{called or bag} cannot be read: {fault or type(fault).__name__}") from fault
     if not report.ok:
         faults = "; ".join(f"{fault.code} {fault.path}".strip() for fault in report.faults[:5])
         raise Failure("BagDoesNotHold", f"{called or bag} does not hold: {faults}")

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from freehold.lifecycle.imports import extract, reading
+from freehold.lifecycle.imports import extract, operation, reading
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import ImportSpool
 from freehold.lifecycle.imports.task import read_bag
@@ -57,6 +57,11 @@ def beside(*members: tuple[tarfile.TarInfo, bytes]) -> Spoil:
 def with_files(more: Files) -> Spoil:
     """Forged manifests and all."""
     return lambda files: as_tar(sealed(files | more))
+
+
+def with_keys(content: bytes) -> Spoil:
+    """A certificate, and what is said to be the keys for it."""
+    return lambda files: as_tar(sealed(files) | {"certificate.jws": b"a.b.c", "certificate-keys.json": content})
 
 
 def without(path: str) -> Spoil:
@@ -171,6 +176,13 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     "NUL in text": (column("runs", "name", "a\0b"), "BagWrongValue"),
     "no JSON": (column("runs", "details", "{no"), "BagWrongValue"),
     "run twice": (twice("runs"), "BagDuplicate"),
+    "tag twice": (twice("run_tags"), "BagDuplicate"),
+    "versions of one number": (column("models", "version", 1), "BagDuplicate"),
+    "workspace twice": (twice("workspaces"), "BagWrongValue"),
+    "size that is no number": (beside(member("bag/data/s", pax_headers={"size": "²"})), "BagBroken"),
+    "keys nested deep": (with_keys(b"[" * 200_000), "BagExtra"),
+    "name of a table too long": (with_files({f"data/tables/{'a' * 300}/part-00000.parquet": b"x"}), "BagUnknownTable"),
+    "top folder is a file": (beside(member("bag")), "BagUnsafePath"),
     "link outside": (column("run_tags", "run_id", "elsewhere"), "BagLinkOutside"),
     "author outside": (column("runs", "created_by", "nobody"), "BagLinkOutside"),
     "points of another": (
@@ -196,12 +208,12 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_it_is_refused_and_leaves_nothing(target: World, files: Files, what: str) -> None:
     spoil, code = HOSTILE[what]
-    operation = import_bag(target, spoil(files))
-    assert operation["state"] == "Failed", operation
-    report = report_of(target, operation)
-    assert (operation["error"]["code"], report["refused"]["code"]) == (code, code), report
+    ended = import_bag(target, spoil(files))
+    assert ended["state"] == "Failed", ended
+    report = report_of(target, ended)
+    assert (ended["error"]["code"], report["refused"]["code"]) == (code, code), report
     assert "Nothing of it was kept." in report["refused"]["message"]
-    folder = target.folder / "imports" / operation["id"]
+    folder = target.folder / "imports" / ended["id"]
     assert left_in(folder) == ["report.json"]
     assert [path for path in (target.folder / "store").rglob("*") if path.is_file()] == []
     assert target.mlflow("POST", "experiments/search", {"max_results": 5}).get("experiments", []) == []
@@ -285,6 +297,53 @@ def test_a_table_that_repeats_itself_comes_in_piece_by_piece(
     monkeypatch.setattr(reading, "_values", measured)
     read_here(sqlite_house, repeating(files, 8_000, 8_000))
     assert 8 << 20 < max(sizes) <= reading.BYTES_AT_ONCE + (1 << 20)
+
+
+@pytest.mark.parametrize("fault", [ValueError, RecursionError, MemoryError, OverflowError, OSError(36, "too long")])
+def test_whatever_fails_at_a_bag_refuses_it(
+    sqlite_house: House, files: Files, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(extract, "take_tables", fail)
+    with pytest.raises(Refused) as told:
+        read_here(sqlite_house, as_tar(sealed(files)))
+    assert told.value.code == "BagBroken"
+    report = ImportSpool(sqlite_house.settings.data_folder, "here").report
+    assert json.loads(report.read_bytes())["refused"]["code"] == "BagBroken"
+
+
+def test_a_full_disk_is_no_fault_of_the_bag(sqlite_house: House, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(extract, "verify", fail)
+    with pytest.raises(OSError, match="space"):
+        read_here(sqlite_house, as_tar(sealed(files)))
+
+
+@pytest.mark.parametrize("fault", [sa.exc.IntegrityError("", (), ValueError()), OverflowError()])
+def test_a_row_that_the_database_does_not_take_is_not_tried_again(
+    house: House, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the checks before it have missed: what is refused ends the operation at once."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(operation, "write_all", fail)
+    nothing: Any = None
+    with pytest.raises(Refused):
+        house.database.write_now(lambda db: operation._write_all(db, nothing, nothing, takes_identity=False))
+
+
+def test_nothing_of_a_bag_lies_outside_the_folder_of_its_import(
+    sqlite_house: House, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed child leaves goes with that folder; in the system's temporary one it would stay."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    read_here(sqlite_house, as_tar(sealed(files)))
 
 
 def test_reading_a_good_bag_writes_no_row(house: House) -> None:

@@ -232,6 +232,8 @@ def renamed(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> Calla
         (renamed("top/data/a.txt"), "duplicate"),
         (renamed("top/data/A.txt"), "colliding"),
         (renamed("top/data/" + "../" * 60 + "x"), "unsafe_path"),
+        (renamed("top"), "unsafe_path"),
+        (renamed("top/data/a\u009b31mred"), "unsafe_path"),
         (renamed("top/data/l", tarfile.SYMTYPE, "/etc/passwd"), "not_a_file"),
         (renamed("top/data/l", tarfile.LNKTYPE, "top/data/a.txt"), "not_a_file"),
         (renamed("top/data/d", tarfile.CHRTYPE), "not_a_file"),
@@ -275,6 +277,67 @@ def test_a_tar_header_cannot_ask_for_memory(bag: Path) -> None:
     archive = bag.parent / "bomb.tar"
     archive.write_bytes(header.tobuf(tarfile.PAX_FORMAT) + bytes(4096))
     assert "broken" in codes(verify_bag(archive))
+
+
+@pytest.mark.parametrize("size", ["²", "9" * 5_000, "9" * 21, "-1", "0x10", " 7"])
+def test_a_size_that_is_no_number_is_told(bag: Path, size: str) -> None:
+    def spoil(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.name, entry.pax_headers = "top/data/s", {"size": size}
+        return entry
+
+    assert "broken" in codes(verify_bag(rebuilt(bag, spoil)))
+
+
+@pytest.mark.parametrize("record", [b"1" * 5_000 + b" a=b\n", b"\xc2\xb2 a=b\n"])
+def test_an_extension_of_no_length_is_told(bag: Path, record: bytes) -> None:
+    archive = as_tar(bag)
+    archive.write_bytes(extension(record) + archive.read_bytes())
+    assert "broken" in codes(verify_bag(archive))
+
+
+def extension(record: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = kind, len(record)
+    return header.tobuf(tarfile.USTAR_FORMAT) + record.ljust(-(-len(record) // 512) * 512, b"\0")
+
+
+def test_extensions_do_not_pile_up(bag: Path) -> None:
+    """One of each kind for each file, and none without a file."""
+    archive, record = as_tar(bag), b"7 a=bc\n"
+    whole = archive.read_bytes()
+    archive.write_bytes(extension(record) + whole)
+    assert verify_bag(archive).ok
+    archive.write_bytes(extension(record) * 2 + whole)
+    assert "broken" in codes(verify_bag(archive))
+    cut = len(whole) - 1024
+    archive.write_bytes(whole[:cut] + extension(record) + whole[cut:])
+    assert codes(verify_bag(archive)) == {"broken"}
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"keys":[5]}', b'{"keys":[{"kty":"OKP","kid":["a"]}]}', b"\xff"])
+def test_keys_that_are_none_are_told(bag: Path, content: bytes) -> None:
+    (bag / "certificate-keys.json").write_bytes(content)
+    assert "bad_certificate" in codes(verify_bag(bag))
+
+
+@pytest.mark.parametrize("header", [b"[]", b'{"alg":"EdDSA","kid":["a"]}', b'{"kid":' + b"[" * 100_000, b"5"])
+def test_a_certificate_whose_header_is_none_is_told(bag: Path, key: OKPKey, header: bytes) -> None:
+    parts = (bag / "certificate.jws").read_text().split(".")
+    parts[0] = base64.urlsafe_b64encode(header).decode().rstrip("=")
+    (bag / "certificate.jws").write_text(".".join(parts))
+    assert codes(verify_bag(bag)) == {"bad_certificate"}
+
+
+def test_what_is_written_meanwhile_lies_where_it_is_asked_for_and_goes(
+    bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    seen: list[Path] = []
+    assert verify_bag(bag, scratch=scratch, on_progress=lambda _: seen.extend(scratch.iterdir())).ok
+    assert seen
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_file_beyond_the_limits_is_not_read(bag: Path) -> None:

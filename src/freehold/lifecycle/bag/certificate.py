@@ -34,11 +34,12 @@ def check_certificate(
         return CertificateState.ABSENT, {}
     try:
         chosen = keys if keys is not None else json.loads(_content(keys_inside))
-        key_set = KeySet.import_key_set(cast(Any, chosen))
-    except (OSError, ValueError, JoseError, KeyError, TypeError, AttributeError):
+        known = {key.kid for key in KeySet.import_key_set(cast(Any, chosen)).keys}
+    except (OSError, ValueError, JoseError, KeyError, TypeError, AttributeError, RecursionError):
         return CertificateState.UNKNOWN_KEY, {}
     token = _content(certificate).strip()
-    if _key_id(token) not in {key.kid for key in key_set.keys}:
+    key_id = _key_id(token)
+    if not isinstance(key_id, str) or key_id not in known:
         return CertificateState.UNKNOWN_KEY, {}
     claims = _claims(token, chosen)
     if claims is None or tag_manifest_sha256 not in _vouched_for(claims):
@@ -53,17 +54,17 @@ def _vouched_for(claims: Mapping[str, object]) -> tuple[object, ...]:
     return (claims.get("tag_manifest_sha256"), *more)
 
 
-def _key_id(token: bytes) -> str | None:
+def _key_id(token: bytes) -> object:
     try:
         return jws.extract_compact(token).headers().get("kid")
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _claims(token: bytes, keys: Mapping[str, object]) -> dict[str, object] | None:
     try:
         claims = json.loads(verify_jws_with(keys, token.decode("ascii")))
-    except (Invalid, ValueError):
+    except (Invalid, ValueError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None
 

@@ -17,6 +17,8 @@ CHUNK = 1 << 20
 BLOCK = 512
 LONGEST_EXTENSION = 64 * 1024
 LONGEST_PATH = 4096
+MOST_DIGITS = 20
+"""Of a number in a header: one of 64 bits has no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def unsafe(path: str) -> bool:
     return (
         len(path) > LONGEST_PATH
         or any(part in ("", ".", "..") for part in parts)
-        or any(char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff" for char in path)
+        or any(char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in path)
         or "\\" in path
         or (len(parts[0]) == 2 and parts[0][1] == ":")
     )
@@ -114,15 +116,22 @@ class _TarReader:
 
     def entries(self) -> Iterator[Entry | Oddity]:
         extension: dict[str, str] = {}
+        extended: set[bytes] = set()
         while True:
             block = self._block()
             if block == bytes(BLOCK):
+                if extended:
+                    raise BrokenArchive("a header has no file behind it")
                 self._check_end()
                 return
             name, size, kind = _parsed(block)
             if kind in (b"x", b"L"):
-                extension = {**extension, **self._extension(size, kind)}
+                if kind in extended:
+                    raise BrokenArchive("a file has two headers of one kind before it")
+                extended.add(kind)
+                extension |= self._extension(size, kind)
                 continue
+            extended.clear()
             name, size = extension.get("path", name), int(extension.get("size", size))
             sparse = any(key.startswith("GNU.sparse") for key in extension)
             extension = {}
@@ -133,7 +142,7 @@ class _TarReader:
         if end > self._length:
             raise BrokenArchive("the archive ends inside a file")
         path = self._inside(name.removesuffix("/") if kind == b"5" else name)
-        if path is None:
+        if path is None or (not path and kind != b"5"):
             yield Oddity("unsafe_path", ascii(name))
         elif kind in (b"0", b"\0"):
             yield Entry(path, size, pieces_of_stream(self._stream, size))
@@ -197,12 +206,13 @@ def _records(raw: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     while raw:
         digits, space, _ = raw.partition(b" ")
-        if not space or not digits.isdigit() or not len(digits) < int(digits) <= len(raw):
+        if not space or not digits.isdigit() or len(digits) > MOST_DIGITS or not len(digits) < int(digits) <= len(raw):
             raise BrokenArchive("a header's extension is malformed")
         record, raw = raw[len(digits) + 1 : int(digits)], raw[int(digits) :]
         key, _, value = record.removesuffix(b"\n").partition(b"=")
         found[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
-    if not found.get("size", "0").isdigit():
+    size = found.get("size", "0")
+    if not (size.isascii() and size.isdigit() and len(size) <= MOST_DIGITS):
         raise BrokenArchive("a header's size is not a number")
     return found
 

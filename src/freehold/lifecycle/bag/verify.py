@@ -1,6 +1,6 @@
 """Checks a bag with nothing but the bag: every file against its manifest, the certificate against its key.
 
-One pass over the bytes, constant memory, nothing written but sorted lists in the system's temporary folder.
+One pass over the bytes, constant memory, nothing written but sorted lists in a temporary folder.
 """
 
 import heapq
@@ -75,24 +75,26 @@ def verify_bag(
     keys: Mapping[str, object] | None = None,
     limits: Limits | None = None,
     on_progress: Callable[[int], None] | None = None,
+    scratch: Path | None = None,
 ) -> Report:
     """Reads the folder, `.tar` or `.zip` at `bag`. `keys` is a JWK Set of public keys; without it the certificate is
     checked against the set inside the bag, which proves that the bag is whole, not who made it.
 
-    `on_progress` is told the bytes read so far. Raises OSError when the bag cannot be read at all.
+    `on_progress` is told the bytes read so far. `scratch`: a folder for what is written meanwhile, which is gone at the
+    end; the system's temporary one without it. Raises OSError when the bag cannot be read at all.
     """
     report = Report()
     with (
-        tempfile.TemporaryDirectory(prefix="freehold-verify-") as scratch,
-        LineSorter(Path(scratch)) as found,
+        tempfile.TemporaryDirectory(prefix="freehold-verify-", dir=scratch) as made,
+        LineSorter(Path(made)) as found,
     ):
-        reading = _Reading(report, limits or Limits(), Path(scratch), found, on_progress)
+        reading = _Reading(report, limits or Limits(), Path(made), found, on_progress)
         try:
             reading.read(entries_of(bag))
         except BrokenArchive:
             report.add("broken", bag.name)
-        _compare(report, Path(scratch), found)
-        _check_tags(report, Path(scratch), keys)
+        _compare(report, Path(made), found)
+        _check_tags(report, Path(made), keys)
     return report
 
 

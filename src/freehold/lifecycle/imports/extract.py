@@ -18,7 +18,8 @@ from freehold.lifecycle.bag.verify import Limits, verify_bag
 from freehold.lifecycle.contents import COVERAGE_FORMAT, TREE_FORMAT
 from freehold.lifecycle.imports.refusal import Refused, Unwhole
 from freehold.lifecycle.tree import CONTAINER_ID, CONTAINERS
-from freehold.records.rules import Scope
+from freehold.records.catalogue import catalogue
+from freehold.records.rules import Decoded, Scope
 
 MOST_FILES = 2_000_000
 LARGEST_COVERAGE = 1 << 24
@@ -56,13 +57,10 @@ class Wanted:
         self.sha256 = sha256
 
 
-def verify(bag: Path, largest: int) -> None:
+def verify(bag: Path, largest: int, scratch: Path) -> None:
     """Raises Refused with what does not hold."""
     limits = Limits(files=MOST_FILES, size=largest, file_size=largest, tag_file_size=largest)
-    try:
-        report = verify_bag(bag, limits=limits)
-    except (OSError, UnicodeError) as fault:
-        raise Refused("BagBroken", "The bag cannot be read.") from fault
+    report = verify_bag(bag, limits=limits, scratch=scratch)
     if not report.ok:
         raise Unwhole(report.faults, report.fault_count)
 
@@ -72,10 +70,13 @@ def take_tables(bag: Path, to: Path) -> Taken:
     tables: dict[str, dict[str, list[tuple[int, Path]]]] = {"": {}}
     numbers = {"": 0}
     said: tuple[Scope, bool] | None = None
+    known = _known_tables()
     for entry in _payload(bag):
         folder, path = _place_of(entry.path)
         found = _TABLE.fullmatch(path)
         if found:
+            if found[1] not in known:
+                raise Refused("BagUnknownTable", "It has a table that this version does not know.", found[1])
             number = numbers.setdefault(folder, len(numbers))
             if number > MOST_CONTAINERS:
                 raise Refused("BagTooLarge", f"It has more than {MOST_CONTAINERS} containers.")
@@ -88,6 +89,12 @@ def take_tables(bag: Path, to: Path) -> Taken:
         raise Refused("BagUnknown", "This is no bag of Freehold: it has no data/coverage.json.")
     whole = {at: {name: _in_order(name, parts) for name, parts in mine.items()} for at, mine in tables.items()}
     return Taken(*said, whole)
+
+
+def _known_tables() -> set[str]:
+    """What a table of any bag can be called: no other name becomes that of a file."""
+    rules = {name: record.rules.export for name, record in catalogue().items()}
+    return {CONTAINERS, *rules, *(export.into for export in rules.values() if isinstance(export, Decoded))}
 
 
 def _place_of(path: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Superseded
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.making import MADE
+from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
 from freehold.lifecycle.kept import KEPT_TIME, forget_bag, keep_from_now
@@ -177,11 +178,22 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
     find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse()
     root = spool.containers()[0].prepared()
     is_taken_on = takes_identity(db, workspace, root, new_ids=bool(ctx.options[NEW_IDS]))
-    made = write_all(db, workspace, spool, takes_identity=is_taken_on)
+    made = _write_all(db, workspace, spool, takes_identity=is_taken_on)
     _keep_in(db, ctx.operation.operation_id, made)
     counts = spool.counts()
     total = sum(counts.values())
     return finished(Progress(total, total, {**counts, "took_identity": int(is_taken_on)}))
+
+
+def _write_all(
+    db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, takes_identity: bool
+) -> list[WorkspaceRef]:
+    """A row that the database does not take would not be taken at the next try either. Raises Refused."""
+    try:
+        return write_all(db, workspace, spool, takes_identity=takes_identity)
+    except (sa.exc.IntegrityError, sa.exc.DataError, OverflowError) as fault:
+        message = "A row of it cannot stand here: it is beyond what the database holds, or another came before it."
+        raise Refused("BagWrongValue", message) from fault
 
 
 def _keep_in(db: Transaction, operation_id: str, made: Iterable[WorkspaceRef]) -> None:

@@ -17,6 +17,7 @@ from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import Renamer, id_columns
 from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable, Row
 from freehold.lifecycle.imports.tree import check_own
+from freehold.lifecycle.imports.uniqueness import UniqueRows
 from freehold.lifecycle.listings import object_columns
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.tables import ExportTable, LinkFields, public_names
@@ -80,10 +81,12 @@ class TablePreparer:
         if is_linked_to or own:
             self._number_rows(keys)
         file = f"{name}.rows"
-        with BatchWriter(spool.rows / file) as rows:
+        with BatchWriter(spool.rows / file) as rows, UniqueRows(self._table, self._reader.names, spool.rows) as unique:
             for number, row in enumerate(self._reader.rows(), 1):
                 self._check_folded(row, number)
+                unique.add(row)
                 rows.add(self._ready(row))
+            unique.check()
         links = {column: str(link.to.table.name) for column, link in self._links.items()}
         return PreparedTable(name, file, [*self._plain, *links], links, own, rows.rows)
 

@@ -30,6 +30,7 @@ from freehold.lifecycle.imports.spool import (
 )
 from freehold.lifecycle.imports.tree import check_row, read_tree
 from freehold.lifecycle.tree import CONTAINERS, folder_of
+from freehold.storage.portable import is_disk_full
 
 MEMORY = 6 << 30
 """Address space of the child: a table that claims more is refused by the system itself."""
@@ -47,11 +48,25 @@ def read_bag(bench: Bench, job: Mapping[str, Any]) -> dict[str, Any]:
     order = msgspec.convert(job, ImportJob)
     spool = ImportSpool(bench.settings.data_folder, order.operation_id)
     try:
-        _Reading(spool, order, bench.settings.max_bag).run()
+        _read(spool, order, bench.settings.max_bag)
         return dict(spool.counts())
     except Refused as refusal:
         write_whole(spool.report, msgspec.json.encode(refusal.as_document()))
         raise
+
+
+def _read(spool: ImportSpool, job: ImportJob, largest: int) -> None:
+    """What fails at a bag fails at it again, so it is refused: any fault but one of this server's own disk."""
+    try:
+        _Reading(spool, job, largest).run()
+    except (ValueError, RecursionError, OverflowError) as fault:
+        raise Refused("BagBroken", "Something in it is not what it must be, or is nested too deep.") from fault
+    except MemoryError as fault:
+        raise Refused("BagBroken", "To read it takes more memory than an import may use.") from fault
+    except OSError as fault:
+        if is_disk_full(fault) or not spool.folder.exists():  # an erasure takes the folder away
+            raise
+        raise Refused("BagBroken", "The bag cannot be read.") from fault
 
 
 class _Reading:
@@ -67,7 +82,7 @@ class _Reading:
         spool = self._spool
         spool.clear()
         passing("import:spool:cleared")
-        extract.verify(spool.bag, self._largest)
+        extract.verify(spool.bag, self._largest, spool.tables)
         passing("import:bag:checked")
         taken = extract.take_tables(spool.bag, spool.tables)
         passing("import:tables:taken")
