@@ -126,6 +126,16 @@ def twice(table: str) -> Spoil:
     return spoil
 
 
+def points_by_turns(files: Files) -> bytes:
+    """Points of two runs that alternate."""
+    found = table_of(files, "metric_points")
+    runs = [row["run_id"] for row in table_of(files, "runs").to_pylist()][:2]
+    owner = pa.array([runs[number % 2] for number in range(found.num_rows)])
+    place = found.schema.get_field_index("run_id")
+    turned = found.set_column(place, found.schema.field("run_id"), owner.dictionary_encode())
+    return as_tar(sealed(with_table(files, "metric_points", turned)))
+
+
 def size_that_lies(files: Files) -> bytes:
     """A header that claims more bytes than the archive has."""
     bag = bytearray(as_tar(sealed(files)))
@@ -189,6 +199,7 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
         column("metric_points", "run_id", "elsewhere", pa.dictionary(pa.int32(), pa.string())),
         "BagLinkOutside",
     ),
+    "points by turns": (points_by_turns, "BagWrongOrder"),
     "artifact that climbs": (column("artifacts", "path", "../../evil"), "BagWrongName"),
     "key that climbs": (first("stored_objects", "object_key", "objects/../keys"), "BagWrongValue"),
     "workspace of any name": (column("workspaces", "public_id", "default"), "BagWrongValue"),

@@ -56,7 +56,12 @@ class PointPacker:
         return PreparedTable(name, file, ["count", "payload", self._link.name], links, [], rows.rows)
 
     def _by_owner(self) -> Iterator[tuple[int, Iterator[MetricColumns]]]:
+        """Each has its points in one place, as the exporter writes them: else every point could become a row."""
+        seen: set[str | None] = set()
         for owner, pieces in groupby(self._pieces(), key=lambda piece: piece[0]):
+            if owner in seen:
+                raise Refused("BagWrongOrder", "The metric points of one run stand in several places.", self._table)
+            seen.add(owner)
             yield self._row_of(owner), _joined(columns for _, columns in pieces)
 
     def _row_of(self, owner: str | None) -> int:
