@@ -129,6 +129,21 @@ def test_what_was_erased_here_does_not_come_back(world: World, bag: Path) -> Non
         assert {"record": "run", "id": "first"} in report_of(world, operation)["erased"]
 
 
+def test_what_was_erased_here_does_not_come_back_elsewhere_by_a_bag_of_its_own(
+    world: World, bag: Path, tmp_path: Path
+) -> None:
+    """A bag of one run does not say which workspace it was in."""
+    assert import_bag(world, bag)["state"] == "Succeeded"
+    alone = export_bag(world, tmp_path / "run.tar", "run", "first")
+    place = other_workspace(world, OTHER)
+    erased = world.post("/freehold/v1/erasures", {"scope": "run", "id": "first"}, world.alice)
+    assert ended(world, erased.json()["id"])["state"] == "Succeeded"
+    for flags in ({}, {"new_ids": "true"}):
+        operation = import_bag(world, alone, at=place, **flags)
+        assert operation["error"]["code"] == "ImportErasedIds"
+        assert {"record": "run", "id": "first"} in report_of(world, operation)["erased"]
+
+
 def test_an_erasure_takes_the_files_of_an_import(world: World, bag: Path) -> None:
     operation = import_bag(world, bag, dry_run="true")
     assert import_bag(world, bag)["state"] == "Succeeded"

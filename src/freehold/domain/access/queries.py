@@ -74,6 +74,12 @@ def find_ref(db: Transaction, public_id: str) -> WorkspaceRef | None:
     return _find(db, Workspace.c.public_id == public_id, Workspace.c.hidden_at.is_(None))
 
 
+# allow-workspace: because what was erased in any of them does not come back, wherever it is brought
+def all_public_ids(db: Transaction) -> set[str]:
+    """Of every container of the server, also of those that are being erased."""
+    return set(db.execute(sa.select(Workspace.c.public_id)).scalars())
+
+
 def ref_of(row: sa.Row[Any]) -> WorkspaceRef:
     """From a row that begins with the columns of `REF`."""
     workspace_id, public_id, subscription_id, group, name, location, kind, arm_path = tuple(row)[: len(REF)]

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.access.queries import all_public_ids
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.forgetting.service import forgotten_among
 from freehold.kit.problems import Conflict
@@ -123,7 +124,9 @@ class _Search:
 
     def run(self, *, are_reserved: bool) -> None:
         prepared, homes = self._spool.prepared(), {self._place.public_id}
-        if prepared.container is not None:
+        if prepared.container is None:  # a bag of less does not say where it came from
+            homes = all_public_ids(self._db)
+        else:
             home = self._old(prepared.container[public_id(Workspace).name])
             homes.add(home)
             erased = forgotten_among(self._db, Scope.WORKSPACE.value, [home], [home])
