@@ -130,6 +130,25 @@ def test_operations_are_listed(data: tuple[str, str]) -> None:
     assert "operation" in freehold("operations", *data).stdout
 
 
+def test_the_id_of_an_operation_is_whole_on_a_narrow_terminal(
+    data: tuple[str, str], run_id: str, tmp_path: Path
+) -> None:
+    told = parsed(freehold("export", "run", run_id, "--to", tmp_path / "bag", *data, "--json"))
+    assert told["operation"] in freehold("operations", *data, COLUMNS="80").stdout.split()
+
+
+def test_a_server_that_is_not_trusted_is_told_from_one_that_is_not_there(
+    shared_world: World, data: tuple[str, str], tmp_path: Path
+) -> None:
+    authority = str(shared_world.settings().key_folder / "tls" / "ca.pem")
+    token = freehold("token", *data).stdout.strip()
+    asked = ("operations", "--url", shared_world.secure_url, "--token", token, "--data", tmp_path)
+    refused = freehold(*asked)
+    assert (refused.returncode, "ServerUntrusted" in refused.stderr) == (FAILED, True)
+    assert "freehold serve" not in refused.stderr
+    assert freehold(*asked, SSL_CERT_FILE=authority).returncode == DONE
+
+
 def test_backup_is_made_beside_the_running_server(data: tuple[str, str], tmp_path: Path) -> None:
     told = parsed(freehold("backup", tmp_path / "backup", *data, "--json"))
     assert told["objects"] >= 0
@@ -162,6 +181,8 @@ USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["erase", "run", "{unknown}", "--yes"], FAILED, "NotFound"),
     (["erase", "run", "{run}", "--json"], WRONG, "--yes"),
     (["operations", "--cancel"], WRONG, "the id of an operation"),
+    (["export", "workspace", "--workspace", "nonsense", "--to", "{new}"], WRONG, "ARM path"),
+    (["export", "run", "{run}", "--since", "my-bag", "--to", "{new}"], WRONG, "nothing at my-bag"),
     (["operations", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
     (["operations", "{unknown}"], FAILED, "OperationNotFound"),
     (["operations", "--url", NOWHERE], UNREACHABLE, "freehold serve"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from freehold.client import Freehold
 
 LOCK_FILE = "server.lock"
+ARM_PATH = "/subscriptions/"
 
 Data = Annotated[str | None, typer.Option("--data", help="Data folder of a server on this machine.")]
 Url = Annotated[str | None, typer.Option("--url", help="Server address; else FREEHOLD_URL, else the data folder's.")]
@@ -27,9 +28,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 
 
 def connect(data: str | None, url: str | None, token: str | None, workspace: str | None = None) -> "Freehold":
-    """Raises Failure when no server is known or no token can be had."""
+    """Raises Failure when no server is known or no token can be had, or `workspace` is no path of a container."""
     from freehold.client import Freehold  # late: a server needs no client
 
+    if workspace is not None and not workspace.lower().startswith(ARM_PATH):
+        message = "--workspace takes an ARM path: /subscriptions/…/resourceGroups/…/providers/…/workspaces/NAME."
+        raise Failure("WrongArguments", message, 2)
     settings = settings_of(data)
     url = url or os.environ.get("FREEHOLD_URL") or serving_url(settings.data_folder)
     given = token or os.environ.get("FREEHOLD_TOKEN") or partial(_local_token, settings)  # one expires after an hour

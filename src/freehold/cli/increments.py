@@ -1,5 +1,6 @@
 """Increments: what changed since a bag, and the command that puts both together again."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from freehold.cli.printing import console, human_bytes, print_json
 from freehold.client import Freehold, Operation
 
 SALT_BYTES = 16
+_OPERATION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Since = Annotated[
     str | None,
     typer.Option(
@@ -76,8 +78,9 @@ def begin_increment(
 ) -> Operation:
     """`since`: a path that is there, or else an operation's id."""
     if not Path(since).exists():
-        if "/" in since or Path(since).suffix in (".tar", ".zip"):
-            raise Failure("NoSuchBag", f"There is nothing at {since}. Name a folder, a .tar or a .zip file.", 2)
+        if not _OPERATION_ID.fullmatch(since):
+            message = f"There is nothing at {since}, nor is it an operation's id. Name a folder, a .tar or a .zip file."
+            raise Failure("NoSuchBag", message, 2)
         return server.export(scope, id, alone=alone, since=since, dry_run=dry_run)
     with _index_of(Path(since)) as pieces:
         return server.export_since(pieces, scope, id, alone=alone, dry_run=dry_run)

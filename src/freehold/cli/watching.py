@@ -107,8 +107,9 @@ def _reason(operation: Operation, reason: Fault) -> Text:
 
 def _table(found: list[Operation]) -> Table:
     table = Table(box=None, header_style="bold")
-    for title in ("operation", "kind", "scope", "state", "done", "begun"):
-        table.add_column(title)
+    table.add_column("operation", no_wrap=True)  # whole, however narrow the terminal: it is copied from here
+    for title in ("kind", "scope", "state", "done", "begun"):
+        table.add_column(title, overflow="fold")
     for each in found:
         colour = STATE_COLOURS.get(each.state, "cyan")
         percent = "" if each.progress.percent is None else f"{each.progress.percent:.0f} %"

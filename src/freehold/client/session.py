@@ -299,11 +299,20 @@ class Freehold:
         try:
             response = self._http.request(method, path, json=body, params=query, headers=headers)
         except httpx.TransportError as fault:
-            message = f"No Freehold server answers at {self._http.base_url} ({fault}). Start one: freehold serve"
-            raise FreeholdError(503, "ServerUnreachable", message) from None
+            raise self._no_answer(fault) from None
         if response.is_error:
             raise _refusal(response)
         return response
+
+    def _no_answer(self, fault: httpx.TransportError) -> FreeholdError:
+        if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+            message = (
+                f"The server at {self._http.base_url} shows a certificate that is not trusted here ({fault}). Where it "
+                "is a Freehold server's own, name its data folder (--data) or its keys/tls/ca.pem (SSL_CERT_FILE)."
+            )
+            return FreeholdError(503, "ServerUntrusted", message)
+        message = f"No Freehold server answers at {self._http.base_url} ({fault}). Start one: freehold serve"
+        return FreeholdError(503, "ServerUnreachable", message)
 
     def _read(self, response: httpx.Response, shape: type[T]) -> T:
         return msgspec.json.decode(response.content, type=shape)
