@@ -5,6 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from freehold.client import Freehold
+from freehold.domain.access import rules
+from freehold.domain.access.actor import Actor
+from freehold.domain.access.directory import service as directory
+from freehold.lifecycle.watch import may_see, visible_to
+from freehold.operations.service import list_operations, note_operation
+from freehold.records.operations import OperationTarget
+from freehold.storage.transaction import Transaction
+from tests.conftest import House
 from tests.world import Person, World
 
 OPERATIONS = "/freehold/v1/operations"
@@ -69,3 +77,25 @@ def test_the_client_goes_on_from_page_to_page(shared_world: World, every: list[s
         whole = [each.id for each in server.operations(limit=150)]
         assert len(whole) == len(set(whole))
         assert [each.id for each in server.operations(limit=3)] == whole[:3]
+
+
+@pytest.mark.parametrize("role", [None, *rules.ALLOWED])
+def test_the_query_sees_what_the_rule_lets_see(house: House, role: str | None) -> None:
+    def lay_out(db: Transaction) -> Actor:
+        someone = directory.add_person(db, kind="person", display_name="Someone")
+        if role is not None:
+            directory.grant(db, someone, role, workspace_id=house.workspace.workspace_id)
+        target = {"workspace_id": house.workspace.workspace_id, "target_id": "here", "scope": "workspace"}
+        db.execute(OperationTarget.table.insert().values(target))
+        for kind in ("export", "erase", "import", "tidy"):
+            for place in ("here", "gone"):
+                for row in (house.alice.person_row, someone.person_row, None):
+                    note_operation(db, kind=kind, target_id=place, scope="workspace", requested_by=row)
+        return someone
+
+    someone = house.database.write_now(lay_out)
+    every = house.database.read_now(list_operations)
+    allowed = house.database.read_now(lambda db: [each for each in every if may_see(db, someone, each)])
+    found = house.database.read_now(lambda db: list_operations(db, visible=visible_to(someone)))
+    assert (len(every), found) == (24, allowed)
+    assert 8 <= len(found) <= 16
