@@ -14,12 +14,17 @@ from freehold.domain.listing import queries as listing
 from freehold.domain.runs import queries as runs
 from freehold.domain.search import queries as searching
 from freehold.domain.whole import queries as whole
-from freehold.lifecycle.selection import HIDDEN
+from freehold.lifecycle.selection import HIDDEN, Selection, Target
+from freehold.records.artifacts import Artifact
 from freehold.records.catalogue import catalogue
+from freehold.records.experiments import Experiment
+from freehold.records.rules import Scope
+from freehold.records.runs import Run
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site, open_site
 
 HERE = 1
+WHOLE = Selection(Target(Scope.WORKSPACE, HERE, (HERE,)))
 DOCUMENTS = ("assets", "models", "manifests", "images", "services", "computes", "datastores", "datasets")
 Look = Callable[[Transaction, sa.Row[Any], str], int]
 """How many a list shows, given the experiment's row and the run's id."""
@@ -54,7 +59,7 @@ LISTS: dict[str, tuple[str, Look]] = {
     ),
     "experiments, whole": (
         "experiments",
-        lambda db, e, r: _found(whole.list_experiments(db, HERE, (None, None), 0, 9)),
+        lambda db, e, r: _found(whole.list_experiments(db, HERE, WHOLE.leaving(Experiment), 0, 9)),
     ),
     "an experiment to write to": (
         "experiments",
@@ -69,14 +74,14 @@ LISTS: dict[str, tuple[str, Look]] = {
         "runs",
         lambda db, e, r: _found(searching.search_runs(db, HERE, [e], [], [], set_aside=None, limit=9, after=None)),
     ),
-    "runs, whole": ("runs", lambda db, e, r: _found(whole.list_runs(db, HERE, (None, None), 0, 9))),
+    "runs, whole": ("runs", lambda db, e, r: _found(whole.list_runs(db, HERE, WHOLE.leaving(Run), 0, 9))),
     "runs of a hidden experiment": (
         "experiments",
-        lambda db, e, r: _found(whole.list_runs(db, HERE, (None, None), 0, 9)),
+        lambda db, e, r: _found(whole.list_runs(db, HERE, WHOLE.leaving(Run), 0, 9)),
     ),
     "artifacts of a hidden run": (
         "runs",
-        lambda db, e, r: _found(whole.list_artifacts(db, HERE, (None, None), ("", "", ""), 9)),
+        lambda db, e, r: _found(whole.list_artifacts(db, HERE, WHOLE.leaving(Artifact), ("", "", ""), 9)),
     ),
     "a run's id": ("runs", lambda db, e, r: len(runs.ids_of(db, HERE, [1]))),
     "runs of an experiment": ("runs", lambda db, e, r: int(runs.has_runs(db, HERE, e.row_id))),

@@ -31,20 +31,20 @@ COLUMNS = [
     _lint(
         "a query asks for all columns of one table",
         "domain/whole/queries.py",
-        "Bounds = ",
-        'ALL = "SELECT DISTINCT r.* FROM runs AS r"\nBounds = ',
+        "Chosen = ",
+        'ALL = "SELECT DISTINCT r.* FROM runs AS r"\nChosen = ',
     ),
     _lint(
         "a query makes JSON of whole rows in words",
         "domain/whole/queries.py",
-        "Bounds = ",
-        'ALL = "SELECT to_jsonb(r) FROM runs AS r"\nBounds = ',
+        "Chosen = ",
+        'ALL = "SELECT to_jsonb(r) FROM runs AS r"\nChosen = ',
     ),
     _lint(
         "a query makes JSON of whole rows",
         "domain/whole/queries.py",
-        "Bounds = ",
-        "ALL = sa.func.row_to_json(Run.table.table_valued())\nBounds = ",
+        "Chosen = ",
+        "ALL = sa.func.row_to_json(Run.table.table_valued())\nChosen = ",
     ),
     _lint(
         "an answer shows whole rows",

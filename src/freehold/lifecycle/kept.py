@@ -1,6 +1,7 @@
 """Bags that lie on this server: finding, handing out, dropping. Each is a copy, so none stays longer than it must."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +18,15 @@ from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import remove_abandoned
 from freehold.operations.queries import living_ids
 from freehold.records.lifecycle import ExportLease, KeptBag
-from freehold.records.rules import Scope
+from freehold.records.rules import LinkKind, Scope
 from freehold.settings import Settings
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
 KEPT_TIME = 7 * 24 * 3_600 * MICROSECONDS
 WRITING, READY = "writing", "ready"
+OVERFULL = ("experiments", "runs", "artifacts")
+"""What an older release wrote too much of; a folder below `rest/` and a table each."""
 
 
 class ReadyBag(NamedTuple):
@@ -108,6 +111,32 @@ def _expired(db: Transaction) -> list[str]:
 
 def _ready(db: Transaction) -> list[str]:
     return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(KeptBag.c.state == READY)).scalars())
+
+
+def _covering_one_thing(db: Transaction) -> list[str]:
+    links = [KeptBag.c[name] for name, link in KeptBag.links().items() if link.kind is LinkKind.COVERS]
+    of_one = sa.and_(KeptBag.c.state == READY, sa.or_(*(column.is_not(None) for column in links)))
+    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(of_one)).scalars())
+
+
+def withdraw_overfull_bags(database: Database, settings: Settings) -> None:
+    """Bags of one thing into which an older release wrote the documents of its whole workspace. Their rows do not say
+    that they cover those, so no erasure would reach them."""
+    mine = database.read_now(_covering_one_thing)
+    overfull = [each for each in mine if _is_overfull(Spool(settings.data_folder, each).bag)]
+    if overfull:
+        theirs = KeptBag.c.operation_id.in_(overfull)
+        database.write_now(lambda db: db.execute(KeptBag.table.update().where(theirs).values(state=WITHDRAWN)))
+
+
+def _is_overfull(bag: Path) -> bool:
+    """It has more documents of a noun than rows."""
+    try:
+        said = json.loads((bag / "data/coverage.json").read_bytes())
+    except FileNotFoundError:
+        return False
+    rows = {name: counts["rows_in_snapshot"] for name, counts in said["tables"].items()}
+    return any(said["rest"].get(name, {}).get("documents", 0) > rows.get(name, 0) for name in OVERFULL)
 
 
 def remove_expired_bags(database: Database, settings: Settings) -> int:

@@ -88,6 +88,10 @@ class Selection:
             self._conditions[name] = sa.and_(*self._terms(record))
         return self._conditions[name]
 
+    def leaving(self, record: type[Record]) -> sa.ColumnElement[bool]:
+        """As `rows`; of a record that does not leave in this scope none, though chosen rows may refer to it."""
+        return self.rows(record) if self._leaves(record, Rows) else sa.false()
+
     def stands(self, record: type[Record], alias: sa.FromClause) -> sa.ColumnElement[bool]:
         """True for rows of the record, in the scope or not, that no erasure has hidden, itself or with its owner."""
         if not self._may_be_hidden(record):

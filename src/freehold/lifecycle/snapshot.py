@@ -32,6 +32,7 @@ from freehold.lifecycle.tables import (
     linked_name,
     write_parquet,
 )
+from freehold.lifecycle.targets import public_id
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import Container, Scope
 from freehold.storage.transaction import Transaction
@@ -119,8 +120,11 @@ class _Snapshot:
         return self._facts
 
     def _title(self) -> str:
+        """What has no name is called by its id."""
         root = self._selection.root
-        found = self._db.execute(sa.select(root.table.c["name"]).where(self._selection.rows(root))).scalar()
+        own = public_id(root)
+        called = sa.func.coalesce(root.table.c.get("name", own), own)
+        found = self._db.execute(sa.select(called).where(self._selection.rows(root))).scalar()
         if found is None:
             raise superseded()
         return str(found)

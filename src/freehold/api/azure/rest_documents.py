@@ -48,10 +48,10 @@ class Documents(Generic[View]):
 
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """In order of creation."""
-        workspace, selection = workspace_of(db, chosen), Selection(chosen)
-        if workspace.kind not in self._noun.kinds or self._noun.record not in selection.exported():
+        workspace, record = workspace_of(db, chosen), self._noun.record
+        if workspace.kind not in self._noun.kinds:
             return
-        for rows in whole.keys(db, workspace, self._noun.record, selection.rows(self._noun.record)):
+        for rows in whole.keys(db, workspace, record, Selection(chosen).leaving(record)):
             found = self._views(db, workspace, rows)
             yield from (msgspec.to_builtins(self._out(workspace, found[row])) for row in rows if row in found)
 

@@ -38,13 +38,14 @@ from freehold.domain.pipelines import runs as pipeline_runs
 from freehold.domain.pipelines.objects import ObjectView
 from freehold.domain.services import service as services
 from freehold.domain.whole import service as whole
-from freehold.domain.whole.queries import Bounds
-from freehold.lifecycle.selection import Target
+from freehold.lifecycle.selection import Selection, Target
+from freehold.records.artifacts import Artifact
 from freehold.records.assets import Asset, Model
+from freehold.records.experiments import Experiment
 from freehold.records.notifications import Task
 from freehold.records.outside import Compute, Dataset, Datastore
 from freehold.records.pipelines import PipelineGraph, PipelineObject
-from freehold.records.rules import Scope
+from freehold.records.runs import Run
 from freehold.records.serving import Image, Service
 from freehold.storage.transaction import Transaction
 
@@ -57,7 +58,8 @@ class Experiments:
 
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments`, in order of creation."""
-        for page in whole.experiments(db, workspace_of(db, chosen), _bounds(chosen)):
+        leaving = Selection(chosen).leaving(Experiment)
+        for page in whole.experiments(db, workspace_of(db, chosen), leaving):
             yield from map(experiment_out, page)
 
 
@@ -73,7 +75,7 @@ class Runs:
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments/{e}/runs`, in order of creation."""
         workspace = workspace_of(db, chosen)
-        for page in whole.runs(db, workspace, _bounds(chosen)):
+        for page in whole.runs(db, workspace, Selection(chosen).leaving(Run)):
             roots = roots_of(db, workspace, page)
             yield from (run_out(run, roots.get(run.row_id, run.run_id)) for run in page)
 
@@ -84,7 +86,8 @@ class Artifacts:
 
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/artifact/v2.0{WS}/artifacts/{origin}/{container}`, in order of their names."""
-        for page in whole.artifacts(db, workspace_of(db, chosen), _bounds(chosen)):
+        leaving = Selection(chosen).leaving(Artifact)
+        for page in whole.artifacts(db, workspace_of(db, chosen), leaving):
             yield from map(artifact_out, page)
 
 
@@ -162,10 +165,3 @@ WRITERS = (
     _of_kind("data-sources", pipeline_rules.DATA_SOURCE, source_out, _CREATOR),
 )
 """Secrets are in none of these documents: they are kept apart, and only a GET by who has the right joins them."""
-
-
-def _bounds(chosen: Target) -> Bounds:
-    return (
-        chosen.root_row if chosen.scope is Scope.EXPERIMENT else None,
-        chosen.root_row if chosen.scope is Scope.RUN else None,
-    )

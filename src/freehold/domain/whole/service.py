@@ -14,29 +14,29 @@ from freehold.domain.experiments.service import views as experiment_views
 from freehold.domain.runs.views import RunView
 from freehold.domain.runs.views import views as run_views
 from freehold.domain.whole import queries
-from freehold.domain.whole.queries import Bounds, Chosen
+from freehold.domain.whole.queries import Chosen
 from freehold.records.catalogue import Record
 from freehold.storage.transaction import Transaction
 
 PAGE = 500
 DOCUMENTS = 100
-Rows = Callable[[Transaction, int, Bounds, int, int], list[sa.Row[Any]]]
+Rows = Callable[[Transaction, int, Chosen, int, int], list[sa.Row[Any]]]
 
 
-def experiments(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[ExperimentView]]:
-    for rows in _pages(db, workspace, bounds, queries.list_experiments):
+def experiments(db: Transaction, workspace: WorkspaceRef, chosen: Chosen) -> Iterator[list[ExperimentView]]:
+    for rows in _pages(db, workspace, chosen, queries.list_experiments):
         yield experiment_views(db, workspace, rows)
 
 
-def runs(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[RunView]]:
+def runs(db: Transaction, workspace: WorkspaceRef, chosen: Chosen) -> Iterator[list[RunView]]:
     """Those that MLflow's delete has set aside too."""
-    for rows in _pages(db, workspace, bounds, queries.list_runs):
+    for rows in _pages(db, workspace, chosen, queries.list_runs):
         yield run_views(db, workspace, rows)
 
 
-def artifacts(db: Transaction, workspace: WorkspaceRef, bounds: Bounds) -> Iterator[list[ArtifactView]]:
+def artifacts(db: Transaction, workspace: WorkspaceRef, chosen: Chosen) -> Iterator[list[ArtifactView]]:
     after = ("", "", "")
-    while rows := queries.list_artifacts(db, workspace.workspace_id, bounds, after, PAGE):
+    while rows := queries.list_artifacts(db, workspace.workspace_id, chosen, after, PAGE):
         yield [artifact_view(row) for row in rows]
         after = (rows[-1].origin, rows[-1].container, rows[-1].path)
 
@@ -49,8 +49,8 @@ def keys(db: Transaction, workspace: WorkspaceRef, record: type[Record], chosen:
         after = found[-1]
 
 
-def _pages(db: Transaction, workspace: WorkspaceRef, bounds: Bounds, rows_of: Rows) -> Iterator[list[sa.Row[Any]]]:
+def _pages(db: Transaction, workspace: WorkspaceRef, chosen: Chosen, rows_of: Rows) -> Iterator[list[sa.Row[Any]]]:
     after = 0
-    while rows := rows_of(db, workspace.workspace_id, bounds, after, PAGE):
+    while rows := rows_of(db, workspace.workspace_id, chosen, after, PAGE):
         yield rows
         after = rows[-1].row_id
