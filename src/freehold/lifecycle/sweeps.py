@@ -19,7 +19,7 @@ from freehold.kit.memory import trim
 from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags, withdraw_overfull_bags
 from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.policies import carry_out
-from freehold.lifecycle.retention import remove_aged
+from freehold.lifecycle.retention import ageing, remove_aged
 from freehold.operations.queries import living_ids
 from freehold.operations.service import Operations
 from freehold.records.catalogue import Record
@@ -147,9 +147,17 @@ def remove_expired(db: Transaction) -> None:
 
 
 def remove_all_aged(database: Database) -> None:
-    """Rows older than their record's retention says, in short transactions."""
-    while database.write_now(remove_aged):
-        pass
+    """Rows older than their record's retention says, in short transactions. Raises what the last of those raised that
+    failed, once all records had their turn: what stops one must not stop the others."""
+    failed: Exception | None = None
+    for name in ageing():
+        try:
+            while database.write_now(partial(remove_aged, name=name)):
+                pass
+        except Exception as fault:
+            failed = fault
+    if failed is not None:
+        raise failed
 
 
 def remove_released(db: Transaction) -> None:

@@ -14,7 +14,9 @@ from freehold.lifecycle import holds
 from freehold.lifecycle.deletion import delete
 from freehold.lifecycle.erase import request_erasure
 from freehold.lifecycle.purge import request_purge
+from freehold.lifecycle.sweeps import remove_all_aged
 from freehold.records.lifecycle import Hold
+from freehold.records.notifications import Task
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.lingering import Lingering
@@ -94,3 +96,18 @@ def test_a_purge_leaves_what_is_about_to_be_held(site: Site, run: str) -> None:
     with pytest.raises(Conflict, match="Nothing is set aside"):
         both.then(lambda db: request_purge(db, site.engine, site.actor, site.workspace))
     assert site.database.read_now(lambda db: runs.get_run(db, site.workspace, run)).run_id == run
+
+
+def test_what_is_held_does_not_go_by_its_age(site: Site, experiment: ExperimentView, run: str) -> None:
+    other = site.run(experiment, points=500)
+
+    def end(db: Transaction) -> None:
+        for each in (run, other):
+            runs.change_run(db, site.workspace, each, {"status": "Completed"})  # its end makes a task
+        db.execute(Task.table.update().values(created_at=1))
+        place(db, site, run)
+
+    site.database.write_now(end)
+    remove_all_aged(site.database)
+    left = site.database.read_now(lambda db: db.execute(sa.select(Task.c.run_row)).scalars().all())
+    assert left == [site.row_of("runs", "run_id", run)]

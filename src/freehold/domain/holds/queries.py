@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,41 +35,62 @@ def is_held(db: Transaction, workspace_id: int, record: type[Record], row_id: in
     return _held(str(record.table.name)).one(db.connection, {"here": workspace_id, "row": row_id}) is not None
 
 
+# allow-workspace: because it is a condition on rows of all workspaces, each of which is asked about in its own
+def held(record: type[Record]) -> sa.ColumnElement[bool]:
+    """For statements on many rows, of any workspace: those that `is_held` is true of."""
+    row = _Row(record.c.row_id, record.c.workspace_id, record.table)
+    bearing = _bearing(record, row, record.c, frozenset())
+    bears = sa.exists().where(_h.workspace_id == row.workspace, _h.lifted_at.is_(None), sa.or_(sa.false(), *bearing))
+    return sa.or_(row.workspace.in_(sa.select(_held_whole().c.workspace_id)), bears.correlate(record.table))
+
+
+class _Row(NamedTuple):
+    """What a hold may bear on, as a statement names it. `around`: the table of the statement around, if any."""
+
+    key: sa.ColumnElement[int]
+    workspace: sa.ColumnElement[int]
+    around: sa.FromClause | None
+
+
 @cache
 # allow-workspace: because the holds of containers above count too; the line of those begins with the workspace
 def _held(table: str) -> Prepared:
-    record = catalogue()[table]
-    asked: sa.Select[Any] = sa.select(sa.bindparam("row", type_=sa.BigInteger()))
-    bears = sa.and_(_h.workspace_id == _HERE, sa.or_(sa.false(), *_bearing(record, asked, frozenset())))
-    whole = sa.and_(
-        _h.workspace_id.in_(sa.select(_line().c.workspace_id)), *(Hold.c[name].is_(None) for name in _HOLDING)
-    )
+    record, row = catalogue()[table], _Row(sa.bindparam("row", type_=sa.BigInteger()), _HERE, None)
+    bearing = _bearing(record, row, None, frozenset())
+    bears = sa.and_(_h.workspace_id == _HERE, sa.or_(sa.false(), *bearing))
+    whole = sa.and_(_h.workspace_id.in_(sa.select(_line().c.workspace_id)), *_about_all())
     found = sa.select(_h.row_id).where(_h.lifted_at.is_(None), sa.or_(whole, bears))
     return Prepared(lambda _: found)
 
 
 def _bearing(
-    record: type[Record], rows: sa.Select[Any], seen: frozenset[type[Record]]
+    record: type[Record], row: _Row, links: Any, seen: frozenset[type[Record]]
 ) -> Iterator[sa.ColumnElement[bool]]:
-    """Holds on the rows, on what shares them (a model its asset), and on what they lie in, up to the workspace."""
+    """Holds on the row, on what shares it (a model its asset), and on what it lies in, up to the workspace. `links`:
+    its columns, where the statement around reads them."""
     if record is Workspace or record in seen:
         return
     for name in _HOLDING:
-        held = catalogue()[Hold.links()[name].to]
-        if held is record:
-            yield _h[name].in_(rows)
-        for shared, link in held.links().items():
+        holding = catalogue()[Hold.links()[name].to]
+        if holding is record:
+            yield _h[name] == row.key
+        for shared, link in holding.links().items():
             if link.kind is LinkKind.REFCOUNT and link.to == record.table.name:
-                yield _h[name].in_(_among(held, held.c.row_id, held.c[shared].in_(rows)))
+                yield _h[name].in_(_among(holding.c.row_id, holding.c[shared], row))
     for name, link in record.links().items():
-        owner = catalogue()[link.to]
         if link.kind is LinkKind.DEEP:
-            yield from _bearing(owner, _among(record, record.c[name], record.c.row_id.in_(rows)), seen | {record})
+            owner = links[name] if links is not None else _among(record.c[name], record.c.row_id, row).scalar_subquery()
+            yield from _bearing(catalogue()[link.to], row._replace(key=owner), None, seen | {record})
 
 
-# allow-workspace: because it is a part of one statement, whose parameter the workspace is
-def _among(record: type[Record], column: sa.ColumnElement[int], condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(column).where(checked(record.c.workspace_id) == _HERE, condition).correlate(None)
+# allow-workspace: because it is a part of one statement, which names the workspace of the row
+def _among(wanted: sa.Column[int], column: sa.Column[int], row: _Row) -> sa.Select[Any]:
+    found = sa.select(wanted).where(checked(wanted.table.c.workspace_id) == row.workspace, column == row.key)
+    return found.correlate(row.around)
+
+
+def _about_all() -> list[sa.ColumnElement[bool]]:
+    return [_h[name].is_(None) for name in _HOLDING]
 
 
 # allow-workspace: because it is the line of containers above one workspace, which it begins with
@@ -79,3 +100,12 @@ def _line() -> sa.CTE:
     above = Workspace.table.alias("above")
     parents = sa.select(above.c.workspace_id, above.c.parent_workspace)
     return line.union(parents.where(above.c.workspace_id == line.c.parent_workspace))
+
+
+# allow-workspace: because it is all containers under a hold on the whole of one, with those that stand below
+def _held_whole() -> sa.CTE:
+    own = sa.select(_h.workspace_id).where(_h.lifted_at.is_(None), *_about_all())
+    # nesting: SQLite's driver does not count the rows of a statement that begins WITH
+    whole = own.cte("held_whole", recursive=True, nesting=True)
+    below = Workspace.table.alias("below")
+    return whole.union(sa.select(below.c.workspace_id).where(below.c.parent_workspace == whole.c.workspace_id))
