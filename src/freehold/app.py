@@ -102,7 +102,7 @@ def build_services(settings: Settings, clock: Clock | None = None, ids: IdSource
         database=database,
         objects=open_objects(settings),
         tokens=TokenVerifier(keys, database, clock, hosts=own_hosts(settings)),
-        log=CertificateLog(database, keys.log),
+        log=CertificateLog(database, keys),
         facades=facades(),
     )
 

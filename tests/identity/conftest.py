@@ -140,7 +140,7 @@ def build(settings: Settings, clock: ShiftedClock) -> Services:
     migrate(database.engine)
     database.write_now(bootstrap)
     tokens = TokenVerifier(keys, database, clock, hosts=own_hosts(settings))
-    log = CertificateLog(database, keys.log)
+    log = CertificateLog(database, keys)
     return Services(settings, clock, ids, keys, database, open_objects(settings), tokens, log)
 
 

@@ -10,12 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
+from freehold.kit.problems import Unavailable
 from freehold.lifecycle.log import verify_log
 from freehold.lifecycle.log.queries import append_certificate
-from freehold.lifecycle.log.service import CertificateLog
+from freehold.lifecycle.log.service import CertificateLog, entry_of
+from freehold.lifecycle.log.tree import Tree, bundle
 from freehold.storage.database import open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
@@ -92,10 +96,88 @@ def test_the_script_alone_verifies_the_log_and_finds_the_certificate(logged: tup
     key = fetch(world, "key").decode().split()[0]
     done = script(world.url + LOG, "--key", key, "--certificate", str(tmp_path / "c.jws"))
     assert done.returncode == 0, done.stderr
-    assert f"is leaf {EARLIER}" in done.stdout
+    assert f"is leaf {EARLIER}; signed (under keys that the server names itself" in done.stdout
     assert f"{EARLIER + 1} certificates" in done.stdout
     (tmp_path / "c.jws").write_text(jws[:-1] + ("A" if jws[-1] != "A" else "B"))
     assert "not in the log" in script(world.url + LOG, "--certificate", str(tmp_path / "c.jws")).stderr
+
+
+def test_a_certificate_is_verified_under_keys_that_one_has(logged: tuple[World, str], tmp_path: Path) -> None:
+    world, jws = logged
+    (tmp_path / "c.jws").write_text(jws)
+    (tmp_path / "own").write_bytes(world.get("/freehold/v1/certificates/keys").content)
+    (tmp_path / "strange").write_text(json.dumps(KeyStore(tmp_path / "keys", SystemClock()).certificates.jwks()))
+    asked = (world.url + LOG, "--certificate", str(tmp_path / "c.jws"), "--certificate-key")
+    done = script(*asked, str(tmp_path / "own"))
+    assert done.stdout.splitlines()[0].endswith(f"is leaf {EARLIER}; signed")
+    done = script(*asked, str(tmp_path / "strange"))
+    assert (done.returncode, "none of the certificate keys" in done.stderr) == (1, True)
+    command = ("log", "verify", "--certificate", str(tmp_path / "c.jws"), "--certificate-key")
+    assert "; signed" in " ".join(freehold(world, *command, str(tmp_path / "own")).split())
+    freehold(world, *command, str(tmp_path / "strange"), expect=1)
+
+
+def test_of_a_folder_it_is_said_that_no_signature_was_checked(
+    logged: tuple[World, str], mirror: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "c.jws").write_text(logged[1])
+    done = script(str(mirror), "--certificate", str(tmp_path / "c.jws"))
+    assert done.returncode == 0, done.stderr
+    assert "the certificate's signature was not checked: give --certificate-key" in done.stdout
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_the_script_finds_signed_what_an_independent_library_does(part: int, tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path / "keys", SystemClock()).certificates
+    jws = keys.sign_jws(b'{"said": "all of it"}')
+    signers = verify_log.open_key_set(json.dumps(keys.jwks()).encode())
+    verify_log.check_certificate(jws, signers)
+    head, payload, signature = jws.split(".")
+    public = Ed25519PublicKey.from_public_bytes(next(iter(signers.values())))
+    public.verify(verify_log.decode_url(signature), f"{head}.{payload}".encode())
+    parts = [head, payload, signature]
+    changed = parts[part]
+    parts[part] = changed[:9] + ("A" if changed[9] != "A" else "B") + changed[10:]
+    with pytest.raises(InvalidSignature):
+        public.verify(verify_log.decode_url(parts[2]), f"{parts[0]}.{parts[1]}".encode())
+    with pytest.raises(verify_log.LogFault):
+        verify_log.check_certificate(".".join(parts), signers)
+
+
+@pytest.mark.parametrize("forged", ["nothing", "signed by none", "signed by another"])
+def test_a_certificate_that_this_server_did_not_sign_closes_the_log(house: House, tmp_path: Path, forged: str) -> None:
+    log, database = CertificateLog(house.database, house.keys), house.database
+    strange = KeyStore(tmp_path / "strange", SystemClock()).certificates.sign_jws(b"{}")
+    own = house.keys.certificates.sign_jws(b"{}")
+    unsigned = ".".join((*own.split(".")[:2], "A" * 86))
+    jws = {"nothing": "AAAA", "signed by none": unsigned, "signed by another": strange}[forged]
+    for identity, text in (("c1", own), ("c2", jws)):
+        values = {"certificate_id": identity, "operation_id": identity, "kind": "erasure", "jws": text}
+        database.write_now(lambda db, values=values: append_certificate(db, values))  # type: ignore[misc]  # binds the loop's value
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="did not sign: c2"):
+            log.follow_now()
+    assert house.keys.log.advance(0, Tree().root).size == 0, "nothing was signed"
+
+
+def test_a_forged_certificate_in_a_signed_log_is_refused(house: House, tmp_path: Path) -> None:
+    """As an older release would have signed it."""
+    own = house.keys.certificates.sign_jws(b'{"level": "verified"}')
+    forged = ".".join((*own.split(".")[:2], "A" * 86))
+    tree, entry = Tree(), entry_of("c1", forged)
+    tree.append(entry)
+    note = house.keys.log.checkpoint(house.keys.log.advance(tree.size, tree.root))
+    tile = tree.tile(0, 0, 1, 1)
+    assert tile is not None
+    files = {"checkpoint": note.encode(), "tile/0/000.p/1": tile, "tile/entries/000.p/1": bundle([entry])}
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    (tmp_path / "c.jws").write_text(forged)
+    (tmp_path / "jwks").write_text(json.dumps(house.keys.certificates.jwks()))
+    asked = (str(tmp_path), "--key", house.keys.log.verifier_keys()[0], "--certificate", str(tmp_path / "c.jws"))
+    done = script(*asked, "--certificate-key", str(tmp_path / "jwks"))
+    assert (done.returncode, "the certificate is not signed" in done.stderr) == (1, True), done.stderr
 
 
 def test_an_independent_reader_comes_to_the_same_root(logged: tuple[World, str]) -> None:
@@ -225,13 +307,14 @@ def test_a_certificate_is_signed_soon_though_nobody_asks(tmp_path: Path) -> None
 
 def test_certificates_issued_side_by_side_never_come_late(house: House) -> None:
     """Each is followed at once by a reader: whatever it signed must be the beginning of all that came after."""
-    log, database = CertificateLog(house.database, house.keys.log), house.database
+    log, database = CertificateLog(house.database, house.keys), house.database
 
     def issue(number: int) -> int:
         def append(db: Transaction) -> None:
             identity = f"c{number}"
+            jws = db.keys.certificates.sign_jws(b"{}")
             append_certificate(
-                db, {"certificate_id": identity, "operation_id": identity, "kind": "erasure", "jws": "j"}
+                db, {"certificate_id": identity, "operation_id": identity, "kind": "erasure", "jws": jws}
             )
             time.sleep(0.002 * (number % 3))
 
@@ -240,4 +323,4 @@ def test_certificates_issued_side_by_side_never_come_late(house: House) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert max(pool.map(issue, range(60))) == 60
-    assert CertificateLog(database, house.keys.log).follow_now().size == 60
+    assert CertificateLog(database, house.keys).follow_now().size == 60

@@ -112,7 +112,7 @@ def sweep(world: World) -> None:
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, UuidSource(clock), keys)
     try:
-        log = CertificateLog(database, keys.log)
+        log = CertificateLog(database, keys)
         Sweeper(database, open_objects(settings), clock, settings, log, OperationEngine(database, settings)).sweep()
     finally:
         database.close()

@@ -41,13 +41,17 @@ def show(data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
 def verify(
     key: Annotated[list[str] | None, typer.Option("--key", help="Verifier key you trust; else the log's own.")] = None,
     certificate: Annotated[list[Path] | None, typer.Option("--certificate", help="File with a certificate.")] = None,
+    certificate_key: Annotated[
+        Path | None, typer.Option("--certificate-key", help="Key set (JWKS) you trust; else the server's own.")
+    ] = None,
     older: Annotated[Path | None, typer.Option("--older", help="File with a checkpoint kept earlier.")] = None,
     save: Annotated[Path | None, typer.Option("--save", help="File to keep the checkpoint in.")] = None,
     data: Data = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute the whole log anew: signature, tree, tiles, certificates in it, growth since an older checkpoint."""
+    """Compute the whole log anew: signature, tree, tiles, certificates in it and their signatures, growth since
+    an older checkpoint."""
     from freehold.lifecycle.log import verify_log
 
     where = _address(data, url)
@@ -55,6 +59,10 @@ def verify(
         keys = key or verify_log.read(where, "key").decode().split()
         found = verify_log.verify(where, keys, older.read_text() if older else None)
         leaves = {str(path): verify_log.leaf_of(found, path.read_text()) for path in certificate or []}
+        trusted = str(certificate_key) if certificate_key else None
+        signers = verify_log.read_signers(where, trusted) if leaves else None
+        for file in certificate or []:
+            verify_log.check_certificate(file.read_text(), signers or {})
     except (verify_log.LogFault, OSError, ValueError) as fault:
         raise Failure("NotVerified", str(fault)) from None
     if save:
@@ -65,7 +73,7 @@ def verify(
     trust = "" if key else " · under the keys that it names itself: give --key"
     console.print(f"[green]✓[/] {found.checkpoint.origin} · {found.checkpoint.size} certificates{trust}")
     for path, leaf in leaves.items():
-        console.print(f"  {path} is leaf {leaf}")
+        console.print(f"  {path} is leaf {leaf}; {verify_log.said_of_signature(signers, trusted)}")
 
 
 @log.command()

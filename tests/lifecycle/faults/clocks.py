@@ -49,7 +49,7 @@ class Server:
 
     def __post_init__(self) -> None:
         site = self.site
-        log = CertificateLog(site.database, site.keys.log)
+        log = CertificateLog(site.database, site.keys)
         self._sweeper = Sweeper(site.database, open_objects(site.settings), self.clock, site.settings, log, site.engine)
         self._runner = Runner(site.database, site.settings, site.engine.kinds, site.engine._stopping)
 

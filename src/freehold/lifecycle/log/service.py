@@ -5,16 +5,17 @@ nobody can guess, so its digest tells nothing of what it says; who holds the cer
 """
 
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 from freehold.kit.canonical import canonical_json
 from freehold.kit.digests import sha256_hex
-from freehold.kit.problems import NotFound, Unavailable
+from freehold.kit.problems import Invalid, NotFound, Unavailable
 from freehold.lifecycle.log.paths import TilePlace, no_tile
 from freehold.lifecycle.log.queries import list_certificates
 from freehold.lifecycle.log.tree import Tree, bundle
 from freehold.storage.database import Database
-from freehold.storage.keys import Head, LogKeys
+from freehold.storage.keys import Head, KeyStore
 from freehold.storage.transaction import Transaction
 
 FORMAT = 1
@@ -33,9 +34,10 @@ class Inclusion(NamedTuple):
 class CertificateLog:
     """One per process: it holds every leaf's entry and hashes, some 300 bytes a certificate."""
 
-    def __init__(self, database: Database, keys: LogKeys) -> None:
+    def __init__(self, database: Database, keys: KeyStore) -> None:
         self._database = database
-        self._keys = keys
+        self._keys = keys.log
+        self._certificate_keys = keys.certificates
         self._lock = threading.Lock()
         self._tree = Tree()
         self._entries: list[bytes] = []
@@ -82,14 +84,29 @@ class CertificateLog:
             return await self._database.read(self._follow)
 
     def _follow(self, db: Transaction) -> Head:
+        """A row that this server did not sign stops here: what the log signs, it says of certificates."""
         with self._lock:
-            for row in list_certificates(db, self._last_row):
+            if rows := list_certificates(db, self._last_row):
+                verify = self._certificate_keys.verifier()
+            for row in rows:
+                _check(row.certificate_id, row.jws, verify)
                 entry = entry_of(row.certificate_id, row.jws)
                 self._places[row.certificate_id] = len(self._entries)
                 self._entries.append(entry)
                 self._tree.append(entry)
                 self._last_row = row.row_id
             return self._keys.advance(self._tree.size, self._tree.root)
+
+
+def _check(certificate_id: str, jws: str, verify: Callable[[str], bytes]) -> None:
+    try:
+        verify(jws)
+    except Invalid:
+        message = (
+            f"The table of certificates has one that this server did not sign: {certificate_id}. Somebody put it there "
+            "or changed it. The log signs nothing until that is put right: put a backup back."
+        )
+        raise Unavailable("CertificateForged", message) from None
 
 
 def entry_of(certificate_id: str, jws: str) -> bytes:

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Verify a Freehold certificate log. One file, Python's standard library only: copy it anywhere and run it.
 
-    python verify_log.py https://server/freehold/v1/log --key VKEY [--certificate FILE]… [--older FILE] [--save FILE]
+    python verify_log.py https://server/freehold/v1/log --key VKEY [--older FILE] [--save FILE]
+        [--certificate FILE]… [--certificate-key JWKS]
 
 The log is an address or a folder with the same paths in it. Everything is fetched and computed anew: the signature,
-the root over all leaves, every tile, that each certificate (a JWS) is a leaf, and that the tree which an older
-checkpoint signed is the beginning of this one. Keep the checkpoint (--save): the next check holds the log to it.
-Without --key the log's own keys are taken, and it is said so: then nothing shows whose log it is.
+the root over all leaves, every tile, that each certificate (a JWS) is a leaf and signed, and that the tree which an
+older checkpoint signed is the beginning of this one. Keep the checkpoint (--save): the next check holds the log to it.
+Without --key the log's own keys are taken, and it is said so: then nothing shows whose log it is. Other keys than the
+log's sign certificates: --certificate-key is a file with that key set (of /freehold/v1/certificates/keys). Without it
+the set of the log's address is taken, and it is said so; a folder has none, and then no signature is checked.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from typing import NamedTuple
 
 FULL = 256
 LARGEST = 1 << 25
+SIGNED_BY = {("EdDSA", "freehold-certificate"), ("Ed25519", "freehold-certificate")}
 
 
 class LogFault(Exception):
@@ -49,14 +53,20 @@ def main() -> int:
     parser.add_argument("log", help="address that ends in /freehold/v1/log, or a folder")
     parser.add_argument("--key", action="append", default=[], help="verifier key, name+hash+base64; may be repeated")
     parser.add_argument("--certificate", action="append", default=[], help="file with a certificate (JWS)")
+    parser.add_argument("--certificate-key", help="file with the key set (JWKS) that signs certificates")
     parser.add_argument("--older", help="file with a checkpoint kept earlier")
     parser.add_argument("--save", help="file to keep the checkpoint in")
     asked = parser.parse_args()
     try:
         keys = asked.key or read(asked.log, "key").decode().split()
         found = verify(asked.log, keys, Path(asked.older).read_text("utf-8") if asked.older else None)
+        signers = read_signers(asked.log, asked.certificate_key) if asked.certificate else None
         for path in asked.certificate:
-            print(f"{path} is leaf {leaf_of(found, Path(path).read_text('utf-8'))}")
+            jws = Path(path).read_text("utf-8")
+            leaf = leaf_of(found, jws)
+            if signers is not None:
+                check_certificate(jws, signers)
+            print(f"{path} is leaf {leaf}; {said_of_signature(signers, asked.certificate_key)}")
     except (LogFault, OSError, ValueError) as fault:
         print(f"NOT VERIFIED  {fault}", file=sys.stderr)
         return 1
@@ -98,6 +108,47 @@ def leaf_of(found: Found, jws: str) -> int:
         if json.loads(entry).get("jws_sha256") == digest:
             return number
     raise LogFault("the certificate is not in the log")
+
+
+def read_signers(log: str, file: str | None) -> dict[str, bytes] | None:
+    """Public keys that sign certificates, by their ids: of the file, or of the server that the log's address names.
+    None where there is neither. Raises LogFault, OSError."""
+    if file is not None:
+        return open_key_set(Path(file).read_bytes())
+    if not log.startswith(("https://", "http://")):
+        return None
+    return open_key_set(read(log.rstrip("/").removesuffix("/log"), "certificates/keys"))
+
+
+def said_of_signature(signers: dict[str, bytes] | None, file: str | None) -> str:
+    if signers is None:
+        return "the certificate's signature was not checked: give --certificate-key"
+    return "signed" if file is not None else "signed (under keys that the server names itself: give --certificate-key)"
+
+
+def open_key_set(content: bytes) -> dict[str, bytes]:
+    """Ed25519 keys of a JWK set (RFC 7517, 8037), by `kid`. Raises LogFault."""
+    try:
+        keys = json.loads(content)["keys"]
+        found = {key["kid"]: decode_url(key["x"]) for key in keys if (key["kty"], key["crv"]) == ("OKP", "Ed25519")}
+    except (ValueError, KeyError, TypeError):
+        raise LogFault("the certificate keys are no JWK set") from None
+    return found
+
+
+def check_certificate(jws: str, signers: dict[str, bytes]) -> None:
+    """Raises LogFault where none of the keys signed the certificate."""
+    head, first, rest = jws.strip().partition(".")
+    payload, second, signature = rest.partition(".")
+    try:
+        said = json.loads(decode_url(head))
+        public = signers.get(said["kid"]) if (said["alg"], said["typ"]) in SIGNED_BY else None
+    except (ValueError, KeyError, TypeError):
+        raise LogFault("the certificate is no JWS") from None
+    if not (first and second) or public is None:
+        raise LogFault("none of the certificate keys is the one that the certificate names")
+    if not verifies(public, f"{head}.{payload}".encode(), decode_url(signature)):
+        raise LogFault("the certificate is not signed: somebody else wrote or changed it")
 
 
 def open_checkpoint(note: str, keys: list[str]) -> Checkpoint:
@@ -214,6 +265,13 @@ def decode(text: str) -> bytes:
     if base64.b64encode(found).decode() != text:
         raise LogFault("a text is not canonical base64")
     return found
+
+
+def decode_url(text: str) -> bytes:
+    """As `decode`, of base64url without padding (RFC 7515)."""
+    if not re.fullmatch("[A-Za-z0-9_-]*", text, re.ASCII):
+        raise LogFault("a text is not base64url")
+    return decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
 
 
 # Ed25519 (RFC 8032, section 5.1), to verify with: nothing here is secret, so it need not run in constant time.
