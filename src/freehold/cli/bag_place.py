@@ -113,8 +113,9 @@ def check_target(to: Path, option: str = "--to", archives: Container[str] = ARCH
     """Before the server begins to work: of a path that is to be made. Raises Failure."""
     suffix = to.suffix
     if suffix.lower() in OTHER_ARCHIVES and suffix not in archives:
-        kinds = "a folder, a .tar or a .zip file" if archives else "a folder"
-        raise Failure("WrongArguments", f"{to} has the name of an archive, and what is made is {kinds}.", 2)
+        kinds = "a .tar or a .zip file, spelt so, or a folder" if archives else "a folder"
+        message = f"{to} would be a folder with the name of an archive. Name {kinds}."
+        raise Failure("WrongArguments", message, 2)
     if os.path.lexists(to):  # a link that leads nowhere, too
         raise Failure("TargetExists", f"{to} is there already. Name another place with {option}, or remove it.", 2)
     check_writable(to, option)

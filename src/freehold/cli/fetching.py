@@ -13,7 +13,7 @@ from freehold.cli.connection import AsJson, Data, Token, Url, connect
 from freehold.cli.failure import INTERRUPTED, Failure
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.verifying import print_base, verify_or_fail
-from freehold.cli.watching import watch
+from freehold.cli.watching import telling_how_to_go_on, wait
 from freehold.client import Freehold, Operation
 
 To = Annotated[
@@ -51,8 +51,9 @@ def fetch(
 def bring_home(server: Freehold, begun: Operation, place: BagPlace, *, keep: bool, as_json: bool) -> None:
     """Wait for an export, fetch its bag, verify it, put it where it is wanted, and tell of it. Raises Failure."""
     again = f"freehold fetch {begun.id} --to PLACE"
-    _load_verifier()
-    operation = watch(server, begun, quiet=as_json, then=f"Its bag then: {again}")
+    with telling_how_to_go_on(begun, f"its bag then: {again}"):
+        _load_verifier()
+        operation = wait(server, begun, quiet=as_json)
     with _saying(place, f"The bag is still on the server: {again}"):
         size, report = write_bag(server, operation, place.made)
         place.finish()

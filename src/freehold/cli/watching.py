@@ -1,6 +1,7 @@
 """Commands that look at long work: operations, and a bar while one waits."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import msgspec
@@ -60,29 +61,37 @@ def show(found: list[Operation]) -> None:
             console.print(_reason(each, each.error), soft_wrap=True)
 
 
-def watch(server: Freehold, operation: Operation, *, quiet: bool, then: str = "") -> Operation:
-    """Wait for an operation with a progress bar on standard error.
+def watch(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
+    """Wait for an operation with a progress bar on standard error. Raises Failure when Ctrl-C stops the waiting."""
+    with telling_how_to_go_on(operation):
+        return wait(server, operation, quiet=quiet)
 
-    Raises Failure when Ctrl-C stops the waiting, with how to go on; `then`: what else there is to do at its end.
-    """
+
+@contextmanager
+def telling_how_to_go_on(operation: Operation, then: str = "") -> Iterator[None]:
+    """Ctrl-C becomes a Failure that says what is under way. `then`: what else there is to do at its end."""
     try:
-        return server.wait(operation) if quiet else _wait_with_bar(server, operation)
+        yield
     except KeyboardInterrupt:
-        raise Failure("Interrupted", " ".join(_ways_on(operation, then)), INTERRUPTED) from None
-
-
-def _wait_with_bar(server: Freehold, operation: Operation) -> Operation:
-    with _bar() as bar:
-        task = bar.add_task(operation.kind, total=None)
-        return server.wait(operation, _update(bar, task))
+        raise Failure("Interrupted", "\n  ".join(_ways_on(operation, then)), INTERRUPTED) from None
 
 
 def _ways_on(operation: Operation, then: str) -> Iterator[str]:
     yield f"The server goes on with operation {operation.id}."
-    yield f"Wait for it: freehold operations {operation.id} --wait."
+    yield f"wait for it: freehold operations {operation.id} --wait"
     if operation.kind != ERASE:
-        yield f"Stop it: freehold operations {operation.id} --cancel."
-    yield then
+        yield f"stop it: freehold operations {operation.id} --cancel"
+    if then:
+        yield then
+
+
+def wait(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
+    """As `watch`, for who catches Ctrl-C."""
+    if quiet:
+        return server.wait(operation)
+    with _bar() as bar:
+        task = bar.add_task(operation.kind, total=None)
+        return server.wait(operation, _update(bar, task))
 
 
 def _update(bar: Progress, task: object) -> Callable[[Operation], None]:
@@ -106,12 +115,13 @@ def _reason(operation: Operation, reason: Fault) -> Text:
 
 
 def _table(found: list[Operation]) -> Table:
-    table = Table(box=None, header_style="bold")
-    table.add_column("operation", no_wrap=True)  # whole, however narrow the terminal: it is copied from here
-    for title in ("kind", "scope", "state", "done", "begun"):
-        table.add_column(title, overflow="fold")
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    for title in ("operation", "kind", "scope", "state", "done", "begun"):
+        folds = title in ("scope", "begun")  # 80 columns are too few for all; ids are copied from here
+        table.add_column(title, no_wrap=not folds, overflow="fold")
     for each in found:
         colour = STATE_COLOURS.get(each.state, "cyan")
         percent = "" if each.progress.percent is None else f"{each.progress.percent:.0f} %"
-        table.add_row(each.id, each.kind, each.scope, f"[{colour}]{each.state}[/]", percent, each.created_at[:19])
+        state, begun = f"[{colour}]{each.state}[/]", each.created_at[:19].replace("T", " ")
+        table.add_row(each.id, each.kind, each.scope, state, percent, begun)
     return table
