@@ -14,9 +14,10 @@ from freehold.lifecycle.bag.pages import ContainerLine, Summary, TableLine, inde
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.exported import ExportedContainer, summed
 from freehold.lifecycle.listings import read_actions, read_homes
+from freehold.lifecycle.parting import PARTED, parted_columns
 from freehold.lifecycle.selection import Selection
 from freehold.lifecycle.snapshot import Facts
-from freehold.lifecycle.tables import batches_of, write_parquet
+from freehold.lifecycle.tables import batches_of, export_table, write_parquet
 from freehold.lifecycle.tree import CONTAINER_ID, CONTAINERS
 from freehold.records.catalogue import Record
 from freehold.records.rules import Decoded
@@ -86,6 +87,8 @@ def tree_coverage(containers: Sequence[ExportedContainer]) -> bytes:
 
 def _accounts(selection: Selection, facts: Facts) -> dict[str, object]:
     reasons = {str(record.table.name): selection.left_out(record) for record in selection.exported()}
+    tables = (export_table(record, selection) for record in selection.exported())
+    parted = {table.name: dict.fromkeys(parted_columns(table), PARTED) for table in tables}
     return {
         "tables": {
             table.name: {
@@ -94,6 +97,7 @@ def _accounts(selection: Selection, facts: Facts) -> dict[str, object]:
                 "columns_withheld": table.withheld_columns,
             }
             | ({"rows_withheld_because": reasons[table.name]} if reasons.get(table.name) else {})
+            | ({"columns_parted": parted[table.name]} if parted.get(table.name) else {})
             for table in facts.tables
         },
         "decoded": {record.table.name: _decoded(record, facts) for record in selection.decoded()},

@@ -5,8 +5,9 @@ are listed: an export lease keeps them in place until they have been read.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,11 +20,13 @@ from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.bag.writer import PartMaker
 from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
+from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.selection import HIDDEN, Selection, Target, deep_owners, key_of, public_key
 from freehold.lifecycle.spool import superseded
 from freehold.lifecycle.tables import (
     ROWS_AT_ONCE,
     ROWS_IN_PART,
+    Columns,
     ExportTable,
     batch_of,
     batches_of,
@@ -157,7 +160,7 @@ class _Snapshot:
         total = part = 0
         is_full = True
         while is_full:
-            counted = _Counted(islice(rows, ROWS_IN_PART), moments)
+            counted = _Counted(islice(rows, ROWS_IN_PART), moments, partial(without_secrets, table, schema.names))
             with self._writer.open_part(f"data/tables/{table.name}/part-{part:05d}.parquet") as file:
                 write_parquet(file, schema, counted.batches(schema))
             total, part, is_full = total + counted.count, part + 1, counted.count == ROWS_IN_PART
@@ -226,11 +229,13 @@ class _Snapshot:
 
 
 class _Counted:
-    """Passes rows on, many at a time; knows afterwards how many there were and the latest moment among them."""
+    """Passes rows on, many at a time, without secrets; knows afterwards how many there were and the latest moment in
+    them."""
 
-    def __init__(self, rows: Iterable[Row], moments: list[int]) -> None:
+    def __init__(self, rows: Iterable[Row], moments: list[int], parted: Callable[[Columns], Columns]) -> None:
         self._rows = rows
         self._moments = moments
+        self._parted = parted
         self.count = 0
         self.latest = 0
 
@@ -239,7 +244,7 @@ class _Counted:
             self.count += len(columns[0])
             latest = (max(filter(None, columns[place]), default=0) for place in self._moments)
             self.latest = max([self.latest, *latest])
-            yield batch_of(columns, schema)
+            yield batch_of(self._parted(columns), schema)
 
 
 def _line(document: dict[str, Any], withheld: Mapping[str, str]) -> bytes:

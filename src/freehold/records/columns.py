@@ -142,10 +142,10 @@ def standing_unique(*columns: str) -> Index:
     return Index(None, *columns, unique=True, sqlite_where=standing, postgresql_where=standing)
 
 
-def text(rule: ColumnRule, *, null: bool = False, repeats: Repeats | None = None) -> Column[str]:
-    """`repeats`: the link that such a text may say once more."""
-    more = {"repeats": repeats} if repeats is not None else {}
-    return Column(Text(), nullable=null, info={"rule": rule} | more)
+def text(rule: ColumnRule, *, null: bool = False, repeats: Repeats | None = None, address: bool = False) -> Column[str]:
+    """`repeats`: the link that such a text may say once more. `address`: it may be one that carries what opens it."""
+    more: dict[str, Any] = {"repeats": repeats} if repeats is not None else {}
+    return Column(Text(), nullable=null, info={"rule": rule, "address": address} | more)
 
 
 def json(rule: ColumnRule, *, null: bool = False) -> Column[Any]:

@@ -103,13 +103,13 @@ class RunTag(Record, table="run_tags", rules=_CONTENT):
 
 
 class RunProperty(Record, table="run_properties", rules=_CONTENT):
-    """Azure's immutable-by-convention string map beside the tags."""
+    """Azure's immutable-by-convention string map beside the tags. The SDK says there where code lies."""
 
     row_id = key()
     workspace_id = workspace()
     run_row = link("runs", LinkKind.DEEP)
     key = text(plain())
-    value = text(plain(), repeats=_PARENT_PROPERTIES)
+    value = text(plain(), repeats=_PARENT_PROPERTIES, address=True)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:

@@ -8,6 +8,7 @@ import msgspec
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.kinds import Kind
 from freehold.domain.access.queries import find_workspace_by_key
+from freehold.domain.secrets.texts import without_secrets
 from freehold.domain.whole import service as whole
 from freehold.domain.workspaces import service as workspaces
 from freehold.domain.workspaces.service import WorkspaceView
@@ -53,7 +54,8 @@ class Documents(Generic[View]):
             return
         for rows in whole.keys(db, workspace, record, Selection(chosen).leaving(record)):
             found = self._views(db, workspace, rows)
-            yield from (msgspec.to_builtins(self._out(workspace, found[row])) for row in rows if row in found)
+            views = (without_secrets(found[row]) for row in rows if row in found)
+            yield from (msgspec.to_builtins(self._out(workspace, view)) for view in views)
 
 
 class ContainerDocument:

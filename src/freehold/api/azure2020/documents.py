@@ -36,6 +36,9 @@ from freehold.domain.pipelines import graphs, objects
 from freehold.domain.pipelines import rules as pipeline_rules
 from freehold.domain.pipelines import runs as pipeline_runs
 from freehold.domain.pipelines.objects import ObjectView
+from freehold.domain.runs.views import RunView
+from freehold.domain.secrets.addresses import without_signatures
+from freehold.domain.secrets.texts import without_secrets
 from freehold.domain.services import service as services
 from freehold.domain.whole import service as whole
 from freehold.lifecycle.selection import Selection, Target
@@ -77,7 +80,13 @@ class Runs:
         workspace = workspace_of(db, chosen)
         for page in whole.runs(db, workspace, Selection(chosen).leaving(Run)):
             roots = roots_of(db, workspace, page)
-            yield from (run_out(run, roots.get(run.row_id, run.run_id)) for run in page)
+            yield from (run_out(_parted(run), roots.get(run.row_id, run.run_id)) for run in page)
+
+
+def _parted(run: RunView) -> RunView:
+    """Of its words those that its clients' SDK writes, as its table has them."""
+    said = {key: without_signatures(value) for key, value in run.properties.items()}
+    return run._replace(details=without_secrets(run.details), properties=said)
 
 
 class Artifacts:
@@ -164,4 +173,4 @@ WRITERS = (
     _of_kind("templates", pipeline_rules.TEMPLATE, template_out, _CREATOR),
     _of_kind("data-sources", pipeline_rules.DATA_SOURCE, source_out, _CREATOR),
 )
-"""Secrets are in none of these documents: they are kept apart, and only a GET by who has the right joins them."""
+"""Secrets are in none of these documents. Most are kept apart, and only a GET by who has the right joins them."""

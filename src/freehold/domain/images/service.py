@@ -32,6 +32,8 @@ from freehold.records.serving import Image, ImageModel
 from freehold.storage.transaction import Transaction
 
 KIND = "image"
+LOCATION = "imageLocation"
+"""A column of its own; its secrets are kept as those of a field of the document."""
 MOST_MODELS = 100
 
 
@@ -90,13 +92,14 @@ def create_image(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: Ne
     manifest = manifests.get_manifest(db, workspace, new.manifest_id) if new.manifest_id else None
     names = [*new.model_names, *(manifest.model_ids if manifest else [])]
     model_rows = dict.fromkeys(models.get_row(db, workspace, name) for name in names)
-    document, hidden = secret_rules.part(new.document)
+    document, hidden = secret_rules.part(new.document | {LOCATION: new.location})
+    location = document.pop(LOCATION)
     values = new_document(db, actor, workspace) | {
         "image_id": db.new_id(),
         "name": new.name,
         "version": take_version(db, workspace, KIND, new.name),
         "state": rules.SUCCEEDED if new.location else rules.NOT_STARTED,
-        "location": new.location,
+        "location": location,
         "is_auto_deleted": new.is_auto_deleted,
         "manifest_row": manifest.row_id if manifest else None,
         "document": document,
@@ -134,7 +137,7 @@ def change_image(
     row = _find(db, workspace, name)
     values: dict[str, Any] = {"updated_at": db.now()}
     if document is not None:
-        values["document"] = row.document | document
+        values["document"] = row.document | _part(db, workspace, row, document)
     change_document(db, workspace, Image, row, values)
     put_labels(db, workspace, Image, row.row_id, tags=tags, properties=properties)
     return get_image(db, workspace, row.image_id)
@@ -144,13 +147,12 @@ def report_image(db: Transaction, workspace: WorkspaceRef, name: str, report: Re
     """What became of its build, told by who builds it. Raises Conflict for a move that is none."""
     row = _find(db, workspace, name)
     rules.check_move(row.state, report.state)
-    values: dict[str, Any] = {
-        "state": report.state,
-        "document": row.document | {"error": report.error},
-        "updated_at": db.now(),
-    }
-    if report.location is not None:
-        values["location"] = report.location
+    told = {"error": report.error} | ({LOCATION: report.location} if report.location is not None else {})
+    clean = _part(db, workspace, row, told)
+    values: dict[str, Any] = {"state": report.state, "updated_at": db.now()}
+    if LOCATION in clean:
+        values["location"] = clean.pop(LOCATION)
+    values["document"] = row.document | clean
     documents.change(db, workspace.workspace_id, Image, row.row_id, values)
     return get_image(db, workspace, row.image_id)
 
@@ -183,6 +185,13 @@ def rows_of_manifest(
     return queries.rows_of_manifest(db, workspace.workspace_id, manifest_id, name)
 
 
+def _part(db: Transaction, workspace: WorkspaceRef, row: sa.Row[Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields without their secrets, which are kept in place of those that stood there."""
+    said = secret_rules.part(fields)
+    secrets.keep_changed(db, workspace, Image, row.row_id, row.document | {LOCATION: row.location}, said)
+    return dict(said.document)
+
+
 def _find(db: Transaction, workspace: WorkspaceRef, name: str) -> sa.Row[Any]:
     row = queries.find(db, workspace.workspace_id, name)
     if row is None:
@@ -193,8 +202,9 @@ def _find(db: Transaction, workspace: WorkspaceRef, name: str) -> sa.Row[Any]:
 def _views(
     db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]], *, opens: bool = False
 ) -> list[ImageView]:
-    kept = {row.row_id: row.document for row in rows}
+    kept = {row.row_id: row.document | {LOCATION: row.location} for row in rows}
     kept = secrets.with_secrets(db, workspace, Image, kept) if opens else kept
+    locations = {row: document.pop(LOCATION) for row, document in kept.items()}
     held = {row.row_id: [model for (model,) in spread(row.model_rows)] for row in rows}
     of_models = models.views_of(db, workspace, sorted({row for each in held.values() for row in each}))
     of_manifests = manifests.views_of(db, workspace, [row.manifest_row for row in rows if row.manifest_row])
@@ -205,7 +215,7 @@ def _views(
             row.name,
             row.version,
             row.state,
-            row.location,
+            locations[row.row_id],
             row.is_auto_deleted,
             [of_models[each] for each in held[row.row_id] if each in of_models],
             of_manifests.get(row.manifest_row),

@@ -77,7 +77,7 @@ def register_model(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: 
     """The next version of the name. Raises Invalid, NotFound for an asset, run or parent that is not here."""
     check_name(KIND, new.name)
     values = new_document(db, actor, workspace)
-    address, secret = secret_rules.part({"url": new.url or ""})
+    document, secret = secret_rules.part(new.document | {"url": new.url or ""})
     links = {
         "asset_row": _row_of_asset(db, workspace, new.url),
         "parent_row": get_row(db, workspace, new.parent_id) if new.parent_id else None,
@@ -87,7 +87,7 @@ def register_model(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: 
         "model_id": db.new_id(),
         "name": new.name,
         "version": take_version(db, workspace, KIND, new.name),
-        "document": new.document | {"url": None if links["asset_row"] else address["url"]},
+        "document": document | ({"url": None} if links["asset_row"] else {}),
     }
     row_id = documents.add(db, workspace.workspace_id, Model, values | links | own)
     secrets.keep(db, workspace, Model, row_id, secret)
@@ -131,7 +131,9 @@ def change_model(
     row = _find(db, workspace, name)
     values: dict[str, Any] = {"updated_at": db.now()}
     if document is not None:
-        values["document"] = row.document | document
+        said = secret_rules.part(document)
+        secrets.keep_changed(db, workspace, Model, row.row_id, row.document, said)
+        values["document"] = row.document | said.document
     change_document(db, workspace, Model, row, values)
     put_labels(db, workspace, Model, row.row_id, tags=tags, properties=properties)
     return get_model(db, workspace, row.model_id)

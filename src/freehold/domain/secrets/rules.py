@@ -1,21 +1,26 @@
 """Which fields of a document are secret, and how they are taken out and put back.
 
-A secret field is known by its name, whoever wrote the document; an address that carries its own signature (SAS) keeps
-all but its query. Source: the documents of calls 12, 13, 22, 23, 32 to 36, 38, 50, 59 to 62 and 76.
+A secret field is known by its whole name, whoever wrote the document; an address keeps all but what opens it. Source:
+the documents of calls 12, 13, 22, 23, 32 to 36, 38, 50, 59 to 62 and 76, and azureml-core 1.61.0.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from freehold.domain.secrets.addresses import without_signatures
+
 _FIELDS = frozenset(
     name.casefold()
     for name in (
         "accessKey",
+        "accessToken",
         "accountKey",
         "acsKubeConfig",
         "adminKubeConfig",
         "adminUserPassword",
         "adminUserSshPrivateKey",
+        "apiKey",
+        "authToken",
         "certificate",
         "clientSecret",
         "connectionString",
@@ -23,19 +28,26 @@ _FIELDS = frozenset(
         "credentialValue",
         "databricksAccessToken",
         "instrumentationKey",
+        "kerberosKeytab",
+        "kerberosPassword",
+        "kubeConfig",
         "password",
         "password2",
         "primaryAuthKeyHash",
         "primaryKey",
         "privateKey",
         "privateKeyData",
+        "relayConnectionString",
         "sasToken",
         "secondaryAuthKeyHash",
         "secondaryKey",
         "secret",
         "secretAccessKey",
+        "serviceBusConnectionString",
         "sessionToken",
         "sslKey",
+        "storageKey",
+        "token",
         "userKubeConfig",
         "userPassword",
     )
@@ -67,12 +79,6 @@ def joined(document: Any, secrets: Mapping[str, str]) -> Any:
     return copy
 
 
-def is_signed_address(value: str) -> bool:
-    """An address that opens what it names to whoever holds it."""
-    address, _, query = value.partition("?")
-    return "://" in address and any(each.startswith("sig=") for each in query.split("&"))
-
-
 def _walk(value: Any, pointer: str, above: str, secrets: dict[str, str], depth: int) -> Any:
     if depth > DEEPEST:
         return value
@@ -80,10 +86,14 @@ def _walk(value: Any, pointer: str, above: str, secrets: dict[str, str], depth: 
         return {key: _field(key, each, pointer, above, secrets, depth) for key, each in value.items()}
     if isinstance(value, list):
         return [_walk(each, f"{pointer}/{at}", above, secrets, depth + 1) for at, each in enumerate(value)]
-    if isinstance(value, str) and is_signed_address(value):
+    return _text(value, pointer, secrets) if isinstance(value, str) else value
+
+
+def _text(value: str, pointer: str, secrets: dict[str, str]) -> str:
+    clean = without_signatures(value)
+    if clean != value:
         secrets[pointer] = value
-        return value.partition("?")[0]
-    return value
+    return clean
 
 
 def _field(key: str, value: Any, pointer: str, above: str, secrets: dict[str, str], depth: int) -> Any:

@@ -4,14 +4,13 @@ The dataflow of a dataset is such a text (azureml-core 1.61.0).
 """
 
 import json
-import re
 from typing import Any
 
+from freehold.domain.secrets.addresses import without_signatures
 from freehold.domain.secrets.rules import DEEPEST, Parted, escaped, part
 
-_WORD = re.compile(r"[^\s\"'\\]+")
-_SIGNATURE = re.compile(r"[?&;](?:sig|X-Amz-Signature|X-Goog-Signature|AWSAccessKeyId)=", re.IGNORECASE)
-_QUERY = re.compile(r"[?&;]")
+LABELS = frozenset({"labels", "tags", "properties", "parameters"})
+"""What views call the words that people may choose freely."""
 
 
 def part_with_texts(document: Any) -> Parted:
@@ -22,6 +21,20 @@ def part_with_texts(document: Any) -> Parted:
     parted = part(document)
     secrets = dict(parted.secrets)
     return Parted(_walk(parted.document, "", secrets, 0), secrets)
+
+
+def without_secrets(document: Any) -> Any:
+    """What of a document, or of a view of one, may leave. Labels are people's own words: they stay as they are."""
+    if isinstance(document, dict):
+        return part_with_texts(document).document
+    if isinstance(document, str):
+        return without_signatures(document)
+    if isinstance(document, list):
+        return [without_secrets(each) for each in document]
+    if isinstance(document, tuple) and hasattr(document, "_fields"):
+        changed = {name: without_secrets(getattr(document, name)) for name in document._fields if name not in LABELS}
+        return document._replace(**changed)  # type: ignore[attr-defined]  # a NamedTuple has it
+    return document
 
 
 def _walk(value: Any, pointer: str, secrets: dict[str, str], depth: int) -> Any:
@@ -44,7 +57,7 @@ def _text(text: str, pointer: str, secrets: dict[str, str]) -> str:
 def _without_secrets(text: str) -> str:
     parsed = _parsed(text)
     if parsed is None:
-        return _WORD.sub(_unsigned, text) if "://" in text else text
+        return without_signatures(text)
     inner = part_with_texts(parsed)
     try:
         return json.dumps(inner.document) if inner.secrets else text
@@ -57,8 +70,3 @@ def _parsed(text: str) -> Any:
         return json.loads(text) if text.lstrip()[:1] in {"{", "["} else None
     except (ValueError, RecursionError):
         return None
-
-
-def _unsigned(found: re.Match[str]) -> str:
-    word = found.group()
-    return _QUERY.split(word, maxsplit=1)[0] if "://" in word and _SIGNATURE.search(word) else word

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.values import ColumnCheck
+from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.tables import ExportTable
 
 BAG_PATH = "bag_path"
@@ -42,7 +43,7 @@ class TableReader:
         for batch in self._batches():
             checked = zip(self._checks, self.names, strict=True)
             columns = [check(_values(batch, name), before) for check, name in checked]
-            yield from map(list, zip(*columns, strict=True))
+            yield from map(list, zip(*without_secrets(self.table, self.names, columns), strict=True))
             before += batch.num_rows
 
     def column_values(self, names: Sequence[str]) -> Iterator[list[Any]]:
