@@ -16,13 +16,15 @@ from freehold.lifecycle.exported import ExportedContainer, summed
 from freehold.lifecycle.listings import read_actions, read_homes
 from freehold.lifecycle.parting import PARTED, parted_columns
 from freehold.lifecycle.selection import Selection
-from freehold.lifecycle.snapshot import Facts
+from freehold.lifecycle.snapshot import Facts, TableFacts
 from freehold.lifecycle.tables import batches_of, export_table, write_parquet
 from freehold.lifecycle.tree import CONTAINER_ID, CONTAINERS
 from freehold.records.catalogue import Record
 from freehold.records.rules import Decoded
 
 COVERAGE_FORMAT = 1
+ROWS_IN_SNAPSHOT = "rows_in_snapshot"
+CERTIFICATE = "the bag's certificate, under withheld"
 TREE_FORMAT = 2
 """Of a bag that holds a tree of containers; one that holds a single container is as it always was."""
 TREE = pa.schema([(name, pa.string()) for name in (CONTAINER_ID, "parent_id", "kind", "name", "arm_path", "folder")])
@@ -58,7 +60,8 @@ def write_contents(writer: BagWriter, containers: Sequence[ExportedContainer], v
 def coverage(selection: Selection, facts: Facts) -> bytes:
     """For every record of the catalogue: rows in the snapshot, exported, withheld and why.
 
-    How many rows of a table that leaves were left out depends on the server: that number is in the certificate.
+    How many rows of a table that leaves were left out depends on the server: that number is in the certificate, and
+    how many were in the snapshot is not told of such a table.
     """
     document = {
         "format_version": COVERAGE_FORMAT,
@@ -91,12 +94,8 @@ def _accounts(selection: Selection, facts: Facts) -> dict[str, object]:
     parted = {table.name: dict.fromkeys(parted_columns(table), PARTED) for table in tables}
     return {
         "tables": {
-            table.name: {
-                "rows_in_snapshot": table.rows,
-                "rows_exported": table.rows,
-                "columns_withheld": table.withheld_columns,
-            }
-            | ({"rows_withheld_because": reasons[table.name]} if reasons.get(table.name) else {})
+            table.name: _rows_of(table, reasons.get(table.name, ""))
+            | {"columns_withheld": table.withheld_columns}
             | ({"columns_parted": parted[table.name]} if parted.get(table.name) else {})
             for table in facts.tables
         },
@@ -107,6 +106,14 @@ def _accounts(selection: Selection, facts: Facts) -> dict[str, object]:
             for name, count in facts.rest.items()
         },
     }
+
+
+def _rows_of(table: TableFacts, because: str) -> dict[str, object]:
+    """`because`: why some may stay. Then how many there were is not said here, for a bag of the same content elsewhere
+    would say another number."""
+    if not because:
+        return {ROWS_IN_SNAPSHOT: table.rows, "rows_exported": table.rows}
+    return {"rows_exported": table.rows, "rows_withheld_because": because, "rows_withheld_counted_in": CERTIFICATE}
 
 
 def _withheld(selection: Selection) -> dict[str, str]:

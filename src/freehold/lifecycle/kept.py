@@ -135,8 +135,12 @@ def _is_overfull(bag: Path) -> bool:
         said = json.loads((bag / "data/coverage.json").read_bytes())
     except FileNotFoundError:
         return False
-    rows = {name: counts["rows_in_snapshot"] for name, counts in said["tables"].items()}
-    return any(said["rest"].get(name, {}).get("documents", 0) > rows.get(name, 0) for name in OVERFULL)
+    documents, tables = said["rest"], said["tables"]
+    return any(
+        documents[name]["documents"] > tables.get(name, {}).get("rows_in_snapshot", 0)
+        for name in OVERFULL
+        if name in documents
+    )
 
 
 def remove_expired_bags(database: Database, settings: Settings) -> int:

@@ -75,7 +75,7 @@ class Selection:
 
     def left_out(self, record: type[Record]) -> str:
         """Why some rows of a record that leaves stay all the same; empty where none do."""
-        if any(name in record.table.c for name in PAPERWORK):
+        if self._may_be_paperwork(record):
             return "what was noted and told of exports and imports describes what this server did, not the content"
         if _is_pseudonym(record, self._records):
             return "members that made nothing of what leaves"
@@ -167,6 +167,11 @@ class Selection:
     def _is_adopted(self, record: type[Record]) -> bool:
         """A root of another scope that goes with what is inside (a model's asset)."""
         return self.chosen.scope is not Scope.WORKSPACE and _lives_by(record, self._inside, self._root, self._records)
+
+    def _may_be_paperwork(self, record: type[Record]) -> bool:
+        """Itself, or with what it goes with: a notification stays with its task."""
+        owners = (owner for _, owner in deep_owners(record, self._records) if owner is not record)
+        return any(name in record.table.c for name in PAPERWORK) or any(map(self._may_be_paperwork, owners))
 
     def _may_be_hidden(self, record: type[Record]) -> bool:
         owners = (owner for _, owner in deep_owners(record, self._records))

@@ -21,7 +21,8 @@ from freehold.lifecycle.bag.writer import PartMaker
 from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
 from freehold.lifecycle.parting import without_secrets
-from freehold.lifecycle.selection import HIDDEN, Selection, Target, deep_owners, key_of, public_key
+from freehold.lifecycle.reach import stands
+from freehold.lifecycle.selection import Selection, Target, deep_owners, key_of, public_key
 from freehold.lifecycle.spool import superseded
 from freehold.lifecycle.tables import (
     ROWS_AT_ONCE,
@@ -220,10 +221,9 @@ class _Snapshot:
 
     def _left_out(self, record: type[Record]) -> int:
         """Rows of the workspace that stand and do not leave, though their record does."""
-        c = record.table.c
-        here = [c["workspace_id"] == self._selection.chosen.workspace_id]
-        here += [c[HIDDEN].is_(None)] if HIDDEN in c else []
-        count = self._db.execute(sa.select(sa.func.count()).select_from(record.table).where(*here)).scalar_one()
+        here = record.table.c["workspace_id"] == self._selection.chosen.workspace_id
+        found = sa.select(sa.func.count()).select_from(record.table).where(here, stands(record))
+        count = self._db.execute(found).scalar_one()
         leaves = next(table.rows for table in self._facts.tables if table.name == record.table.name)
         return int(count) - leaves
 

@@ -9,7 +9,7 @@ import msgspec
 from freehold.lifecycle.bag.crate import Crate, Folder, RunAction, crate_pieces
 from freehold.lifecycle.bag.pages import Summary, TableLine, index_html, open_sql, readme
 from freehold.lifecycle.bag.writer import BagWriter
-from freehold.lifecycle.contents import LICENSE, latest_time, table_lines
+from freehold.lifecycle.contents import LICENSE, ROWS_IN_SNAPSHOT, latest_time, table_lines
 from freehold.lifecycle.increments.form import About
 from freehold.lifecycle.increments.layout import FILES, OWN, PAGES, REST, TABLES, is_points
 from freehold.lifecycle.increments.matching import Delta
@@ -95,7 +95,8 @@ def _coverage(share: Share, about: About, whole: Path) -> bytes:
     """As that of the whole bag, with the part of every count that is here and the part that the base has."""
     document: dict[str, Any] = msgspec.json.decode((whole / "data/coverage.json").read_bytes())
     for name, counts in document["tables"].items():
-        counts |= share.account(f"{TABLES}/{name}")
+        account = share.account(f"{TABLES}/{name}")
+        counts |= {word: count for word, count in account.items() if word != ROWS_IN_SNAPSHOT or word in counts}
     for counts in document["decoded"].values():
         account = share.account(f"{TABLES}/{counts['into']}")
         counts |= {name.replace("rows_", "points_"): count for name, count in account.items()}
