@@ -47,6 +47,13 @@ WELL = {
     "notifications.message": "run failed",
 }
 """A word for each column that takes no other text."""
+DOCUMENTS = {
+    "assets.document": '{"version":1,"artifacts":[],"owns":true,"ofRun":false,"given":{}}',
+    "structured_metrics.document": '{"columns":{"a":"string"},"values":[[1,null,{"a":"b"}]],"extras":{}}',
+    "pipeline_graphs.document": '{"ModuleNodes":[{"Id":"a"}],"DatasetNodes":[],"Edges":[]}',
+    "dataset_definitions.document": '{"state":"active"}',
+}
+"""Of columns whose fields the domain reads."""
 WITHOUT_WORDS = {
     "audit_entries.action",
     "artifacts.origin",
@@ -100,7 +107,7 @@ def fitting(field: pa.Field, name: str) -> Any:
         return 1
     column = COLUMNS.get(name, (None, None))[1]
     if column is not None and isinstance(column.type, Json):
-        return "{}"
+        return DOCUMENTS.get(name, "{}")
     kinds = {pa.bool_(): True, pa.float64(): 0.5, pa.binary(): b"x", pa.string(): WELL.get(name, "x")}
     return kinds[field.type]
 
@@ -126,6 +133,19 @@ def test_no_column_takes_what_it_cannot_have(tmp_path: Path, name: str) -> None:
         with pytest.raises(Refused) as told:
             read(tmp_path, table, [well, well | {column.name: value}])
         assert told.value.where == f"{name}, row 2"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_has_every_field_that_the_domain_reads(tmp_path: Path, name: str) -> None:
+    table, column = COLUMNS[name]
+    well = {field.name: fitting(field, f"{table.name}.{field.name}") for field in table.schema()}
+    document = json.loads(well[column.name])
+    spoilt = [{key: value for key, value in document.items() if key != left_out} for left_out in document]
+    spoilt += [document | {key: 7.5} for key in document]
+    for each in spoilt:
+        with pytest.raises(Refused) as told:
+            read(tmp_path, table, [well | {column.name: json.dumps(each)}])
+        assert told.value.where == f"{name}, row 1"
 
 
 def test_every_text_that_is_a_word_has_its_list() -> None:
@@ -182,6 +202,8 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "a run of no year": ("runs", {"created_at": LARGEST}),
     "no status": ("runs", {"status": "BOGUS"}),
     "model that is a list": ("models", {"document": "[]"}),
+    "an asset of nothing": ("assets", {"document": "{}"}),
+    "a graph of no nodes": ("pipeline_graphs", {"document": '{"ModuleNodes":7}'}),
     "the last run number": ("experiments", {"next_run_number": LARGEST}),
     "the last version": ("models", {"version": LARGEST}),
     "a header in a type": ("artifacts", {"content_type": "text/html\r\nX-Evil: 1"}),
