@@ -81,3 +81,14 @@ def test_a_file_system_without_links_takes_a_bag_too(tmp_path: Path, monkeypatch
     with pytest.raises(FileExistsError):
         place_new(tmp_path / "again", tmp_path / "bag")
     assert (tmp_path / "bag").read_text() == "mine"
+
+
+def test_the_folder_of_an_address_is_looked_at_as_the_store_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    place = BagPlace.of(f"file://{tmp_path}/a%20b/bag.tar")
+    with place as made:
+        a_file(made)
+        place.finish()
+    assert (tmp_path / "a b" / "bag.tar").read_text() == "mine"
+    with pytest.raises(Failure, match="There is no folder"):
+        BagPlace.of(f"file://{tmp_path}/c/bag.tar")

@@ -5,6 +5,7 @@ from collections.abc import Container
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from freehold.cli.failure import Failure
 from freehold.client.placing import beside, place_new
@@ -45,7 +46,7 @@ class BagPlace:
             known = ", ".join(STORES)
             raise Failure("WrongArguments", f"An address begins with {known} and ends with .tar or .zip.", 2)
         elif to.startswith(LOCAL):
-            check_writable(Path(to.removeprefix(LOCAL)))  # the store's own client would try for ever
+            check_writable(Path(unquote(urlsplit(to).path)))  # the store's own client would try for ever
         return cls(to)
 
     def __enter__(self) -> Path:
@@ -109,13 +110,18 @@ def _is_taken(store: "ObjectStore", name: str) -> bool:
     return True
 
 
-def check_target(to: Path, option: str = "--to", archives: Container[str] = ARCHIVES) -> None:
-    """Before the server begins to work: of a path that is to be made. Raises Failure."""
+def check_target(to: Path, archives: Container[str] = ARCHIVES) -> None:
+    """Before the server begins to work: of a bag that is to be made. Raises Failure."""
     suffix = to.suffix
     if suffix.lower() in OTHER_ARCHIVES and suffix not in archives:
         kinds = "a .tar or a .zip file, spelt so, or a folder" if archives else "a folder"
         message = f"{to} would be a folder with the name of an archive. Name {kinds}."
         raise Failure("WrongArguments", message, 2)
+    check_free(to)
+
+
+def check_free(to: Path, option: str = "--to") -> None:
+    """Raises Failure where something stands, or nothing can be made."""
     if os.path.lexists(to):  # a link that leads nowhere, too
         raise Failure("TargetExists", f"{to} is there already. Name another place with {option}, or remove it.", 2)
     check_writable(to, option)

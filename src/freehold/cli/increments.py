@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from freehold.cli.bag_place import check_target
+from freehold.cli.bag_place import check_free, check_target
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
 from freehold.cli.printing import console, human_bytes, print_json
@@ -56,7 +56,7 @@ def combine(
             raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
     check_target(to, archives=())
     if tombstones is not None:
-        check_target(tombstones, "--tombstones")
+        check_free(tombstones, "--tombstones")
     for increment in increments:
         verify_or_fail(increment, None)
     with ExitStack() as stack:
