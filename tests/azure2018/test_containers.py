@@ -218,3 +218,20 @@ def test_a_cluster_lives_by_the_verbs_its_client_has(tree: Tree) -> None:
 def test_what_was_given_no_role_makes_nothing(tree: Tree, shared_world: World) -> None:
     bob = as_person(tree, shared_world.bob)
     assert bob.arm("PUT", tree.account + "x", {"location": "local", "properties": {}}).status_code == 403
+
+
+def test_a_new_project_below_an_account_is_another_plan(fresh_tree: Tree) -> None:
+    where = f"/freehold/v1{fresh_tree.account}/erasures"
+
+    def plan() -> str:
+        return str(fresh_tree.ok("POST", where, {"scope": "workspace", "dry_run": True})["digest"])
+
+    before = plan()
+    fresh_tree.ok("POST", f"{fresh_tree.runs}/experiments/default")
+    assert plan() == before, "what lies in a project grows below it"
+    made = fresh_tree.arm("PUT", f"{fresh_tree.above}/projects/more", {"location": "local", "properties": {}})
+    assert made.status_code == 201, made.text
+    asked = {"scope": "workspace", "plan_digest": before}
+    assert fresh_tree.call("POST", where, asked).status_code == 412
+    fresh_tree.ok("POST", where, asked | {"plan_digest": plan()}, status=202)
+    fresh_tree.erased()

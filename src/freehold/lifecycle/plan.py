@@ -1,7 +1,9 @@
 """The plan of an erasure: what goes and how much it is, what stays and why, what stands in the way.
 
-The same code makes the dry run and the confirmed plan. Its digest binds what a person decides on (roots,
-conflicts, holds, retained records) and not the counts, which go on growing until the roots are hidden.
+The same code makes the dry run and the confirmed plan. Its digest binds what a person decides on: what was asked
+for, all roots found (also containers below, and an asset that goes with the last model), conflicts, holds, retained
+records. It binds neither the counts, as what lies below a root goes on growing until that is hidden, nor the copies
+that this server keeps: those are no content, and whichever cover what goes, go first.
 """
 
 import hashlib
@@ -18,7 +20,7 @@ from freehold.lifecycle.joint import Joint, joints
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
-from freehold.lifecycle.targets import called, find_root, public_id, root_of, spelt, tree_below
+from freehold.lifecycle.targets import called, find_root, public_id, root_of, roots_named, spelt, tree_below
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.containers import Workspace
 from freehold.records.rules import LinkKind, Retained, Scope
@@ -76,7 +78,9 @@ class ErasePlan:
     scope: Scope
     targets: list[Target]
     root_digest: str
-    """Keyed (the forget list's key), so that it tells nothing to who does not hold the key."""
+    """Of what was asked for. Keyed (the forget list's key), so that it tells nothing to who does not hold the key."""
+    roots: str
+    """As `root_digest`, over the ids of all roots of `targets`."""
     steps: list[Count]
     objects: list[Count]
     conflicts: list[Conflict]
@@ -91,6 +95,7 @@ class ErasePlan:
             "format": FORMAT,
             "scope": self.scope.value,
             "root": self.root_digest,
+            "roots": self.roots,
             "conflicts": [[conflict.record, conflict.number] for conflict in self.conflicts],
             "holds": self.holds,
             "retained": self.retained,
@@ -146,6 +151,7 @@ def plan_targets(
         scope,
         everything,
         root_digest,
+        db.keys.forgotten.digest("roots of a plan", "", "\n".join(roots_named(db, everything))).hex(),
         steps.counts(),
         objects.counts(),
         _conflicts(db, reaches),

@@ -66,7 +66,9 @@ class ImportReportOut(msgspec.Struct, kw_only=True):
 
 
 class ErasureIn(msgspec.Struct, forbid_unknown_fields=True):
-    """`dry_run`: answer with the plan and erase nothing. `plan_digest`: refuse if the plan is another by now."""
+    """`dry_run`: answer with the plan and erase nothing. `plan_digest`: refuse if the plan is another by now: other
+    roots, conflicts, holds or reasons to retain. What grows below a root, and kept bags (`copies`), make none.
+    """
 
     scope: Scope
     id: RootId | None = None
