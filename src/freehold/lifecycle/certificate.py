@@ -15,7 +15,8 @@ from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
 from freehold.kit.problems import Invalid, NotFound
-from freehold.lifecycle.evidence import Evidence
+from freehold.lifecycle.evidence import BITS, NEEDLES, OBJECTS_SAMPLED, ROOTS_SAMPLED, ROWS_SAMPLED, Evidence
+from freehold.lifecycle.levels import LEFT_OUT
 from freehold.lifecycle.log.queries import append_certificate
 from freehold.lifecycle.plan import NOT_COVERED, retained_records
 from freehold.lifecycle.proof import Proof
@@ -27,6 +28,14 @@ from freehold.storage.transaction import Transaction
 
 FORMAT = 1
 ERASURE = "erasure"
+LIMITS = (
+    "values that were overwritten before the erasure was asked for",
+    f"spellings that the search does not look for: {'; '.join(LEFT_OUT)}",
+    f"what a sample does not show: the search looks for at most {NEEDLES:,} values of at least {BITS} bits each, taken "
+    f"from some {ROWS_SAMPLED} rows of each table ({ROOTS_SAMPLED} of what has an id of its own, fewer of the others "
+    f"where many things go together) and from at most {OBJECTS_SAMPLED} objects; all of them were removed alike",
+)
+"""Of the search that a certificate rests on."""
 JUMPED = "it jumped between request and proof: these times tell neither their order nor how long it took"
 FIELDS = (
     "format", "kind", "certificate_id", "target_id", "scope", "plan_digest", "root_digest", "requested_at",
@@ -55,7 +64,7 @@ def statement_of_erasure(
         "stores": proof.stores,
         "counts": dict(operation.progress.counts),
         "retained": retained_records([Reach(target) for target in evidence.targets]),
-        "not_covered": [*NOT_COVERED, "values that were overwritten before the erasure was asked for"],
+        "not_covered": [*NOT_COVERED, *LIMITS],
         "search": proof.scan,
     }
 

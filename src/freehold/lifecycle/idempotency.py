@@ -1,12 +1,15 @@
-"""Repeated requests: digests of key and request, and the operation that answered. No content is kept."""
+"""Repeated requests: digests of key and request, and the operation that answered. No content is kept.
 
-import hashlib
+The digests are keyed: a request names what it is about, and who read the table could try which ids were erased.
+"""
+
 from collections.abc import Callable
 
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor
 from freehold.kit.clock import MICROSECONDS
+from freehold.kit.digests import sha256_hex
 from freehold.kit.problems import Conflict
 from freehold.operations.model import Operation
 from freehold.operations.service import get_operation
@@ -21,7 +24,8 @@ def once(
     db: Transaction, actor: Actor, key: str, request: bytes, make: Callable[[Transaction], Operation]
 ) -> Operation:
     """The operation of the first such request, or a new one. Raises Conflict when the key came with another request."""
-    key_digest, request_digest = (hashlib.sha256(text).digest() for text in (key.encode(), request))
+    said = (("idempotency key", key.encode()), ("idempotent request", request))
+    key_digest, request_digest = (db.keys.forgotten.digest(kind, "", sha256_hex(text)) for kind, text in said)
     mine = sa.and_(_k.person_row == actor.person_row, _k.key_digest == key_digest)
     found = db.execute(sa.select(_k.request_digest, _k.operation_id).where(mine)).first()
     if found is not None:  # until it is swept, whatever the clock says: nothing is to be done twice because that jumps

@@ -18,6 +18,13 @@ ERASED = "erased"
 _RISING = (ERASED, LOGICALLY, VERIFIED)
 BELOW = "what the store's operator keeps below its interface: backups, disks until they are written again"
 
+LEFT_OUT = (
+    "line-wrapped base64, base85 and quoted-printable",
+    "encrypted copies",
+    "two encodings on top of each other, unless the outer one is a container or a compressed stream that was opened",
+)
+"""Spellings that the scanner (`scan/encodings.py`) does not look for."""
+
 
 class CloudFacts(msgspec.Struct, frozen=True):
     """What the verifier saw in a cloud's store. None: the store does not list it.

@@ -1,5 +1,7 @@
 """What an erasure promises beside the bytes: hidden at once, refused where it must be, not undone by anybody."""
 
+import hashlib
+import json
 import re
 import sqlite3
 import threading
@@ -29,14 +31,17 @@ from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs.service import create_run, get_run, set_tags
 from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Conflict, NotFound, PreconditionFailed, Problem
-from freehold.lifecycle import certificate, cleaning, erase, proof
-from freehold.lifecycle.erase import StillNeeded
+from freehold.lifecycle import certificate, cleaning, erase, evidence, proof
+from freehold.lifecycle.erase import StillNeeded, request_erasure
+from freehold.lifecycle.idempotency import once
+from freehold.lifecycle.levels import LEFT_OUT
 from freehold.lifecycle.plan import plan_erasure
 from freehold.lifecycle.removal import Removal
 from freehold.operations import runner
+from freehold.operations.model import Operation as OperationView
 from freehold.operations.model import State
 from freehold.records.lifecycle import Certificate, KeptBag
-from freehold.records.operations import Operation, OperationTarget
+from freehold.records.operations import IdempotencyKey, Operation, OperationTarget
 from freehold.records.rules import Scope
 from freehold.storage import portable
 from freehold.storage.blobs import StoredBytes, open_objects
@@ -350,6 +355,39 @@ def test_paperwork_names_nothing(plain_site: Site) -> None:
     assert operation.target_id in told
     assert run_id not in told
     assert targets == []
+
+
+def test_a_repeated_request_is_known_and_its_digest_tells_nothing(plain_site: Site) -> None:
+    """Who reads the table and guesses an id that was erased must not be able to see that it was."""
+    site = plain_site
+    run_id = site.run(site.experiment())
+    request = b"POST /freehold/v1/erasures\n" + json.dumps({"scope": "run", "id": run_id}).encode()
+
+    def ask(db: Transaction) -> str:
+        def make(db: Transaction) -> OperationView:
+            return request_erasure(db, site.engine, site.actor, site.workspace, Scope.RUN, run_id)
+
+        return once(db, site.actor, run_id, request, make).operation_id
+
+    assert site.database.write_now(ask) == site.database.write_now(ask)
+    kept = sa.select(IdempotencyKey.c.key_digest, IdempotencyKey.c.request_digest)
+    digests = set(site.database.read_now(lambda db: db.execute(kept).one()))
+    guessed = {hashlib.new(name, text).digest() for name in ("sha256", "sha512") for text in (request, run_id.encode())}
+    assert digests.isdisjoint(guessed)
+    assert [len(each) for each in digests] == [32, 32]
+
+
+def test_certificate_says_what_its_search_leaves_out(plain_site: Site) -> None:
+    site = plain_site
+    operation = site.erase(Scope.RUN, site.run(site.experiment()))
+    query = sa.select(Certificate.c.jws).where(Certificate.c.operation_id == operation.operation_id)
+    jws = site.database.read_now(lambda db: db.execute(query).scalar_one())
+    said = " ".join(certificate.verify(site.keys.certificates.jwks(), jws)["not_covered"])
+    for each in LEFT_OUT:
+        assert each in said
+    numbers = (f"{evidence.NEEDLES:,} values", f"{evidence.BITS} bits", f"{evidence.ROWS_SAMPLED} rows")
+    for number in (*numbers, f"{evidence.ROOTS_SAMPLED} of", f"{evidence.OBJECTS_SAMPLED} objects"):
+        assert number in said
 
 
 def test_certificate_verifies_until_a_byte_is_changed(plain_site: Site) -> None:

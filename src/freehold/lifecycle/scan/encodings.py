@@ -1,7 +1,6 @@
 """How a value may be spelled in a file: every spelling is a byte pattern the scanner looks for.
 
-Left out, and said in every certificate that rests on it: line-wrapped base64, base85 and quoted-printable,
-encrypted copies, and two encodings on top of each other other than through a container (decoders.py).
+What is left out, every certificate that rests on it says (`lifecycle/levels.py`: LEFT_OUT).
 """
 
 import base64
