@@ -64,12 +64,14 @@ class BagPlace:
         return Path(self._private.name) / self._name
 
     def finish(self) -> None:
-        """The bag holds: put it where it is wanted. Raises Failure; what is there under this name stays."""
+        """The bag holds: put it where it is wanted, durably, for the server's copy may go next. Raises Failure; what
+        is there under this name stays."""
         if self._is_address:
             self._put()
             return
         try:
             place_new(self.made, Path(self.to))
+            os.sync()  # one call for a folder of any number of files
         except FileExistsError:
             message = f"Something came to {self.to} meanwhile, and stays as it is. Name another place with --to."
             raise Failure("TargetExists", message) from None
