@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from freehold.domain.secrets.addresses import without_signatures
-from freehold.domain.secrets.rules import part
+from freehold.domain.secrets.rules import may_hold_secrets, part
+from freehold.domain.secrets.texts import part_with_texts, without_secrets
 from freehold.records.rules import Scope
 from tests.azure2020.conftest import Azure
 from tests.lifecycle.imports.bags import Files, as_tar, sealed, table_of, with_table
@@ -228,3 +229,20 @@ def test_an_address_loses_what_opens_it(text: str, clean: str) -> None:
 def test_a_field_is_secret_by_its_whole_name() -> None:
     document = {"token_count": "7", "tokens": "a b", "apiKeyName": "n", "Token": "canary"}
     assert part(document) == (document | {"Token": None}, {"/Token": "canary"})
+
+
+SECRETIVE: tuple[dict[str, Any], ...] = (
+    {"a": {"PASSWORD": "x"}},
+    {"sslConfiguration": {"key": "x"}},
+    *({"a": text} for text in SIGNED),
+    {"flow": json.dumps({"path": "https://h/a?x=1&sig=y"}).replace("&", "\\u0026")},
+    {"flow": json.dumps({"password": "x"}).replace("p", "\\u0070")},
+)
+
+
+@pytest.mark.parametrize("document", SECRETIVE, ids=str)
+def test_a_quick_look_passes_over_no_secret(document: dict[str, Any]) -> None:
+    assert part_with_texts(document).secrets
+    assert without_secrets(document) == part_with_texts(document).document
+    assert may_hold_secrets(json.dumps(document))
+    assert not may_hold_secrets(json.dumps({"a": "https://h/b?c=d", "count": 7}))

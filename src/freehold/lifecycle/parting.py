@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from freehold.domain.secrets.addresses import without_signatures
+from freehold.domain.secrets.rules import may_hold_secrets
 from freehold.domain.secrets.texts import part_with_texts
 from freehold.lifecycle.tables import Columns, ExportTable
 from freehold.records.columns import Json
@@ -45,5 +46,7 @@ def without_secrets(table: ExportTable, names: Sequence[str], columns: Columns) 
 
 def _document(text: str) -> str:
     """JSON. One without a secret stays as it is, to the letter."""
+    if not may_hold_secrets(text):
+        return text
     parted = part_with_texts(msgspec.json.decode(text))
     return msgspec.json.encode(parted.document).decode() if parted.secrets else text

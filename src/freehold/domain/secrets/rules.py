@@ -54,6 +54,8 @@ _FIELDS = frozenset(
 )
 _KEYS_OF = frozenset({"ssl", "sslconfiguration"})
 """Below these, `key` is a private key; elsewhere it is any word."""
+_HINTS = (*sorted(_FIELDS), "ssl", "sig=", "signature=", "awsaccesskeyid=", "@", "\\u")
+"""Some of these stands in every document with a secret, whatever the case. What is escaped might be any of them."""
 DEEPEST = 40
 
 
@@ -62,6 +64,12 @@ class Parted(NamedTuple):
 
     document: Any
     secrets: dict[str, str]
+
+
+def may_hold_secrets(text: str) -> bool:
+    """Of JSON; a quick look, for most documents hold none."""
+    folded = text.casefold()
+    return any(hint in folded for hint in _HINTS)
 
 
 def part(document: Any) -> Parted:

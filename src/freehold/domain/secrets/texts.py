@@ -6,8 +6,10 @@ The dataflow of a dataset is such a text (azureml-core 1.61.0).
 import json
 from typing import Any
 
+import msgspec
+
 from freehold.domain.secrets.addresses import without_signatures
-from freehold.domain.secrets.rules import DEEPEST, Parted, escaped, part
+from freehold.domain.secrets.rules import DEEPEST, Parted, escaped, may_hold_secrets, part
 
 LABELS = frozenset({"labels", "tags", "properties", "parameters"})
 """What views call the words that people may choose freely."""
@@ -26,7 +28,8 @@ def part_with_texts(document: Any) -> Parted:
 def without_secrets(document: Any) -> Any:
     """What of a document, or of a view of one, may leave. Labels are people's own words: they stay as they are."""
     if isinstance(document, dict):
-        return part_with_texts(document).document
+        is_clean = not may_hold_secrets(msgspec.json.encode(document).decode())
+        return document if is_clean else part_with_texts(document).document
     if isinstance(document, str):
         return without_signatures(document)
     if isinstance(document, list):
