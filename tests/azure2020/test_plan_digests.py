@@ -74,3 +74,34 @@ def test_what_grows_below_a_root_and_a_kept_bag_make_no_other_plan(azure: Azure)
     assert after["digest"] == before["digest"]
     assert not is_refused(azure, "run", run, before["digest"])
     azure.erased()
+
+
+def exports(azure: Azure) -> str:
+    return f"/freehold/v1{azure.workspace}/exports"
+
+
+def test_an_export_of_another_plan_is_refused(azure: Azure) -> None:
+    """Another thing of the same name; what only grows below it belongs to the plan."""
+    stores, name = f"/datastore/v1.0{azure.workspace}/datastores", azure.name("leaving")
+    section = {"accountName": "one", "containerName": "raw", "endpoint": "core.windows.net", "protocol": "https"}
+    body = {"name": name, "dataStoreType": "AzureBlob", "azureStorageSection": section}
+    asked = {"scope": "datastore", "id": name}
+
+    assert azure.call("POST", stores, body).status_code < 300
+    planned = azure.ok("POST", exports(azure), {**asked, "dry_run": True})["digest"]
+    again = azure.call("POST", exports(azure), {**asked, "plan_digest": planned})
+    assert again.status_code == 202, again.text
+
+    azure.ok("DELETE", f"{stores}/{name}")
+    azure.erased()
+    assert azure.call("POST", stores, body).status_code < 300
+    refused = azure.call("POST", exports(azure), {**asked, "plan_digest": planned})
+    assert (refused.status_code, refused.json()["code"]) == (412, "PlanChanged")
+
+
+def test_a_run_that_grows_keeps_the_plan_of_its_export(azure: Azure) -> None:
+    planned = azure.ok("POST", exports(azure), {"scope": "workspace", "dry_run": True, "alone": True})["digest"]
+    azure.upload("LocalUpload", azure.name("more"), f=b"content")
+    wanted = {"scope": "workspace", "alone": True, "plan_digest": planned}
+    begun = azure.call("POST", exports(azure), wanted)
+    assert begun.status_code == 202, begun.text

@@ -53,6 +53,9 @@ def export(
     since: Since = None,
     keep: Keep = False,
     alone: Alone = False,
+    planned: Annotated[
+        str | None, typer.Option("--plan", help="Digest of `freehold plan export`: refuse if that is another by now.")
+    ] = None,
     data: Data = None,
     url: Url = None,
     token: Token = None,
@@ -66,10 +69,14 @@ def export(
     """
     check_root(scope, id)
     check_alone(scope, alone)
+    if planned and since:
+        raise Failure("WrongArguments", "--plan is for whole exports: an increment's plan is what has changed.", 2)
     place = BagPlace.of(to)
     with place, connect(data, url, token, workspace) as server:
         begun = (
-            begin_increment(server, scope, id, since, alone=alone) if since else server.export(scope, id, alone=alone)
+            begin_increment(server, scope, id, since, alone=alone)
+            if since
+            else server.export(scope, id, alone=alone, plan_digest=planned)
         )
         bring_home(server, begun, place, keep=keep, as_json=as_json)
 

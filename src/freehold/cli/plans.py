@@ -88,6 +88,7 @@ def _print_export(found: dict[str, Any]) -> None:
     if len(found["containers"]) > 1:
         console.print(f"  from {len(found['containers']):,} containers: {', '.join(found['containers'])}", markup=False)
     print_objects(found)
+    console.print(f"  [dim]digest of this plan, for `freehold export --plan`: {found['digest']}[/]", soft_wrap=True)
     console.print("  [dim]stays on the server:[/]")
     for each in found["withheld"]:
         console.print(f"  [dim]{each['record']}: {each['because']}[/]", soft_wrap=True)

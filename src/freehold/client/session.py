@@ -68,12 +68,15 @@ class Freehold:
         alone: bool = False,
         since: str | None = None,
         dry_run: bool = False,
+        plan_digest: str | None = None,
     ) -> Operation:
-        """Begin to export a container with all below it (`alone`: without), or with `id` one thing in it.
+        """Begin to export a container with all below it (`alone`: without), or with `id` one thing in it. With
+        `plan_digest` the server refuses if the plan is another by now.
 
         `since`: only what changed since the kept bag of that operation; with `dry_run` the operation only counts it.
         """
         more = {"since": since, "dry_run": dry_run} if since is not None else {}
+        more |= {"plan_digest": plan_digest} if plan_digest is not None else {}
         return self._start(f"{self._prefix}/exports", {"scope": scope, "id": id, "alone": alone, **more})
 
     def export_since(

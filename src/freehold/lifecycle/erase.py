@@ -32,11 +32,11 @@ from freehold.domain.holds.rules import UnderHold
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
 from freehold.kit.faults import passing
-from freehold.kit.problems import Away, Conflict, PreconditionFailed, Problem, Superseded
+from freehold.kit.problems import Away, Conflict, Problem, Superseded
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, collect_repeats, sync_folders
 from freehold.lifecycle.joint import joints
-from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_erasure, retained_records
+from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_changed, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import Removal
 from freehold.lifecycle.selection import HIDDEN, Target, key_of
@@ -168,8 +168,7 @@ def refuse_unless_free(plan: ErasePlan) -> None:
 def _check(plan: ErasePlan, expected: str | None) -> None:
     refuse_unless_free(plan)
     if expected is not None and expected != plan.digest:
-        message = "The plan has changed since the dry run. Look at the new plan and confirm that one."
-        raise PreconditionFailed("PlanChanged", message)
+        raise plan_changed()
 
 
 def _hide(db: Transaction, target: Target, *, may_be_hidden: bool) -> None:

@@ -41,7 +41,7 @@ KIND = "export"
 TASK = "export"
 ALONE = "alone"
 CERTIFICATE_FORMAT = 1
-SINCE, DRY_RUN = "since", "dry_run"
+SINCE, DRY_RUN, PLAN = "since", "dry_run", "plan"
 NOT_COVERED = ("contents of outside datastores that are only referred to", "what the server withholds, see coverage")
 
 
@@ -67,9 +67,11 @@ def request_export(
     alone: bool = False,
     since: Since | None = None,
     data_folder: Path | None = None,
+    plan: str | None = None,
 ) -> Operation:
     """Begin an export of the container with all below it, `alone` without, or of the one thing in it with `public_id`.
 
+    `plan`: the digest of the plan that it carries out, where there was one.
     `since` makes it an increment, of one container; an index that was sent is moved below `data_folder`.
     Raises NotFound, Invalid, Forbidden: who may not export one of the containers below exports none.
     """
@@ -82,6 +84,7 @@ def request_export(
     for workspace_id in asked_for:
         require_export(db, actor, workspace_id)
         record_in_audit(db, actor, workspace_id, "export.requested", target_id)
+    planned = {PLAN: plan} if plan is not None else {}
     increment = {SINCE: since.operation_id or SENT, DRY_RUN: since.dry_run} if since else {}
     operation = request_operation(
         db,
@@ -89,7 +92,7 @@ def request_export(
         kind=KIND,
         target_id=target_id,
         scope=scope.value,
-        options={ALONE: alone or since is not None, **increment},
+        options={ALONE: alone or since is not None, **increment, **planned},
         requested_by=actor.person_row,
     )
     if since is not None and since.sent is not None and data_folder is not None:

@@ -1,17 +1,19 @@
 """The plan of an export: what would leave, how much it is, and what stays and why. Nothing is written."""
 
+import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
+from freehold.kit.canonical import canonical_json
 from freehold.lifecycle.export import require_export
-from freehold.lifecycle.plan import Count
+from freehold.lifecycle.plan import Count, plan_changed
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import Selection, Target, key_of, links_of
-from freehold.lifecycle.targets import find_root
-from freehold.lifecycle.tree import standing_tree
+from freehold.lifecycle.targets import find_root, roots_named
+from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind, Scope
 from freehold.storage.transaction import Transaction
@@ -19,33 +21,66 @@ from freehold.storage.transaction import Transaction
 FORMAT = 1
 
 
+class Chosen(NamedTuple):
+    """What an export takes from: a target in each container. `tree`: the containers, none where it takes one."""
+
+    targets: list[Target]
+    tree: list[TreeContainer]
+
+
 def plan_export(
     db: Transaction, actor: Actor, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, alone: bool = False
 ) -> dict[str, Any]:
-    """As JSON: `containers` in which it is, `records` with rows, `points` packed in others, `objects` with bytes,
-    `withheld` with reasons. Raises NotFound, Forbidden as the export itself.
+    """As JSON: `digest` of what is decided on, `containers` in which it is, `records` with rows, `points` packed in
+    others, `objects` with bytes, `withheld` with reasons. Raises NotFound, Forbidden as the export itself.
     """
-    target = find_root(db, workspace.workspace_id, scope, root_id)
-    tree = standing_tree(db, workspace.workspace_id) if scope is Scope.WORKSPACE and not alone else []
-    for each in tree[1:]:
+    chosen = _choose(db, workspace, scope, root_id, alone=alone)
+    for each in chosen.tree[1:]:
         require_export(db, actor, each.workspace_id)
-    below = [Target(scope, each.workspace_id, (each.workspace_id,)) for each in tree[1:]]
-    selections = [Selection(each) for each in (target, *below)]
+    selections = [Selection(each) for each in chosen.targets]
     exported, decoded = selections[0].exported(), selections[0].decoded()
     return {
         "format": FORMAT,
         "scope": scope.value,
-        "containers": [each.arm_path for each in tree] or [workspace.arm_path],
+        "digest": _digest(db, chosen),
+        "containers": [each.arm_path for each in chosen.tree] or [workspace.arm_path],
         "records": [
             {"record": str(each.table.name), "rows": sum(_rows(db, selection, each) for selection in selections)}
             for each in exported
         ],
         "metric_points": sum(_points(db, selection, each) for selection in selections for each in decoded),
         "objects": [count.as_document("prefix") for count in _added(db, selections, exported)],
-        "withheld": [
-            {"record": str(record.table.name), "because": because} for record, because in selections[0].withheld()
-        ],
+        "withheld": _withheld(chosen),
     }
+
+
+def refuse_changed(
+    db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, alone: bool, expected: str
+) -> None:
+    """`expected`: the digest of a dry run. Raises NotFound; PreconditionFailed where the plan is another by now."""
+    if _digest(db, _choose(db, workspace, scope, root_id, alone=alone)) != expected:
+        raise plan_changed()
+
+
+def _choose(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, alone: bool) -> Chosen:
+    target = find_root(db, workspace.workspace_id, scope, root_id)
+    tree = standing_tree(db, workspace.workspace_id) if scope is Scope.WORKSPACE and not alone else []
+    below = [Target(scope, each.workspace_id, (each.workspace_id,)) for each in tree[1:]]
+    return Chosen([target, *below], tree)
+
+
+def _digest(db: Transaction, chosen: Chosen) -> str:
+    """SHA-256 of the canonical JSON of what is decided on, in hex: the roots and what stays. What grows below a root
+    belongs to the plan."""
+    roots = db.keys.forgotten.digest("roots of an export", "", "\n".join(roots_named(db, chosen.targets))).hex()
+    scope = chosen.targets[0].scope.value
+    decided = {"format": FORMAT, "scope": scope, "roots": roots, "withheld": _withheld(chosen)}
+    return hashlib.sha256(canonical_json(decided)).hexdigest()
+
+
+def _withheld(chosen: Chosen) -> list[dict[str, str]]:
+    reasons = Selection(chosen.targets[0]).withheld()
+    return [{"record": str(record.table.name), "because": because} for record, because in reasons]
 
 
 def _added(db: Transaction, selections: list[Selection], exported: list[type[Record]]) -> Iterator[Count]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.kit.canonical import canonical_json
+from freehold.kit.problems import PreconditionFailed
 from freehold.lifecycle.joint import Joint, joints
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
@@ -116,6 +117,11 @@ class ErasePlan:
             "retained": self.retained,
             "not_covered": list(NOT_COVERED),
         }
+
+
+def plan_changed() -> PreconditionFailed:
+    message = "The plan has changed since the dry run. Look at the new plan and confirm that one."
+    return PreconditionFailed("PlanChanged", message)
 
 
 def plan_erasure(

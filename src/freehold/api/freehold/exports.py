@@ -19,7 +19,7 @@ from freehold.domain.access.actor import Action
 from freehold.kit.problems import Invalid
 from freehold.lifecycle import kept
 from freehold.lifecycle.export import Since, request_export
-from freehold.lifecycle.export_plan import plan_export
+from freehold.lifecycle.export_plan import plan_export, refuse_changed
 from freehold.lifecycle.imports.receiving import received
 from freehold.operations.model import Operation
 from freehold.records.rules import Scope
@@ -41,8 +41,11 @@ async def start(call: Call) -> Response:
         if wanted.since is not None:
             kept.ready_bag(db, call.services.settings, call.actor, wanted.since)
             since = Since(wanted.since, dry_run=wanted.dry_run)
-        engine, asked = call.services.engine, (wanted.scope, wanted.id)
-        return request_export(db, engine, call.actor, call.workspace, *asked, alone=wanted.alone, since=since)
+        asked, alone, plan = (wanted.scope, wanted.id), wanted.alone, wanted.plan_digest
+        if plan is not None:
+            refuse_changed(db, call.workspace, *asked, alone=alone, expected=plan)
+        begin = partial(request_export, alone=alone, since=since, plan=plan)
+        return begin(db, call.services.engine, call.actor, call.workspace, *asked)
 
     return begun(await once(call, raw, make))
 

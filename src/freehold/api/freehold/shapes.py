@@ -21,7 +21,7 @@ RootId = Annotated[
 
 class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
     """A workspace is any container, with all that stand below it; `alone`: without those. `dry_run`: answer with what
-    would leave, and export nothing.
+    would leave, and export nothing. `plan_digest`: refuse if the plan is another by now.
 
     `since`: the operation of an earlier export whose bag is kept here; only what changed since it leaves. With
     `dry_run` that is counted by an operation, for everything must be compared. An increment is of one container.
@@ -32,6 +32,7 @@ class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
     alone: bool = False
     since: Annotated[str, Meta(max_length=64)] | None = None
+    plan_digest: Annotated[str, Meta(max_length=128)] | None = None
 
 
 class ExportedOut(msgspec.Struct):
@@ -111,6 +112,7 @@ class ExportPlanOut(msgspec.Struct):
 
     format: int
     scope: Scope
+    digest: str
     containers: list[str]
     records: list[ExportedOut]
     metric_points: int
