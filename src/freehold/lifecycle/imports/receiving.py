@@ -51,21 +51,29 @@ async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:
 
 
 async def _take(file: BufferedWriter, meter: Sha256Meter, pieces: AsyncIterator[bytes], limit: int) -> None:
-    waiting, size = list[bytes](), 0
+    """What has come is digested and written while the next comes."""
+    waiting, held, received = list[bytes](), 0, 0
+    writing: asyncio.Future[None] | None = None
 
-    def write(held: list[bytes]) -> None:
-        whole = b"".join(held)
+    def write(some: list[bytes]) -> None:
+        whole = b"".join(some)
         meter.feed(whole)
         file.write(whole)
 
-    async for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if meter.size + size > limit:
-            raise _too_large(limit)
-        if size >= AT_ONCE:
-            await asyncio.to_thread(write, waiting)
-            waiting, size = [], 0
+    try:
+        async for piece in pieces:
+            waiting.append(piece)
+            held, received = held + len(piece), received + len(piece)
+            if received > limit:
+                raise _too_large(limit)
+            if held >= AT_ONCE:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(write, waiting))
+                waiting, held = [], 0
+    finally:
+        if writing is not None:
+            await writing
     await asyncio.to_thread(write, waiting)
 
 
