@@ -58,11 +58,12 @@ def verify(
     try:
         keys = key or verify_log.read(where, "key").decode().split()
         found = verify_log.verify(where, keys, older.read_text() if older else None)
-        leaves = {str(path): verify_log.leaf_of(found, path.read_text()) for path in certificate or []}
+        certificates = {str(path): path.read_text() for path in certificate or []}
+        leaves = {path: verify_log.leaf_of(found, jws) for path, jws in certificates.items()}
         trusted = str(certificate_key) if certificate_key else None
         signers = verify_log.read_signers(where, trusted) if leaves else None
-        for file in certificate or []:
-            verify_log.check_certificate(file.read_text(), signers or {})
+        for jws in certificates.values():
+            verify_log.check_certificate(jws, signers or {})
     except (verify_log.LogFault, OSError, ValueError) as fault:
         raise Failure("NotVerified", str(fault)) from None
     if save:

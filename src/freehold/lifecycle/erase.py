@@ -8,7 +8,6 @@
 Every step finds what is left to do by looking, so it may be killed anywhere and repeated.
 """
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +30,7 @@ from freehold.domain.holds.queries import lock_containers
 from freehold.domain.holds.rules import UnderHold
 from freehold.kit.canonical import canonical_json
 from freehold.kit.clock import MICROSECONDS
+from freehold.kit.digests import sha256_hex
 from freehold.kit.faults import passing
 from freehold.kit.problems import Away, Conflict, Problem, Superseded
 from freehold.lifecycle import certificate, copies, proof
@@ -224,7 +224,7 @@ def _digests(db: Transaction, context: OperationContext, targets: list[Target]) 
     root = db.keys.forgotten.digest(context.operation.scope, "", "\n".join(roots_named(db, targets))).hex()
     retained = retained_records([Reach(target) for target in targets])
     decided = {"format": FORMAT, "scope": context.operation.scope, "root": root, "retained": retained}
-    return hashlib.sha256(canonical_json(decided)).hexdigest(), root
+    return sha256_hex(canonical_json(decided)), root
 
 
 # ---- forget

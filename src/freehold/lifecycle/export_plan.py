@@ -1,6 +1,5 @@
 """The plan of an export: what would leave, how much it is, and what stays and why. Nothing is written."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.kit.canonical import canonical_json
+from freehold.kit.digests import sha256_hex
 from freehold.lifecycle.export import require_export
 from freehold.lifecycle.plan import Count, plan_changed
 from freehold.lifecycle.removal import object_column
@@ -75,7 +75,7 @@ def _digest(db: Transaction, chosen: Chosen) -> str:
     roots = db.keys.forgotten.digest("roots of an export", "", "\n".join(roots_named(db, chosen.targets))).hex()
     scope = chosen.targets[0].scope.value
     decided = {"format": FORMAT, "scope": scope, "roots": roots, "withheld": _withheld(chosen)}
-    return hashlib.sha256(canonical_json(decided)).hexdigest()
+    return sha256_hex(canonical_json(decided))
 
 
 def _withheld(chosen: Chosen) -> list[dict[str, str]]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.clock.service import surely_until
+from freehold.domain.holds.queries import line_of
 from freehold.domain.retention.due.queries import EXPERIMENTS_ASIDE, Found, Terms
 from freehold.domain.retention.queries import is_held_whole
 from freehold.domain.retention.rules import DAY, Policy
-from freehold.lifecycle.plan import ErasePlan, containers_above, plan_targets
+from freehold.lifecycle.plan import ErasePlan, plan_targets
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.targets import roots_named
 from freehold.records.rules import Scope
@@ -59,4 +60,4 @@ def _rows(found: Iterable[Found]) -> tuple[int, ...]:
 
 
 def _is_held(db: Transaction, workspace_id: int) -> bool:
-    return is_held_whole(db, [workspace_id, *containers_above(db, workspace_id)])
+    return is_held_whole(db, line_of(db, workspace_id))

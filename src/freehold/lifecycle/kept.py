@@ -137,7 +137,7 @@ def _is_overfull(bag: Path) -> bool:
         return False
     documents, tables = said["rest"], said["tables"]
     return any(
-        documents[name]["documents"] > tables.get(name, {}).get("rows_in_snapshot", 0)
+        documents[name]["documents"] > tables.get(name, {}).get("rows_exported", 0)
         for name in OVERFULL
         if name in documents
     )

@@ -6,7 +6,6 @@ records. It binds neither the counts, as what lies below a root goes on growing 
 that this server keeps: those are no content, and whichever cover what goes, go first.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
+from freehold.domain.holds.queries import line_of
 from freehold.kit.canonical import canonical_json
+from freehold.kit.digests import sha256_hex
 from freehold.kit.problems import PreconditionFailed
 from freehold.lifecycle.joint import Joint, joints
 from freehold.lifecycle.reach import Reach
@@ -23,7 +24,6 @@ from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
 from freehold.lifecycle.targets import called, find_root, public_id, root_of, roots_named, spelt, tree_below
 from freehold.records.catalogue import Record, catalogue
-from freehold.records.containers import Workspace
 from freehold.records.rules import LinkKind, Retained, Scope
 from freehold.storage.transaction import Transaction
 
@@ -101,7 +101,7 @@ class ErasePlan:
             "holds": self.holds,
             "retained": self.retained,
         }
-        return hashlib.sha256(canonical_json(decided)).hexdigest()
+        return sha256_hex(canonical_json(decided))
 
     def as_document(self) -> dict[str, Any]:
         """The dry run, as JSON."""
@@ -284,28 +284,17 @@ def _spelt(record: type[Record], row: Any) -> str:
 
 def holds_on(db: Transaction, reach: Reach) -> Iterator[str]:
     """Ids of holds in force on what goes; a hold on a container holds what stands below it, too."""
-    above = containers_above(db, reach.target.workspace_id)
+    line = line_of(db, reach.target.workspace_id)
     for record, bears in reach.holds():
         in_force = record.table.c.lifted_at.is_(None)
-        whole = is_about_all_of(record, above)
+        whole = _is_about_all_of(record, line)
         yield from db.execute(sa.select(public_id(record)).where(in_force, sa.or_(bears, whole))).scalars()
 
 
-def is_about_all_of(record: type[Record], containers: Sequence[int]) -> sa.ColumnElement[bool]:
+def _is_about_all_of(record: type[Record], containers: Sequence[int]) -> sa.ColumnElement[bool]:
     """Holds whose links are all null are about everything in their container."""
     links = [record.table.c[name] for name, link in record.links().items() if link.kind is LinkKind.HOLDS]
     return sa.and_(record.table.c[WORKSPACE].in_(containers), *(column.is_(None) for column in links))
-
-
-def containers_above(db: Transaction, workspace_id: int) -> list[int]:
-    """The nearest first."""
-    above: list[int] = []
-    parent = sa.select(Workspace.c.parent_workspace)
-    at = db.execute(parent.where(Workspace.c.workspace_id == workspace_id)).scalar()
-    while at is not None:
-        above.append(at)
-        at = db.execute(parent.where(Workspace.c.workspace_id == at)).scalar()
-    return above
 
 
 def _copies(db: Transaction, reaches: Sequence[Reach]) -> list[Copy]:

@@ -66,24 +66,23 @@ def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
     scanner = Scanner(needles)
     plants = self_test(scanner)
     files = _files(settings)  # before their owners: a key is in the ledger before its bytes are anywhere
-    listed = _listed(settings)
+    cloud = CloudObjects(settings) if object_folder(settings) is None else None
     with in_one_breath(), closing(_connect(settings)) as rows:  # while rows are read, SQLite's log cannot begin anew
         seen = _search_rows(rows, scanner, ids)
         _know_owners(rows, seen)
         dangling = rows.is_any_dangling()
     passing("erase:search:read")
     others, ours = _split(settings, files, seen, job["born_at"])
-    cloud = CloudObjects(settings, listed, seen, job["born_at"]) if listed is not None else None
     elsewhere = scanner.scan_files(others)
     passing("erase:search:elsewhere")
     if cloud is not None:
-        cloud.scan(scanner, cloud.others, elsewhere)
+        cloud.scan(scanner, cloud.others(seen, job["born_at"]), elsewhere)
     mentioned = seen.mentions | elsewhere.needles_hit
     asked = [number for number in range(len(needles)) if number not in mentioned]
     remaining = Scanner([needles[number] for number in asked])
     found = remaining.scan_files(ours, on_progress=_every(bench))
     if cloud is not None:
-        cloud.scan(remaining, cloud.unowned, found)
+        cloud.scan(remaining, cloud.unowned(seen), found)
     passing("erase:search:scanned")
     hit = {asked[number] for number in found.needles_hit if number < len(asked)}
     places, objects = {Path(hit.source.split("!")[0]) for hit in found.hits}, object_folder(settings)
@@ -199,14 +198,6 @@ def _refuse_unreadable(fault: OSError) -> None:
         raise fault
 
 
-def _listed(settings: Settings) -> list[str] | None:
-    """The keys of the objects in a cloud's store; None where they lie in a folder. Raises Away."""
-    if object_folder(settings) is not None:
-        return None
-    store = open_objects(settings)
-    return [key for prefix in _object_prefixes() for key in store.list(prefix)]
-
-
 def _split(settings: Settings, files: list[Path], seen: Seen, born_at: int) -> tuple[list[Path], list[Path]]:
     """(files of other owners, all other files). An object that was made before all that was erased cannot hold it."""
     objects = object_folder(settings)
@@ -248,17 +239,22 @@ def _is_searched(settings: Settings, path: Path) -> bool:
 
 
 class CloudObjects:
-    """The objects of a cloud's store, listed and read by a connection of this process's own.
+    """The objects of a cloud's store, listed at once and read by a connection of this process's own. Raises Away.
 
     Only below the prefixes that records declare: other people's things may lie beside them.
     """
 
-    def __init__(self, settings: Settings, listed: list[str], seen: Seen, born_at: int) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._store: ObjectStore = open_objects(settings)
-        self._listed = listed
-        self.unowned = [key for key in listed if key not in seen.owned and key not in seen.arriving]
-        self.others = [key for key in listed if key in seen.arriving or seen.owned.get(key, -1) >= born_at]
+        self._listed = [key for prefix in _object_prefixes() for key in self._store.list(prefix)]
+
+    def unowned(self, seen: Seen) -> list[str]:
+        return [key for key in self._listed if key not in seen.owned and key not in seen.arriving]
+
+    def others(self, seen: Seen, born_at: int) -> list[str]:
+        """As of files: one that was made before all that was erased cannot hold it."""
+        return [key for key in self._listed if key in seen.arriving or seen.owned.get(key, -1) >= born_at]
 
     def scan(self, scanner: Scanner, keys: Iterable[str], findings: Findings) -> None:
         """Read and search objects; one that vanished holds nothing. Raises Away."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from freehold.domain.documents.rules import split_version
 from freehold.kit.problems import NotFound
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
 from freehold.operations.model import UNFINISHED
@@ -19,7 +20,6 @@ from freehold.storage.transaction import Transaction
 
 PUBLIC_ID = "public_id"
 VERSIONED = "name:version"
-LONGEST_VERSION = 18
 
 
 def root_of(scope: Scope) -> type[Record]:
@@ -60,9 +60,8 @@ def _is_named(root: type[Record], name: str) -> sa.ColumnElement[bool]:
     """By the name that is its own in the workspace."""
     c, naming = root.table.c, _naming(root)
     if naming == VERSIONED:
-        stem, colon, version = name.rpartition(":")
-        is_version = bool(colon) and version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION
-        return sa.and_(c["name"] == stem, c["version"] == int(version)) if is_version else sa.false()
+        stem, version = split_version(name)
+        return sa.false() if version is None else sa.and_(c["name"] == stem, c["version"] == version)
     if not naming:
         return sa.false()
     return c["name_folded"] == name.casefold() if "name_folded" in c else c["name"] == name

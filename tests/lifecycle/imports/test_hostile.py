@@ -5,7 +5,7 @@ import json
 import os
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +22,11 @@ from freehold.lifecycle.imports.values import LONGEST_ID, LONGEST_TEXT
 from freehold.records.catalogue import catalogue
 from tests.conftest import House
 from tests.lifecycle.export.content import LocalBench, export, fill
-from tests.lifecycle.imports.bags import Files, as_tar, files_of, frozen, sealed, table_of, with_table
+from tests.lifecycle.imports.bags import Files, as_tar, sealed, table_of, with_table
 from tests.lifecycle.imports.content import import_bag, report_of
 from tests.world import World, make_world
 
 Spoil = Callable[[Files], bytes]
-
-
-@pytest.fixture(scope="module")
-def files() -> Files:
-    return files_of(frozen())
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = make_world(tmp_path_factory.mktemp("target") / "data").start()
-    yield made
-    made.stop()
 
 
 def member(name: str, content: bytes = b"x", **more: Any) -> tuple[tarfile.TarInfo, bytes]:

@@ -21,9 +21,9 @@ from freehold.lifecycle.tables import ExportTable, export_table
 from freehold.records.catalogue import catalogue
 from freehold.records.columns import Json, Text
 from freehold.records.rules import ANY_INTEGER, Scope
-from tests.lifecycle.imports.bags import Files, as_tar, files_of, frozen, rows_of, sealed, table_of, with_table
+from tests.lifecycle.imports.bags import Files, as_tar, rows_of, sealed, table_of, with_table
 from tests.lifecycle.imports.content import ended, import_bag, report_of
-from tests.world import World, make_world
+from tests.world import World
 
 LARGEST = (1 << 63) - 1
 WELL = {
@@ -163,18 +163,6 @@ def test_the_clock_prints_and_reads_its_first_and_last_moment() -> None:
         assert to_datetime(at).microsecond == at % 1_000_000
     with pytest.raises(ValueError, match="outside"):
         from_iso("0001-01-01T00:00:00+05:00")
-
-
-@pytest.fixture(scope="module")
-def files() -> Files:
-    return files_of(frozen())
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = make_world(tmp_path_factory.mktemp("target") / "data").start()
-    yield made
-    made.stop()
 
 
 def with_all(files: Files, table: str, values: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from freehold.api.entry import Call
 from freehold.api.paging import give_token, page_size, take_token
 from freehold.api.replies import reply
 from freehold.domain.documents.queries import Having, Order, Paging
+from freehold.kit.numbers import whole_number
 from freehold.kit.problems import Invalid
 
 DEFAULT_COUNT = 100
@@ -34,9 +35,10 @@ class Asked:
         text = self.text(name)
         if text is None:
             return None
-        if not text.isascii() or not text.isdigit() or len(text) > 18:
+        number = whole_number(text, most_digits=18)
+        if number is None:
             raise Invalid("InvalidParameter", f"{name} is a whole number from 0.", target=name)
-        return int(text)
+        return number
 
     def flag(self, name: str) -> bool:
         return (self.text(name) or "").lower() == "true"

@@ -7,6 +7,7 @@ from freehold.api.freehold.facade import V1, freehold
 from freehold.api.freehold.shapes import OperationOut, OperationPage, operation_out
 from freehold.api.replies import reply
 from freehold.api.routing import SignedIn
+from freehold.kit.numbers import whole_number
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.watch import require_to_steer, see_operation, visible_to
 from freehold.operations.model import Operation
@@ -71,7 +72,7 @@ async def retry(call: Call) -> Response:
 
 
 def _limit(text: str) -> int:
-    is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
-    if not is_number or not 1 <= int(text) <= LARGEST_PAGE:
+    limit = whole_number(text, most_digits=LONGEST_NUMBER)
+    if limit is None or not 1 <= limit <= LARGEST_PAGE:
         raise Invalid("InvalidLimit", f"limit is a number from 1 to {LARGEST_PAGE}.", target="limit")
-    return int(text)
+    return limit

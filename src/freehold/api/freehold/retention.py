@@ -17,6 +17,7 @@ from freehold.domain.retention import service
 from freehold.domain.retention.rules import Policy, Verdict
 from freehold.domain.retention.service import PolicyView
 from freehold.kit.clock import to_iso
+from freehold.kit.numbers import whole_number
 from freehold.kit.problems import Invalid
 from freehold.lifecycle import policies
 from freehold.lifecycle.gathering import MOST_ROOTS
@@ -151,7 +152,7 @@ def _version(call: Call) -> int | None:
     wanted = call.request.headers.get("if-match", "*").strip()
     if wanted == "*":
         return None
-    digits = wanted.strip('"')
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+    version = whole_number(wanted.strip('"'), most_digits=15)
+    if version is None:
         raise Invalid("InvalidIfMatch", 'If-Match names a version of the policy, such as "3".', target="If-Match")
-    return int(digits)
+    return version

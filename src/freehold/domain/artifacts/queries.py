@@ -57,13 +57,13 @@ def find_run_of_container(db: Transaction, workspace_id: int, container: str) ->
 
 
 def add_upload_to_ledger(db: Transaction, object_key: str, workspace_id: int, run_row: int | None) -> bool:
-    """False where what it is on its way to is gone. Until this commits neither can go: who has removed them therefore
-    finds the entry (`doom_strays`)."""
-    home = sa.select(Workspace.c.workspace_id).where(Workspace.c.workspace_id == workspace_id)
-    run = sa.select(Run.c.row_id).where(Run.c.workspace_id == workspace_id, Run.c.row_id == run_row)
-    for needed in (home,) if run_row is None else (home, run):
-        if db.execute(needed.with_for_update(read=True, key_share=True)).first() is None:
-            return False
+    """False where what it is on its way to is gone. Until this commits that cannot go, nor the workspace of a run: who
+    has removed it therefore finds the entry (`doom_strays`)."""
+    needed = sa.select(Workspace.c.workspace_id).where(Workspace.c.workspace_id == workspace_id)
+    if run_row is not None:
+        needed = sa.select(Run.c.row_id).where(Run.c.workspace_id == workspace_id, Run.c.row_id == run_row)
+    if db.execute(needed.with_for_update(read=True, key_share=True)).first() is None:
+        return False
     values = {"object_key": object_key, "created_at": db.now(), "for_workspace": workspace_id, "for_run": run_row}
     db.execute(ObjectLedgerEntry.table.insert().values(values))
     return True

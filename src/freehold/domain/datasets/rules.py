@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from freehold.kit.numbers import whole_number
 from freehold.kit.problems import Invalid
 
 ACTIVE, DEPRECATED, ARCHIVED, PENDING = "active", "deprecated", "archived", "pending"
@@ -38,4 +39,4 @@ def kept_from(standing: Mapping[str, Any], opened: Mapping[str, Any], given: Map
 
 def version_number(version: str) -> int | None:
     """None for what is no version, and for `latest`."""
-    return int(version) if version.isascii() and version.isdigit() and len(version) <= 9 else None
+    return whole_number(version, most_digits=9)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from freehold.kit.numbers import whole_number
 from freehold.kit.problems import Invalid
 
 MOST_LABELS = 100
@@ -45,7 +46,6 @@ def without_nothing(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def split_version(name: str) -> tuple[str, int | None]:
     """`digits:3` → name and version; any other name → itself and None."""
-    stem, colon, version = name.rpartition(":")
-    if colon and version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION:
-        return stem, int(version)
-    return name, None
+    stem, colon, text = name.rpartition(":")
+    version = whole_number(text, most_digits=LONGEST_VERSION) if colon else None
+    return (name, None) if version is None else (stem, version)

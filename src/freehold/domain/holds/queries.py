@@ -30,6 +30,11 @@ def lock_containers(db: Transaction, workspace_id: int, *, shared: bool = False)
     db.execute(locked, {"here": workspace_id}).all()
 
 
+def line_of(db: Transaction, workspace_id: int) -> list[int]:
+    """The container and those above it."""
+    return list(db.execute(sa.select(_line().c.workspace_id), {"here": workspace_id}).scalars())
+
+
 def is_held(db: Transaction, workspace_id: int, record: type[Record], row_id: int) -> bool:
     """By a hold on the row, on what it lies in or is shared by, on all of its workspace or of a container above."""
     return _held(str(record.table.name)).one(db.connection, {"here": workspace_id, "row": row_id}) is not None

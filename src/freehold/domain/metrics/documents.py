@@ -17,6 +17,7 @@ from freehold.domain.metrics import queries
 from freehold.domain.metrics.service import History, log_metrics, read_history
 from freehold.domain.runs.rules import check_key
 from freehold.domain.runs.service import open_run
+from freehold.kit.numbers import whole_number
 from freehold.storage.metrics import Point
 from freehold.storage.transaction import Transaction
 
@@ -147,14 +148,15 @@ def walk_documents(
 def scalar_place(metric_id: str) -> tuple[str, str, int] | None:
     """(run id, name, part) of a scalar's id; None when it is an id of another kind."""
     run_id, _, rest = metric_id.partition("~")
-    encoded, _, part = rest.partition("~")
-    if not part.isascii() or not part.isdigit() or len(part) > LONGEST_PART:
+    encoded, _, text = rest.partition("~")
+    part = whole_number(text, most_digits=LONGEST_PART)
+    if part is None:
         return None
     try:
         name = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return None
-    return run_id, name, int(part)
+    return run_id, name, part
 
 
 def read_scalar(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold.kit.numbers import whole_number
 from freehold.lifecycle.bag.arriving import Arriving
 
 CHUNK = 1 << 20
@@ -211,8 +212,7 @@ def _records(raw: bytes) -> dict[str, str]:
         record, raw = raw[len(digits) + 1 : int(digits)], raw[int(digits) :]
         key, _, value = record.removesuffix(b"\n").partition(b"=")
         found[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
-    size = found.get("size", "0")
-    if not (size.isascii() and size.isdigit() and len(size) <= MOST_DIGITS):
+    if whole_number(found.get("size", "0"), most_digits=MOST_DIGITS) is None:
         raise BrokenArchive("a header's size is not a number")
     return found
 
