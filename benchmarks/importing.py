@@ -14,6 +14,7 @@ from benchmarks.processes import watching
 from benchmarks.servers import Server, ServerFault
 
 RATIO = Figure("import-beside-export", "import, beside the export of the same content", "of its speed", 0.5)
+FETCHED = Figure("import-beside-fetched", "import, beside that export and its download", "of its speed")
 SECONDS = Figure("import-seconds", "the import, from the first byte sent until it is done", "s", more_is_better=False)
 MEMORY = Figure("import-memory", "highest RSS of the importing process", "MB", more_is_better=False)
 PIECE = MEBIBYTE
@@ -27,10 +28,12 @@ def measure_imports(bench: Bench, server: Server) -> list[Measured]:
     runs = server.new_runs(experiment, CONNECTIONS)
     generate(Job("batch", server.port, server.token, runs, requests=points // IN_BATCH, keys=KEYS, points=IN_BATCH))
     generate(Job("files", server.port, server.token, [f"{experiment}/{runs[0]}/artifacts"], requests=files, size=FILE))
-    exports, imports, memory = [], [], []
+    exports, fetches, imports, memory = [], [], [], []
     for number in range(bench.repeats):
         exported = run_operation(server, "exports", {"scope": "experiment", "id": experiment})
+        began = time.perf_counter()
         bag = _fetch(server, exported, bench.folder / "bag.tar")
+        fetches.append(time.perf_counter() - began)
         place = _new_workspace(server, f"import-{time.time_ns()}-{number}")
         with watching(server.pid, WORKER) as watch:
             imported = _import(server, bag, place)
@@ -40,9 +43,11 @@ def measure_imports(bench: Bench, server: Server) -> list[Measured]:
         imports.append(imported.seconds)
         bag.unlink()
     ratios = [out / back for out, back in zip(exports, imports, strict=True)]
+    fetched = [(out + get) / back for out, get, back in zip(exports, fetches, imports, strict=True)]
     size = f"{points:,} points, {files * FILE // MEBIBYTE:,} MiB of files"
     return [
         Measured(RATIO, server.name, ratios, f"{size}; export {min(exports):.2f} s at best"),
+        Measured(FETCHED, server.name, fetched, size),
         Measured(SECONDS, server.name, imports, size),
         Measured(MEMORY, server.name, memory, size),
     ]
@@ -75,7 +80,7 @@ def _new_workspace(server: Server, name: str) -> str:
 
 def _import(server: Server, bag: Path, place: str) -> Ended:
     began = time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600, blocksize=PIECE)
     headers = {"Authorization": f"Bearer {server.token}", "Content-Length": str(bag.stat().st_size)}
     try:
         with bag.open("rb") as file:

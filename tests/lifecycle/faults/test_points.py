@@ -11,13 +11,14 @@ from freehold.lifecycle.export import export_kind
 from freehold.lifecycle.imports.operation import import_kind
 from freehold.operations.faults import MOMENTS
 from tests.lifecycle.faults.kills import REQUEST_PREFIX, Bench, passages, passed_by
+from tests.lifecycle.faults.test_requests import POINTS as REQUESTS
 from tests.lifecycle.faults.test_restore import POINTS as RESTORE
 from tests.lifecycle.faults.test_uploads import POINTS
 from tests.lifecycle.faults.work import VARIANTS
 
 SOURCE = Path(freehold.__file__).parent
 CALL = re.compile(r'\bpassing\("([^"]+)"\)')
-WITHOUT_OPERATION = {"import:request:unmoved", "import:request:moved", *POINTS, *RESTORE}
+WITHOUT_OPERATION = {*REQUESTS, *POINTS, *RESTORE}
 """Passed before there is an operation, or without one: test_requests.py, test_uploads.py, test_restore.py."""
 
 

@@ -16,7 +16,7 @@ from tests.lifecycle.faults.work import ask_export, ask_import, open_whole, run
 from tests.patience import patient
 
 A_DAY = 24 * 3_600
-POINTS = ["import:request:unmoved", "import:request:moved"]
+POINTS = ["import:request:unmoved", "import:request:apart", "import:request:moved"]
 
 
 def _ask(folder: Path, fault: str) -> None:

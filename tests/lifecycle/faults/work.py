@@ -7,8 +7,10 @@ own deaths tests/operations and tests/system/test_kill_operations.py see to.
 
 import os
 import secrets
+import shutil
 import tarfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +27,7 @@ from freehold.domain.runs.service import log_parameters
 from freehold.domain.workspaces.service import Wanted, list_subscriptions, put_workspace
 from freehold.kit.clock import Clock
 from freehold.kit.faults import GROUP, TRACE, VARIABLE
+from freehold.lifecycle.bag.split import Splitter
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import Since, export_kind, request_export
 from freehold.lifecycle.imports.operation import import_kind, request_import
@@ -195,7 +198,9 @@ def ask_import(
 ) -> Operation:
     sent = site.folder / "imports" / f"{uuid4()}.sent" / "bag"
     sent.parent.mkdir(parents=True)
-    sent.write_bytes(content or frozen())
+    with closing(Splitter(sent, large=3_000)) as splitter:
+        splitter.feed(content or frozen())
+        splitter.finish()
     try:
         return site.database.write_now(
             lambda db: request_import(
@@ -203,8 +208,7 @@ def ask_import(
             )
         )
     finally:
-        sent.unlink(missing_ok=True)
-        sent.parent.rmdir()
+        shutil.rmtree(sent.parent)
 
 
 def sweep(folder: Path) -> None:

@@ -46,7 +46,8 @@ class Everything(World2020):
             world.mlflow("POST", "runs/log-batch", {"run_id": run, "metrics": points, "params": params})
             odd = {"run_id": run, "key": "odd", "value": "NaN", "timestamp": 5}
             world.mlflow("POST", "runs/log-metric", odd)
-            for path, content in {"A.txt": b"1", "a.txt": b"2" * 5_000, "deep/er/é x": b"3"}.items():
+            files = {"A.txt": b"1", "a.txt": b"2" * 5_000, "deep/er/é x": b"3", "large": bytes(range(256)) * 5_000}
+            for path, content in files.items():
                 where = f"/api/2.0/mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/{path}"
                 answer = world.request("PUT", where, world.alice, content=content + name.encode())
                 assert answer.status_code == 200, answer.text

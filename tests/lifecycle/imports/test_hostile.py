@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from freehold.lifecycle.bag.split import LARGE
 from freehold.lifecycle.imports import extract, operation, reading
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import ImportSpool
@@ -155,6 +156,12 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     "sparse by extension": (beside(member("bag/data/s", pax_headers={"GNU.sparse.realsize": "9" * 12})), "BagNotAFile"),
     "size that lies": (size_that_lies, "BagBroken"),
     "wrong digest": (changed("data/artifacts/", lambda content: content[::-1]), "BagWrongDigest"),
+    "wrong digest of a large file": (
+        changed("data/artifacts/", lambda content: content.ljust(LARGE)),
+        "BagWrongDigest",
+    ),
+    "large file cut off": (lambda files: as_tar({"data/a": b"a" * 3 * LARGE})[: 2 * LARGE], "BagBroken"),
+    "large file unlisted by tables": (with_files({"data/artifacts/more": b"1" * LARGE}), "BagUnknownFile"),
     "wrong manifest": (changed("manifest-sha256.txt", lambda content: b"0" * 64 + content[64:]), "BagWrongDigest"),
     "missing file": (without("data/artifacts/"), "BagMissing"),
     "extra file": (beside(member("bag/data/extra")), "BagExtra"),

@@ -65,7 +65,7 @@ async def start_increment(call: Call) -> Response:
             begin = partial(request_export, since=since, data_folder=services.settings.data_folder)
             return begin(db, services.engine, call.actor, call.workspace, *asked, alone=alone)
 
-        return begun(await once(call, f"{sent.sha256} {asked} {alone} {dry_run}".encode(), make))
+        return begun(await once(call, f"{sent.digest} {asked} {alone} {dry_run}".encode(), make))
 
 
 def _plan(db: Transaction, call: Call, wanted: ExportIn) -> dict[str, Any]:

@@ -42,7 +42,7 @@ async def start(call: Call) -> Response:
                 db, services.engine, call.actor, call.workspace, sent.path, folder, new_ids=new_ids, dry_run=dry_run
             )
 
-        operation = await once(call, f"{sent.sha256} {new_ids} {dry_run}".encode(), make)
+        operation = await once(call, f"{sent.digest} {new_ids} {dry_run}".encode(), make)
     return begun(operation)
 
 
@@ -63,7 +63,7 @@ async def start_in_new(call: Call) -> Response:
             folder = services.settings.data_folder
             return request_import(db, services.engine, call.actor, home, sent.path, folder, new_ids=new_ids, made=made)
 
-        operation = await once(call, f"{sent.sha256} {new_ids}".encode(), make)
+        operation = await once(call, f"{sent.digest} {new_ids}".encode(), make)
     return begun(operation)
 
 

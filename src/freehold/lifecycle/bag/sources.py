@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +18,31 @@ CHUNK = 1 << 20
 BLOCK = 512
 LONGEST_EXTENSION = 64 * 1024
 LONGEST_PATH = 4096
+REGULAR = (b"0", b"\0")
+"""What a tar file calls a file of no special kind."""
 MOST_DIGITS = 20
 """Of a number in a header: one of 64 bits has no more."""
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """Bytes of an archive that were laid in a file of their own as they came: `start` is where they stood in it."""
+
+    start: int
+    size: int
+    sha256: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A regular file: its path from the bag's folder, the size it claims, its bytes (to be read before the
-    next entry is asked for; a piece is valid until the next piece)."""
+    next entry is asked for; a piece is valid until the next piece). `apart` is set where they lie in a file already."""
 
     path: str
     size: int
     pieces: Iterator[memoryview]
+    apart: Apart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +112,22 @@ def _tar_entries(archive: Path) -> Iterator[Entry | Oddity]:
     """A reader of its own, for the standard one trusts sizes in headers with memory. It knows regular files,
     folders, the `path` and `size` of PAX and the long names of GNU; everything else is odd."""
     with archive.open("rb", buffering=0) as raw:
-        yield from _TarReader(raw, archive.stat().st_size).entries()
+        yield from TarReader(raw, archive.stat().st_size).entries()
 
 
 def arriving_entries(pieces: Iterable[bytes]) -> Iterator[Entry | Oddity]:
     """Of a tar file that is still on its way. Raises BrokenArchive, at its end where it is cut off."""
     with Arriving(pieces) as stream:
-        yield from _TarReader(stream, sys.maxsize).entries()
+        yield from TarReader(stream, sys.maxsize).entries()
 
 
-class _TarReader:
-    def __init__(self, stream: io.RawIOBase, length: int) -> None:
+class TarReader:
+    """`aside`: files of the archive that lie apart from it, by where they begin."""
+
+    def __init__(self, stream: io.RawIOBase, length: int, aside: Mapping[int, Apart] | None = None) -> None:
         self._stream = stream
         self._length = length
+        self._aside = aside or {}
         self._position = 0
         self._top: str | None = None
 
@@ -125,7 +141,7 @@ class _TarReader:
                     raise BrokenArchive("a header has no file behind it")
                 self._check_end()
                 return
-            name, size, kind = _parsed(block)
+            name, size, kind = parse_header(block)
             if kind in (b"x", b"L"):
                 if kind in extended:
                     raise BrokenArchive("a file has two headers of one kind before it")
@@ -145,8 +161,10 @@ class _TarReader:
         path = self._inside(name.removesuffix("/") if kind == b"5" else name)
         if path is None or (not path and kind != b"5"):
             yield Oddity("unsafe_path", ascii(name))
-        elif kind in (b"0", b"\0"):
-            yield Entry(path, size, pieces_of_stream(self._stream, size))
+        elif kind in REGULAR:
+            apart = self._aside.get(self._position)
+            pieces = pieces_of_stream(self._stream, size)
+            yield Entry(path, size, pieces, apart if apart is not None and apart.size == size else None)
         elif kind != b"5":
             yield Oddity("not_a_file", path)
         self._stream.seek(end)
@@ -182,7 +200,8 @@ class _TarReader:
                 raise BrokenArchive("there are bytes behind the archive's end")
 
 
-def _parsed(block: bytes) -> tuple[str, int, bytes]:
+def parse_header(block: bytes) -> tuple[str, int, bytes]:
+    """(name, size, kind) of a tar file's header. Raises BrokenArchive."""
     claimed = _number(block[148:156])
     if claimed != sum(block[:148]) + sum(block[156:]) + 8 * 32:
         raise BrokenArchive("a header's checksum is wrong")

@@ -13,7 +13,7 @@ from freehold.kit.digests import Sha256Meter
 from freehold.lifecycle.bag.certificate import CertificateState, check_certificate
 from freehold.lifecycle.bag.paths import folded
 from freehold.lifecycle.bag.sorting import LineSorter
-from freehold.lifecycle.bag.sources import BrokenArchive, Entry, Oddity, entries_of, unsafe
+from freehold.lifecycle.bag.sources import Apart, BrokenArchive, Entry, Oddity, entries_of, unsafe
 from freehold.lifecycle.bag.tar import TAG_FILES
 
 FAULTS_KEPT = 1_000
@@ -83,6 +83,19 @@ def verify_bag(
     `on_progress` is told the bytes read so far. `scratch`: a folder for what is written meanwhile, which is gone at the
     end; the system's temporary one without it. Raises OSError when the bag cannot be read at all.
     """
+    return verify_entries(entries_of(bag), bag.name, keys=keys, limits=limits, on_progress=on_progress, scratch=scratch)
+
+
+def verify_entries(
+    entries: Iterable[Entry | Oddity],
+    name: str,
+    *,
+    keys: Mapping[str, object] | None = None,
+    limits: Limits | None = None,
+    on_progress: Callable[[int], None] | None = None,
+    scratch: Path | None = None,
+) -> Report:
+    """As `verify_bag`, of a bag called `name`. Payload that lies apart was digested as it came, and is not read."""
     report = Report()
     with (
         tempfile.TemporaryDirectory(prefix="freehold-verify-", dir=scratch) as made,
@@ -90,9 +103,9 @@ def verify_bag(
     ):
         reading = _Reading(report, limits or Limits(), Path(made), found, on_progress)
         try:
-            reading.read(entries_of(bag))
+            reading.read(entries)
         except BrokenArchive:
-            report.add("broken", bag.name)
+            report.add("broken", name)
         _compare(report, Path(made), found)
         _check_tags(report, Path(made), keys)
     return report
@@ -135,6 +148,9 @@ class _Reading:
         if entry.size > limit or self._report.bytes_read + entry.size > self._limits.size:
             self._report.add("too_large", entry.path)
             return False
+        if payload and entry.apart is not None:
+            self._count_apart(entry.path, entry.apart)
+            return True
         meter = Sha256Meter()
         pieces = self._measured(entry, meter)
         if payload:
@@ -148,6 +164,13 @@ class _Reading:
             self._report.add("broken", entry.path)
         self._found.add(f"{entry.path}\0{meter.hexdigest}".encode())
         return True
+
+    def _count_apart(self, path: str, apart: Apart) -> None:
+        self._report.files += 1
+        self._report.size += apart.size
+        self._report.bytes_read += apart.size
+        self._on_progress(self._report.bytes_read)
+        self._found.add(f"{path}\0{apart.sha256}".encode())
 
     def _measured(self, entry: Entry, meter: Sha256Meter) -> Iterator[memoryview]:
         """A file that grows while it is read must not be read for ever."""

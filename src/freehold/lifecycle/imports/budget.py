@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from freehold.lifecycle.bag.split import split_size
 from freehold.lifecycle.imports.refusal import Refused
 
 FREELY = 512 << 20
@@ -30,4 +31,4 @@ def budget_of(bag: Path, largest: int) -> Budget:
     What is needed to find out which ids there are counts too: the same rows are read up to three times.
     """
     free = shutil.disk_usage(bag.parent).free // 2
-    return Budget(min(largest, free, max(FREELY, TIMES * bag.stat().st_size)))
+    return Budget(min(largest, free, max(FREELY, TIMES * split_size(bag))))

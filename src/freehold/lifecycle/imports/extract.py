@@ -4,6 +4,8 @@ Files are written under names of ours. What the archive says of itself was check
 here is checked against the tables again, for they decide what is kept.
 """
 
+import errno
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -13,8 +15,9 @@ import msgspec
 
 from freehold.kit.digests import Sha256Meter
 from freehold.kit.faults import passing
-from freehold.lifecycle.bag.sources import Entry, entries_of
-from freehold.lifecycle.bag.verify import Limits, verify_bag
+from freehold.lifecycle.bag.sources import Apart, Entry
+from freehold.lifecycle.bag.split import split_entries
+from freehold.lifecycle.bag.verify import Limits, verify_entries
 from freehold.lifecycle.contents import COVERAGE_FORMAT, TREE_FORMAT
 from freehold.lifecycle.imports.refusal import Refused, Unwhole
 from freehold.lifecycle.tree import CONTAINER_ID, CONTAINERS
@@ -60,7 +63,7 @@ class Wanted:
 def verify(bag: Path, largest: int, scratch: Path) -> None:
     """Raises Refused with what does not hold."""
     limits = Limits(files=MOST_FILES, size=largest, file_size=largest, tag_file_size=largest)
-    report = verify_bag(bag, limits=limits, scratch=scratch)
+    report = verify_entries(split_entries(bag), bag.name, limits=limits, scratch=scratch)
     if not report.ok:
         raise Unwhole(report.faults, report.fault_count)
 
@@ -134,7 +137,7 @@ def _is_read_or_made(path: str, folders: Collection[str]) -> bool:
 
 
 def _payload(bag: Path) -> Iterator[Entry]:
-    for entry in entries_of(bag):
+    for entry in split_entries(bag):
         if not isinstance(entry, Entry):
             raise Refused("BagBroken", "The bag changed while it was read.")
         if entry.path.startswith("data/"):
@@ -178,6 +181,9 @@ def _in_order(name: str, parts: list[tuple[int, Path]]) -> list[Path]:
 
 
 def _write(entry: Entry, to: Path) -> tuple[int, str]:
+    if entry.apart is not None and _linked(entry.apart, to):
+        passing("import:entry:linked")
+        return entry.apart.size, entry.apart.sha256
     meter = Sha256Meter()
     with to.open("wb") as file:
         for piece in entry.pieces:
@@ -187,7 +193,20 @@ def _write(entry: Entry, to: Path) -> tuple[int, str]:
     return meter.size, meter.hexdigest
 
 
+def _linked(apart: Apart, to: Path) -> bool:
+    """A second name, so that a read that is killed finds it again. Not every disk has those: then it is copied."""
+    try:
+        os.link(apart.file, to)
+    except OSError as fault:
+        if fault.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            raise
+        return False
+    return True
+
+
 def _digest(entry: Entry) -> tuple[int, str]:
+    if entry.apart is not None:
+        return entry.apart.size, entry.apart.sha256
     meter = Sha256Meter()
     for piece in entry.pieces:
         meter.feed(piece)

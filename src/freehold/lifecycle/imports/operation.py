@@ -19,6 +19,7 @@ from freehold.domain.documents.queries import is_standing
 from freehold.domain.documents.service import require_standing
 from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Superseded
+from freehold.lifecycle.bag.split import apart_of, split_size
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.making import MADE
 from freehold.lifecycle.imports.refusal import Refused
@@ -56,7 +57,9 @@ def request_import(
     dry_run: bool = False,
     made: bool = False,
 ) -> Operation:
-    """Begin to import the archive `sent`, which is moved to the import's own folder. Raises NotFound, Forbidden.
+    """Begin to import the archive `sent`, which is moved to the import's own folder with what was laid apart from it.
+
+    Raises NotFound, Forbidden.
 
     `made`: the workspace was made for it, and goes again where nothing comes into it.
 
@@ -76,12 +79,15 @@ def request_import(
         options={NEW_IDS: new_ids, DRY_RUN: dry_run, MADE: made},
         requested_by=actor.person_row,
     )
-    now, size = db.now(), sent.stat().st_size
+    now, size = db.now(), split_size(sent)
     kept = {"workspace_id": workspace_id, "operation_id": operation.operation_id, "state": IMPORTING, "parts": []}
     db.execute(KeptBag.table.insert().values(kept | {"size": size, "snapshot_at": now, "expires_at": now + KEPT_TIME}))
     spool = ImportSpool(data_folder, operation.operation_id)
     spool.folder.mkdir(parents=True, mode=0o700)
     passing("import:request:unmoved")
+    if apart_of(sent).exists():
+        apart_of(sent).replace(apart_of(spool.bag))
+        passing("import:request:apart")
     sent.replace(spool.bag)
     passing("import:request:moved")
     return operation

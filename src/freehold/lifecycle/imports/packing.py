@@ -75,7 +75,8 @@ class PointPacker:
         """(owner, points) as they follow each other: a piece for each owner of a batch."""
         schema = point_schema(self._owner)
         for file in self._files:
-            for batch in batches_of(file, schema, set(), self._table, self._budget):
+            batches = batches_of(file, schema, set(), self._table, self._budget, rows_at_once=POINTS_IN_ROW)
+            for batch in batches:
                 if batch.num_rows:
                     yield from self._split(batch)
 

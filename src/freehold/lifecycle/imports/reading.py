@@ -75,6 +75,8 @@ def batches_of(
     table: str,
     budget: Budget,
     only: Sequence[str] | None = None,
+    *,
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> Iterator[pa.RecordBatch]:
     """The file in pieces of about BYTES_AT_ONCE, if it has the columns of the schema in these types; `only` some of
     them. Raises Refused.
@@ -88,7 +90,7 @@ def batches_of(
             names = [name for name in parquet.schema_arrow.names if only is None or name in only]
         texts = [name for name in names if _is_text(schema.field(name).type)]
         with pq.ParquetFile(file, read_dictionary=texts) as parquet:
-            for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, columns=names):
+            for batch in parquet.iter_batches(batch_size=rows_at_once, columns=names):
                 batch.validate(full=True)
                 sizes = _sizes(batch)
                 budget.spend(int(sizes.sum()), table)
@@ -125,9 +127,10 @@ def _sizes(batch: pa.RecordBatch) -> "np.ndarray[Any, np.dtype[np.int64]]":
     """Bytes of each row, with every value written out."""
     sizes = np.full(batch.num_rows, FIXED * batch.num_columns, np.int64)
     for column in batch.columns:
-        if pa.types.is_dictionary(column.type) and len(column.dictionary):
-            lengths = pc.fill_null(pc.binary_length(column.dictionary), 0)
-            sizes += pc.fill_null(lengths.take(column.indices), 0).to_numpy(zero_copy_only=False)
+        if pa.types.is_dictionary(column.type):
+            lengths = pc.fill_null(pc.binary_length(column.dictionary), 0).to_numpy(zero_copy_only=False)
+            of_null = len(lengths)
+            sizes += np.append(lengths, 0)[pc.fill_null(column.indices, of_null).to_numpy(zero_copy_only=False)]
     return sizes
 
 

@@ -1,14 +1,13 @@
-"""A bag on its way in: streamed into a file, with a limit, and digested as it comes."""
+"""A bag on its way in: streamed into files, with a limit, and digested as it comes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from io import BufferedWriter
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import NamedTuple
 
-from freehold.kit.digests import Sha256Meter
 from freehold.kit.problems import InsufficientStorage, Invalid, TooLarge
+from freehold.lifecycle.bag.split import Splitter
 from freehold.lifecycle.uploads import claimed
 from freehold.settings import Settings
 from freehold.storage.portable import is_disk_full
@@ -17,8 +16,10 @@ AT_ONCE = 1 << 22
 
 
 class SentBag(NamedTuple):
+    """`path`: of its file; what was laid apart from it lies beside (bag/split.py). `digest` tells it from another."""
+
     path: Path
-    sha256: str
+    digest: str
 
 
 @asynccontextmanager
@@ -35,30 +36,28 @@ async def received(
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:
-    meter = Sha256Meter()
     try:
-        with path.open("wb") as file:
-            await _take(file, meter, pieces, limit)
-            await asyncio.to_thread(file.flush)
+        with closing(Splitter(path)) as splitter:
+            await _take(splitter, pieces, limit)
+            await asyncio.to_thread(splitter.finish)
     except OSError as fault:
         if not is_disk_full(fault):
             raise
         message = "The disk is full: the bag was not kept. Free some space and send it again."
         raise InsufficientStorage("InsufficientStorage", message) from fault
-    if not meter.size:
+    if not splitter.size:
         raise Invalid("EmptyBody", "The body is empty. Send the bag as a .tar or .zip, or the index of one.")
-    return meter.hexdigest
+    return splitter.hexdigest
 
 
-async def _take(file: BufferedWriter, meter: Sha256Meter, pieces: AsyncIterator[bytes], limit: int) -> None:
+async def _take(splitter: Splitter, pieces: AsyncIterator[bytes], limit: int) -> None:
     """What has come is digested and written while the next comes."""
     waiting, held, received = list[bytes](), 0, 0
     writing: asyncio.Future[None] | None = None
 
     def write(some: list[bytes]) -> None:
-        whole = b"".join(some)
-        meter.feed(whole)
-        file.write(whole)
+        for piece in some:
+            splitter.feed(piece)
 
     try:
         async for piece in pieces:

@@ -1,7 +1,8 @@
 """Where an import keeps what it was sent and what it found in it: `imports/<operation>`, files only.
 
-    bag            the archive as it was sent            rows/    rows ready to be written, with `index.json`
-    tables/        its tables, taken out                 objects/ its artifacts under numbers, until the store has them
+    bag            the archive as it was sent            apart/   its large files, where laid apart (bag/split.py)
+    tables/        its tables, taken out                 rows/    rows ready to be written, with `index.json`
+    objects/       its artifacts under numbers, until the store has them
     report.json    what was found, or why it is refused  mapping.json  old ids and new ones
 
 Of a tree, `rows/` has a folder for each container under its number, and `tree.json`, which says what they are.
@@ -19,6 +20,7 @@ from typing import Any
 import msgspec
 
 from freehold.kit.faults import passing
+from freehold.lifecycle.bag.split import apart_of
 from freehold.lifecycle.uploads import FOLDER
 
 ROWS_IN_BATCH = 2_000
@@ -166,7 +168,7 @@ class ImportSpool:
         """What was sent goes; what is to be told about it stays until it is fetched, erased or too old."""
         passing("import:spool:stripping")
         self.bag.unlink(missing_ok=True)
-        for folder in (self.tables, self.rows, self.objects):
+        for folder in (apart_of(self.bag), self.tables, self.rows, self.objects):
             passing("import:spool:part")
             shutil.rmtree(folder, ignore_errors=True)
         passing("import:spool:stripped")
