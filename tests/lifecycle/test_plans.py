@@ -21,6 +21,8 @@ def run(shared_world: World) -> str:
     for step in range(3):
         body = {"run_id": run_id, "key": "loss", "value": 0.5, "timestamp": 1, "step": step}
         shared_world.mlflow("POST", "runs/log-metric", body)
+    parameter = {"run_id": run_id, "key": "depth", "value": "drei é"}
+    shared_world.mlflow("POST", "runs/log-parameter", parameter)
     path = f"/api/2.0/mlflow-artifacts/artifacts/{made['experiment_id']}/{run_id}/artifacts/a.txt"
     assert shared_world.request("PUT", path, shared_world.alice, content=b"hello").status_code == 200
     return run_id
@@ -31,6 +33,10 @@ def test_an_export_is_planned_with_counts_and_bytes(shared_world: World, run: st
     rows = {each["record"]: each["rows"] for each in found["records"]}
     assert (rows["runs"], rows["artifacts"], found["metric_points"]) == (1, 1, 3)
     assert {"prefix": "artifacts", "count": 1, "bytes": 5} in found["objects"]
+    sizes = {each["record"]: each["bytes"] for each in found["records"]}
+    assert sizes["run_parameters"] == len("depthdrei é".encode())
+    assert sizes["runs"] > len(run)
+    assert found["metric_bytes"] > 0
     withheld = {each["record"]: each["because"] for each in found["withheld"]}
     assert "persons" in withheld
     assert all(withheld.values())
@@ -64,6 +70,7 @@ def test_what_people_read_of_a_plan_has_the_bytes_of_files(shared_world: World, 
 def test_an_erasure_is_planned_and_nothing_goes(shared_world: World, run: str) -> None:
     found = json.loads(freehold(shared_world, "plan", "erase", "run", run, "--json"))
     assert found["digest"]
+    assert {"record": "run_parameters", "count": 1, "bytes": len("depthdrei é".encode())} in found["steps"]
     assert {"record": "runs", "count": 1}.items() <= next(
         each for each in found["steps"] if each["record"] == "runs"
     ).items()

@@ -79,11 +79,12 @@ def _print_export(found: dict[str, Any]) -> None:
     table = Table(box=None, header_style="bold", title="What would leave", title_justify="left")
     table.add_column("record")
     table.add_column("rows", justify="right")
+    table.add_column("bytes", justify="right")
     for each in found["records"]:
         if each["rows"]:
-            table.add_row(each["record"], f"{each['rows']:,}")
+            table.add_row(each["record"], f"{each['rows']:,}", human_bytes(each["bytes"]) if each["bytes"] else "")
     if found["metric_points"]:
-        table.add_row("metric points", f"{found['metric_points']:,}")
+        table.add_row("metric points", f"{found['metric_points']:,}", human_bytes(found["metric_bytes"]))
     console.print(table)
     if len(found["containers"]) > 1:
         console.print(f"  from {len(found['containers']):,} containers: {', '.join(found['containers'])}", markup=False)

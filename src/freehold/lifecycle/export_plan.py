@@ -14,6 +14,7 @@ from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import Selection, Target, key_of, links_of
 from freehold.lifecycle.targets import find_root, roots_named
 from freehold.lifecycle.tree import TreeContainer, standing_tree
+from freehold.lifecycle.weighing import Weight, weigh
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind, Scope
 from freehold.storage.transaction import Transaction
@@ -31,8 +32,9 @@ class Chosen(NamedTuple):
 def plan_export(
     db: Transaction, actor: Actor, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, alone: bool = False
 ) -> dict[str, Any]:
-    """As JSON: `digest` of what is decided on, `containers` in which it is, `records` with rows, `points` packed in
-    others, `objects` with bytes, `withheld` with reasons. Raises NotFound, Forbidden as the export itself.
+    """As JSON: `digest` of what is decided on, `containers` in which it is, `records` with rows and the bytes that they
+    have in the database (a bag packs them), `metric_points` and the bytes in which they are packed, `objects` with
+    bytes, `withheld` with reasons. Raises NotFound, Forbidden as the export itself.
     """
     chosen = _choose(db, workspace, scope, root_id, alone=alone)
     for each in chosen.tree[1:]:
@@ -45,10 +47,10 @@ def plan_export(
         "digest": _digest(db, chosen),
         "containers": [each.arm_path for each in chosen.tree] or [workspace.arm_path],
         "records": [
-            {"record": str(each.table.name), "rows": sum(_rows(db, selection, each) for selection in selections)}
-            for each in exported
+            _leaving(each, [weigh(db, each, selection.rows(each)) for selection in selections]) for each in exported
         ],
         "metric_points": sum(_points(db, selection, each) for selection in selections for each in decoded),
+        "metric_bytes": sum(weigh(db, each, selection.rows(each)).size for selection in selections for each in decoded),
         "objects": [count.as_document("prefix") for count in _added(db, selections, exported)],
         "withheld": _withheld(chosen),
     }
@@ -89,9 +91,9 @@ def _added(db: Transaction, selections: list[Selection], exported: list[type[Rec
         yield Count(counts[0].name, sum(each.number for each in counts), sum(each.size for each in counts))
 
 
-def _rows(db: Transaction, selection: Selection, record: type[Record]) -> int:
-    found = sa.select(sa.func.count()).select_from(record.table).where(selection.rows(record))
-    return int(db.execute(found).scalar_one())
+def _leaving(record: type[Record], weights: list[Weight]) -> dict[str, Any]:
+    rows, size = (sum(each) for each in zip(*weights, strict=True))
+    return {"record": str(record.table.name), "rows": rows, "bytes": size}
 
 
 def _points(db: Transaction, selection: Selection, record: type[Record]) -> int:

@@ -23,6 +23,7 @@ from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
 from freehold.lifecycle.targets import called, find_root, public_id, root_of, roots_named, spelt, tree_below
+from freehold.lifecycle.weighing import weigh
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.rules import LinkKind, Retained, Scope
 from freehold.storage.transaction import Transaction
@@ -40,7 +41,7 @@ NOT_COVERED = (
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`name` is a record's table or an object prefix. `size` is bytes of packed data and objects."""
+    """`name` is a record's table or an object prefix. `size`: bytes of what rows hold (weighing.py), or of objects."""
 
     name: str
     number: int
@@ -236,10 +237,7 @@ class _Sum:
 
 
 def _count(db: Transaction, record: type[Record], condition: sa.ColumnElement[bool]) -> Count:
-    packed = [sa.func.length(c) for c in record.table.columns if isinstance(c.type, sa.LargeBinary)]
-    size = sum((sa.func.coalesce(sa.func.sum(length), 0) for length in packed), sa.literal(0))
-    row: Any = db.execute(sa.select(sa.func.count(), size).select_from(record.table).where(condition)).one()
-    return Count(str(record.table.name), int(row[0]), int(row[1]))
+    return Count(str(record.table.name), *weigh(db, record, condition))
 
 
 def _objects(db: Transaction, record: type[Record], condition: sa.ColumnElement[bool]) -> Count:

@@ -283,6 +283,26 @@ def _encode(text: _Hex, compiler: Any, **more: Any) -> str:
     return f"encode({compiler.process(text.clauses, **more)}, 'hex')"
 
 
+def octets(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """How many bytes a text has; null for null."""
+    return _Octets(column)
+
+
+class _Octets(FunctionElement[int]):
+    inherit_cache = True
+    type = sa.BigInteger()
+
+
+@compiles(_Octets)
+def _length_of_bytes(octets: _Octets, compiler: Any, **more: Any) -> str:
+    return f"length(CAST({compiler.process(octets.clauses, **more)} AS BLOB))"
+
+
+@compiles(_Octets, "postgresql")
+def _octet_length(octets: _Octets, compiler: Any, **more: Any) -> str:
+    return f"octet_length({compiler.process(octets.clauses, **more)})"
+
+
 def one_inserter_at_a_time(connection: sa.Connection, table: sa.Table) -> None:
     """Until this transaction ends nobody else adds to the table; on SQLite that is so anyway, with its one writer."""
     if is_postgres(connection):

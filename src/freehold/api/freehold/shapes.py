@@ -36,8 +36,11 @@ class ExportIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ExportedOut(msgspec.Struct):
+    """`bytes`: of texts and packed data, as the database keeps them."""
+
     record: str
     rows: int
+    bytes: int
 
 
 class WithheldOut(msgspec.Struct):
@@ -86,7 +89,7 @@ class ConflictOut(msgspec.Struct):
 
 
 class PlannedOut(msgspec.Struct):
-    """Rows of a record that go."""
+    """Rows of a record that go. `bytes`: of texts and packed data, as the database keeps them."""
 
     record: str
     count: int
@@ -107,8 +110,8 @@ class PlannedCopyOut(msgspec.Struct):
 
 
 class ExportPlanOut(msgspec.Struct):
-    """A dry run of an export. `containers`: ARM paths of those that it takes from. `objects`: the records that name
-    bytes. `withheld` says of each why it stays."""
+    """A dry run of an export. `containers`: ARM paths of those that it takes from. `metric_bytes`: what the points are
+    packed in. `objects`: the records that name files. `withheld` says of each why it stays."""
 
     format: int
     scope: Scope
@@ -116,6 +119,7 @@ class ExportPlanOut(msgspec.Struct):
     containers: list[str]
     records: list[ExportedOut]
     metric_points: int
+    metric_bytes: int
     objects: list[PlannedObjectsOut]
     withheld: list[WithheldOut]
 
