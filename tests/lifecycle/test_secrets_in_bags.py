@@ -58,6 +58,8 @@ def written(shared_world: World) -> Iterator[Written]:
         write_outside(azure, secret)
         azure.make_experiment()
         azure.put_run("first", **run_with(secret))
+        parameter = {"run_id": "first", "key": "data", "value": BLOB + secret("parameter")}
+        azure.ok("POST", f"/mlflow/v2.0{azure.workspace}/api/2.0/mlflow/runs/log-parameter", parameter)
         yield Written(azure, secrets)
 
 
@@ -105,7 +107,11 @@ def run_with(secret: Any) -> dict[str, Any]:
         "cancelUri": BLOB + secret("cancel"),
         "diagnosticsUri": BLOB + secret("diagnostics"),
         "properties": {"azureml.git.repository_uri": f"https://u:{secret('git')}@h/r.git", "token_count": "7"},
-        "tags": {"token": "a word", "token_count": "8"},
+        "tags": {
+            "token": "a word",
+            "token_count": "8",
+            "mlflow.source.git.repoURL": f"https://u:{secret('repository')}@h/r2.git",
+        },
     }
 
 
@@ -119,7 +125,14 @@ def test_no_secret_is_in_a_bag_of_all_that_holds_one(shared_world: World, writte
 
 def test_ordinary_words_leave_as_they_are(shared_world: World, written: Written) -> None:
     text = text_of(exported(shared_world, written.azure.workspace, Scope.RUN, "first"))
-    for said in ('"token":"a word"', '"token_count":"7"', '"token_count":"8"', "https://h/r.git", "'a word'"):
+    for said in (
+        '"token":"a word"',
+        '"token_count":"7"',
+        '"token_count":"8"',
+        "https://h/r.git",
+        "https://h/r2.git",
+        "'a word'",
+    ):
         assert said in text
 
 

@@ -83,7 +83,7 @@ class RunParameter(Record, table="run_parameters", rules=_CONTENT):
     workspace_id = workspace()
     run_row = link("runs", LinkKind.DEEP)
     key = text(plain())
-    value = text(plain())
+    value = text(plain(), address=True)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
@@ -95,7 +95,7 @@ class RunTag(Record, table="run_tags", rules=_CONTENT):
     workspace_id = workspace()
     run_row = link("runs", LinkKind.DEEP)
     key = text(plain())
-    value = text(plain(), repeats=_PARENT_TAGS)
+    value = text(plain(), repeats=_PARENT_TAGS, address=True)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:

@@ -84,9 +84,17 @@ class Runs:
 
 
 def _parted(run: RunView) -> RunView:
-    """Of its words those that its clients' SDK writes, as its table has them."""
-    said = {key: without_signatures(value) for key, value in run.properties.items()}
-    return run._replace(details=without_secrets(run.details), properties=said)
+    """As its tables have it: clients write of themselves where their code came from, and whoever may read that."""
+    return run._replace(
+        details=without_secrets(run.details),
+        properties=_unsigned(run.properties),
+        tags=_unsigned(run.tags),
+        parameters=_unsigned(run.parameters),
+    )
+
+
+def _unsigned(said: Mapping[str, str]) -> dict[str, str]:
+    return {key: without_signatures(value) for key, value in said.items()}
 
 
 class Artifacts:
