@@ -1,5 +1,6 @@
 """Registered models and assets: versions that go on, content that outlives its run, labels, pages, patches."""
 
+import json
 from typing import Any
 
 import pytest
@@ -143,9 +144,18 @@ def test_a_patch_changes_labels_and_description_only(azure: Azure) -> None:
     ]
     changed = azure.ok("PATCH", f"{azure.models}/models/{name}:1", patch)
     assert (changed["kvTags"], changed["description"]) == ({"b": "2"}, "better")
-    for bad in ([{"op": "replace", "path": "/name", "value": "x"}], [{"op": "replace", "path": "/kvTags", "value": 3}]):
+    for path, value in (("/name", "x"), ("/kvTags", 3), ("/datasets", 3), ("/datasets", ["x"])):
+        bad = [{"op": "replace", "path": path, "value": value}]
         assert azure.call("PATCH", f"{azure.models}/models/{name}:1", bad).json()["code"] == "InvalidPatch"
     assert azure.ok("GET", f"{azure.models}/models/{name}:1") == changed
+
+
+def test_what_nests_too_deep_to_be_listed_is_not_kept(azure: Azure) -> None:
+    deep = json.loads('{"a":' * 500 + "7" + "}" * 500)
+    service = {"name": azure.name("deep"), "computeType": "ACI", "autoScaler": deep}
+    answer = azure.call("POST", f"{azure.models}/services", service)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidText")
+    azure.ok("GET", f"{azure.models}/services")
 
 
 def test_an_asset_keeps_its_bytes_when_its_run_is_erased(azure: Azure) -> None:

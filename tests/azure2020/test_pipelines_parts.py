@@ -1,5 +1,9 @@
 """What graphs are made of: modules, named modules with versions, data sources, data types."""
 
+from typing import Any
+
+import pytest
+
 from tests.azure2020.conftest import Azure
 from tests.azure2020.pipelines import at, make_module, make_source
 
@@ -83,6 +87,12 @@ def test_a_named_module_has_versions_that_are_modules(azure: Azure) -> None:
 def test_two_ports_of_one_name_are_refused(azure: Azure) -> None:
     interface = {"Inputs": [{"Name": "a"}, {"Name": "a"}]}
     answer = azure.call("POST", at(azure, "Modules"), {"Name": "twice", "StructuredInterface": interface})
+    assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "InvalidInterface")
+
+
+@pytest.mark.parametrize("inputs", [7, {}, "", ["a"], [{}]])
+def test_ports_that_are_no_list_of_named_things_are_refused(azure: Azure, inputs: Any) -> None:
+    answer = azure.call("POST", at(azure, "Modules"), {"Name": "x", "StructuredInterface": {"Inputs": inputs}})
     assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "InvalidInterface")
 
 

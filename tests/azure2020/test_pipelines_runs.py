@@ -210,6 +210,7 @@ def test_what_is_not_here_is_told_in_pascal_case(azure: Azure) -> None:
         {"ModuleNodes": [{"ModuleId": "m"}]},
         {"ModuleNodes": [{"Id": "a"}, {"Id": "a"}]},
         {"Edges": [{"SourceOutputPort": {"NodeId": "a"}, "DestinationInputPort": {"NodeId": "b"}}]},
+        {"Edges": [{"SourceOutputPort": {"NodeId": ["a"]}, "DestinationInputPort": {"NodeId": "b"}}]},
         {"Edges": [{}]},
         {"ModuleNodes": "a"},
     ],

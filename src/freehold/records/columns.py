@@ -21,6 +21,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
+from freehold.kit.nesting import DEEPEST, is_too_deep
 from freehold.kit.problems import Invalid
 from freehold.records.rules import (
     COUNTED,
@@ -74,13 +75,18 @@ class Double(TypeDecorator[float]):
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value kept as text, byte for byte the same on both databases."""
+    """A JSON value kept as text, byte for byte the same on both databases. Refuses what nests too deep to be read."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else msgspec.json.encode(value).decode()
+        if value is None:
+            return None
+        text = msgspec.json.encode(value).decode()
+        if is_too_deep(text):
+            raise TextRefused(f"JSON may be nested {DEEPEST} levels deep. Flatten it and try again.")
+        return text
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else msgspec.json.decode(value)

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.kit.clock import EARLIEST, LATEST, from_iso, to_datetime, to_iso
+from freehold.kit.nesting import DEEPEST
 from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.reading import TableReader
 from freehold.lifecycle.imports.refusal import Refused
@@ -48,12 +49,13 @@ WELL = {
 }
 """A word for each column that takes no other text."""
 DOCUMENTS = {
+    "models.document": '{"url":null}',
     "assets.document": '{"version":1,"artifacts":[],"owns":true,"ofRun":false,"given":{}}',
     "structured_metrics.document": '{"columns":{"a":"string"},"values":[[1,null,{"a":"b"}]],"extras":{}}',
     "pipeline_graphs.document": '{"ModuleNodes":[{"Id":"a"}],"DatasetNodes":[],"Edges":[]}',
     "dataset_definitions.document": '{"state":"active"}',
 }
-"""Of columns whose fields the domain reads."""
+"""Of columns with fields that the domain cannot do without."""
 WITHOUT_WORDS = {
     "audit_entries.action",
     "artifacts.origin",
@@ -94,12 +96,16 @@ def out_of_range(column: sa.Column[Any]) -> list[Any]:
     if "within" in column.info:
         return [] if column.info["within"] == ANY_INTEGER else [LARGEST, -1]
     if isinstance(column.type, Json):
-        return ["[]", "null", '"text"', "7", "{no", '{"a": 1e400}']
+        return ["[]", "null", '"text"', "7", "{no", '{"a": 1e400}', nested(DEEPEST + 1)]
     if isinstance(column.type, sa.LargeBinary):
         return [b"x" * (LONGEST_TEXT + 1)]
     if not isinstance(column.type, Text):
         return []
     return ["x" * (LONGEST_TEXT + 1), "a\0b", *(["line\r\nend"] if column in CHECKS and column.name != "name" else [])]
+
+
+def nested(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
 
 
 def fitting(field: pa.Field, name: str) -> Any:
@@ -136,7 +142,7 @@ def test_no_column_takes_what_it_cannot_have(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_document_has_every_field_that_the_domain_reads(tmp_path: Path, name: str) -> None:
+def test_a_document_has_every_field_that_the_domain_cannot_do_without(tmp_path: Path, name: str) -> None:
     table, column = COLUMNS[name]
     well = {field.name: fitting(field, f"{table.name}.{field.name}") for field in table.schema()}
     document = json.loads(well[column.name])
@@ -190,6 +196,11 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "a run of no year": ("runs", {"created_at": LARGEST}),
     "no status": ("runs", {"status": "BOGUS"}),
     "model that is a list": ("models", {"document": "[]"}),
+    "a model of numbers": ("models", {"document": '{"url":null,"datasets":7}'}),
+    "an image of one asset": ("images", {"document": '{"assets":{"id":"a"}}'}),
+    "a compute of a list": ("computes", {"document": '{"properties":[]}'}),
+    "a pipeline object of no kind's": ("pipeline_objects", {"document": '{"StructuredInterface":7}'}),
+    "a graph of ports in a list": ("pipeline_graphs", {"interface": '{"Ports":[]}'}),
     "an asset of nothing": ("assets", {"document": "{}"}),
     "a graph of no nodes": ("pipeline_graphs", {"document": '{"ModuleNodes":7}'}),
     "the last run number": ("experiments", {"next_run_number": LARGEST}),
@@ -217,7 +228,9 @@ def test_it_is_refused_and_every_listing_answers(target: World, files: Files, wh
 def statuses(world: World) -> set[int]:
     """Of everything that lists what was spoilt."""
     at, versioned = world.workspace, "?api-version=2019-11-01"
-    get = (f"{at}{versioned}", f"{at.rsplit('/', 1)[0]}{versioned}", f"/modelmanagement/v1.0{at}/models")
+    models = f"/modelmanagement/v1.0{at}"
+    get = [f"{at}{versioned}", f"{at.rsplit('/', 1)[0]}{versioned}", f"{models}/models", f"{models}/images"]
+    get += [f"{at}/computes{versioned}", f"/pipelines/v1.0{at}/Modules"]
     post = (f"/history/v1.0{at}/runs:query", f"/history/v1.0{at}/experiments:query")
     found = {world.get(path, world.alice).status_code for path in get}
     found |= {world.post(path, {}, world.alice).status_code for path in post}

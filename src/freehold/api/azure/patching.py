@@ -45,6 +45,15 @@ def patched(document: dict[str, Any], operations: list[dict[str, Any]]) -> dict[
     return changed
 
 
+def fitting(document: dict[str, Any], shape: type[msgspec.Struct]) -> dict[str, Any]:
+    """The document, if it has what is read of it. Raises Invalid."""
+    try:
+        msgspec.convert(document, shape)
+    except msgspec.ValidationError as fault:
+        raise Invalid("InvalidPatch", f"The patch does not fit: {fault}.") from None
+    return document
+
+
 def texts(value: Any, name: str) -> dict[str, str]:
     """A map of texts out of a patched document; null stands for empty. Raises Invalid."""
     if value is None:

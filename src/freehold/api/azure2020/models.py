@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from freehold.api.azure.deleting import delete_document
 from freehold.api.azure.listing import Asked, answer_page
-from freehold.api.azure.patching import patched, read_patch, texts
+from freehold.api.azure.patching import fitting, patched, read_patch, texts
 from freehold.api.azure.reading import read_json
 from freehold.api.azure2020.facade import model_management_route
 from freehold.api.azure2020.model_shapes import ModelIn, ModelOut, ModelPage, model_out
+from freehold.api.azure2020.stored import StoredModel
 from freehold.api.entry import Call
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
@@ -69,7 +70,7 @@ async def change_model(call: Call) -> Response:
         tags = changed.pop("kvTags")
         changed.pop("tags")
         properties = texts(changed.pop("properties"), "properties")
-        document = {key: value for key, value in changed.items() if key != "name"}
+        document = fitting({key: value for key, value in changed.items() if key != "name"}, StoredModel)
         return models.change_model(
             db,
             call.workspace,

@@ -82,7 +82,7 @@ def draft_out(draft: DraftView) -> dict[str, Any]:
         "Name": draft.name,
         "GraphDraftId": draft.graph_draft_id,
         "tags": draft.tags,
-        "Properties": document.get("Properties") or {},
+        "Properties": draft.properties,
         "PipelineSubmissionInfo": document.get("PipelineSubmissionInfo") or {},
     } | fields_of(document, *_KEPT)
 

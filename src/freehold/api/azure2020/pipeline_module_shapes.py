@@ -7,7 +7,7 @@ import msgspec
 from freehold.api.azure.users import pascal_user_out
 from freehold.api.azure2020.pipeline_shapes import Pascal, Texts, fields_of, head, plain
 from freehold.domain.pipelines import rules
-from freehold.domain.pipelines.modules import VERSION, interface_of
+from freehold.domain.pipelines.modules import interface_of, version_of
 from freehold.domain.pipelines.objects import NewObject, ObjectView
 
 _KEPT = (
@@ -110,7 +110,7 @@ def version_out(found: ObjectView) -> dict[str, Any]:
 
 def named_module_out(module: ObjectView, versions: list[ObjectView]) -> dict[str, Any]:
     """AzureMLModule, with its versions."""
-    listed = [{"ModuleVersionId": each.object_id, "Version": each.document[VERSION]} for each in versions]
+    listed = [{"ModuleVersionId": each.object_id, "Version": version_of(each)} for each in versions]
     said = {"Name": module.name, "Versions": listed, "Hash": module.digest}
     return head(module) | said | fields_of(module.document, "Description", "DefaultVersion")
 

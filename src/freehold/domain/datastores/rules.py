@@ -92,7 +92,7 @@ def place_of(store_type: str, sections: Mapping[str, Any]) -> Place:
 
 
 def _container(section: Mapping[str, Any]) -> Container:
-    protocol = section.get("protocol") or "https"
+    protocol = _optional(section, STORAGE, "protocol") or "https"
     if protocol not in {"http", "https"}:
         raise Invalid("InvalidDatastore", "The protocol is https or http.", target=f"{STORAGE}.protocol")
     return Container(

@@ -103,7 +103,7 @@ def list_columns(db: Transaction, workspace: WorkspaceRef, run_row: int) -> dict
     latest = queries.latest_of(db, workspace.workspace_id, [run_row])[run_row]
     columns: dict[str, dict[str, str]] = {row.key: {row.key: NUMBER} for row in latest}
     for row in queries.structured_of(db, workspace.workspace_id, run_row):
-        columns.setdefault(row.name, {}).update(row.document["columns"])
+        columns.setdefault(row.name, {}).update(_columns(row))
     return columns
 
 
@@ -213,5 +213,10 @@ def _document(row: sa.Row[Any]) -> MetricDocument:
     stored = row.document
     values = [Value(*value) for value in stored["values"]]
     return MetricDocument(
-        row.metric_id, row.name, row.metric_type, row.created_at, stored["columns"], values, stored["extras"]
+        row.metric_id, row.name, row.metric_type, row.created_at, _columns(row), values, stored["extras"]
     )
+
+
+def _columns(row: sa.Row[Any]) -> dict[str, str]:
+    """One that is called as a secret is has left its type, and its values, at the server that a bag came from."""
+    return {name: type_ or TEXT for name, type_ in row.document["columns"].items()}

@@ -41,7 +41,11 @@ class DraftView(NamedTuple):
 
     @property
     def tags(self) -> dict[str, str]:
-        return self.document.get("tags") or {}
+        return rules.texts(self.document.get("tags"))
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return rules.texts(self.document.get("Properties"))
 
 
 def create_graph_draft(db: Transaction, actor: Actor, workspace: WorkspaceRef, drawing: Drawing) -> GraphView:
@@ -189,7 +193,7 @@ def _graph_row(hold: ObjectView) -> int:
 def _check(name: str | None, fields: Mapping[str, Any]) -> None:
     check_text("The name of a pipeline draft", name, most=rules.LONGEST_ID)
     check_text("The description of a pipeline draft", fields.get("Description"))
-    rules.check_tags(fields.get("tags") or {})
+    rules.check_tags(rules.texts(fields.get("tags")))
 
 
 def _find(db: Transaction, workspace: WorkspaceRef, draft_id: str) -> sa.Row[Any]:

@@ -29,8 +29,8 @@ def clone_pipeline(db: Transaction, actor: Actor, workspace: WorkspaceRef, pipel
     kept = found.document
     document = {
         "Description": kept.get("Description"),
-        "tags": kept.get("tags") or {},
-        "Properties": kept.get("Properties") or {},
+        "tags": rules.texts(kept.get("tags")),
+        "Properties": rules.texts(kept.get("Properties")),
         "PipelineSubmissionInfo": {name: kept.get(name) for name in _KEPT},
         "ParentPipelineId": found.object_id,
     }
@@ -66,7 +66,7 @@ def submit_draft(
         said.experiment_name or own.get("ExperimentName"),
         said.description or own.get("Description") or draft.name,
         said.tags if said.tags is not None else draft.tags,
-        said.properties if said.properties is not None else draft.document.get("Properties"),
+        said.properties if said.properties is not None else draft.properties,
         said.parent_run_id,
         is_submitted=True,
     )
@@ -80,7 +80,7 @@ def publish_draft(db: Transaction, actor: Actor, workspace: WorkspaceRef, draft_
     draft = drafts.get_draft(db, workspace, draft_id, opens=True)
     own: dict[str, Any] = draft.document.get("PipelineSubmissionInfo") or {}
     document = {name: own.get(name) for name in _KEPT}
-    document |= {name: draft.document.get(name) for name in ("Description", "tags", "Properties")}
+    document |= {"Description": draft.document.get("Description"), "tags": draft.tags, "Properties": draft.properties}
     drawing = graphs.graph_of(db, workspace, _graph_row(draft), opens=True).drawing
     return create_pipeline(db, actor, workspace, draft.name, drawing._replace(graph_id=None), document)
 

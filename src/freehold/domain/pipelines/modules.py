@@ -39,7 +39,7 @@ def create_version(
     """Of a named module. Without `version` the next number; the first is the default. Raises Conflict, NotFound."""
     module = objects.get(db, workspace, NAMED, module_id)
     _check(new.document)
-    taken = [each.document[VERSION] for each in versions_of(db, workspace, module)]
+    taken = [version_of(each) for each in versions_of(db, workspace, module)]
     version = version or _next(taken)
     if version in taken:
         raise Conflict("VersionExists", "The module has this version already. Name another, or none.", target=VERSION)
@@ -56,6 +56,11 @@ def versions_of(db: Transaction, workspace: WorkspaceRef, module: ObjectView) ->
     return list(objects.all_objects(db, workspace, KIND, Wanted(under=module.row_id)))[::-1]
 
 
+def version_of(module: ObjectView) -> str:
+    """Of a named module; empty where nothing says so."""
+    return str(module.document.get(VERSION, ""))
+
+
 def change_named_module(
     db: Transaction,
     workspace: WorkspaceRef,
@@ -70,7 +75,7 @@ def change_named_module(
     module = objects.get(db, workspace, NAMED, module_id)
     is_new = default_version is not None and default_version != module.document.get("DefaultVersion")
     versions = versions_of(db, workspace, module) if is_new else []
-    if is_new and default_version not in [each.document[VERSION] for each in versions]:
+    if is_new and default_version not in [version_of(each) for each in versions]:
         raise Invalid("UnknownVersion", "DefaultVersion names a version of the module.", target="DefaultVersion")
     fields = {"Description": description, "DefaultVersion": default_version}
     return objects.change(db, workspace, NAMED, module_id, fields=fields, name=name, status=status)
@@ -125,7 +130,8 @@ def _check(document: dict[str, Any]) -> None:
     """Clients find a port's settings by its name: each port has one of its own."""
     interface = document.get("StructuredInterface") or {}
     for ports in ("Inputs", "Outputs", "Parameters", "MetadataParameters"):
-        found = interface.get(ports) or []
+        found = interface.get(ports)
+        found = [] if found is None else found
         if not isinstance(found, list) or not all(isinstance(each, dict) and each.get("Name") for each in found):
             message = f"StructuredInterface.{ports} is a list of objects, each with a Name."
             raise Invalid("InvalidInterface", message, target="StructuredInterface")

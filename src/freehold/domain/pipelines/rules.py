@@ -104,6 +104,11 @@ def check_graph(document: Mapping[str, Any]) -> None:
             _check_port(edge.get(end), end, known)
 
 
+def texts(entries: Mapping[str, str | None] | None) -> dict[str, str]:
+    """Tags or properties out of a document. One whose value was taken out of it as a secret is an empty text."""
+    return {key: value or "" for key, value in (entries or {}).items()}
+
+
 def whole_graph(document: Mapping[str, Any]) -> dict[str, Any]:
     """With every list that clients walk through without looking whether it is there."""
     nodes = [_whole_node(node) for node in document.get("ModuleNodes") or []]
@@ -138,5 +143,6 @@ def _check_port(port: Any, end: str, known: set[str]) -> None:
     if not isinstance(port, dict):
         raise Invalid("InvalidGraph", f"Every edge of a graph has a {end}.", target="Edges")
     node = port.get("NodeId")
-    if node not in known and not (node is None and port.get("GraphPortName")):
+    is_known = isinstance(node, str) and node in known
+    if not is_known and not (node is None and port.get("GraphPortName")):
         raise Invalid("InvalidGraph", f"A {end} names a node that the graph does not have.", target="Edges")

@@ -10,6 +10,7 @@ from freehold.lifecycle.imports.packing import PointPacker
 from freehold.lifecycle.imports.preparing import Found, TablePreparer, ids_in
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import UUID, Renamer, derived_columns, id_columns
+from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.spool import ContainerSpool, Prepared, PreparedObject, PreparedTable
 from freehold.lifecycle.selection import Selection, Target
 from freehold.lifecycle.snapshot import owner_of
@@ -24,7 +25,14 @@ class ContainerReader:
     """`folder` is where it lies below `data/`, with a slash at its end; empty for `data/` itself."""
 
     def __init__(
-        self, spool: ContainerSpool, scope: Scope, files: Tables, folder: str, renamer: Renamer, budget: Budget
+        self,
+        spool: ContainerSpool,
+        scope: Scope,
+        files: Tables,
+        folder: str,
+        renamer: Renamer,
+        budget: Budget,
+        facades: Sequence[Shapes],
     ) -> None:
         self.folder = folder
         self.found = Found(scope, folder)
@@ -32,6 +40,7 @@ class ContainerReader:
         self._files = files
         self._renamer = renamer
         self._budget = budget
+        self._facades = facades
         self._selection = Selection(Target(scope, 0, (0,)))
         self._check_known()
         self._check_home()
@@ -91,7 +100,8 @@ class ContainerReader:
         linked_to |= {str(owner_of(record)[1].table.name) for record in self._selection.decoded()}
         container, prepared = None, []
         for table in tables:
-            preparer = TablePreparer(table, self._files[table.name], self.found, self._renamer, self._budget)
+            files = self._files[table.name]
+            preparer = TablePreparer(table, files, self.found, self._renamer, self._budget, self._facades)
             if table.record is _container():
                 container = preparer.only_row()
             else:

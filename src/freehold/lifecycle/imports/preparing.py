@@ -15,6 +15,7 @@ from freehold.lifecycle.imports.extract import Wanted
 from freehold.lifecycle.imports.reading import BAG_PATH, TableReader
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import Renamer, id_columns
+from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable, Row
 from freehold.lifecycle.imports.tree import check_own
 from freehold.lifecycle.imports.uniqueness import UniqueRows
@@ -51,14 +52,20 @@ class TablePreparer:
     """One record's rows: `prepare` writes them, and tells `found` what others need of them."""
 
     def __init__(
-        self, table: ExportTable, files: Sequence[Path], found: Found, renamer: Renamer, budget: Budget
+        self,
+        table: ExportTable,
+        files: Sequence[Path],
+        found: Found,
+        renamer: Renamer,
+        budget: Budget,
+        facades: Sequence[Shapes],
     ) -> None:
         self._table = table
         self._record = table.record
         self._found = found
         self._renamer = renamer
         self._has_objects = object_columns(table.record) is not None
-        self._reader = TableReader(table, files, budget, has_objects=self._has_objects)
+        self._reader = TableReader(table, files, budget, has_objects=self._has_objects, facades=facades)
         self._place = {name: number for number, name in enumerate(self._reader.names)}
         self._plain = [f.name for f in table.fields if not any(f.name in link.names for link in table.links.values())]
         self._links = dict(table.links)

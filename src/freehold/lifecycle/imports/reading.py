@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from freehold.lifecycle.imports.budget import Budget
+from freehold.lifecycle.imports.documents import OF_DOMAIN
 from freehold.lifecycle.imports.refusal import Refused
+from freehold.lifecycle.imports.shapes import DocumentChecks, Shapes
 from freehold.lifecycle.imports.values import ColumnCheck
 from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.tables import ExportTable
@@ -26,9 +28,20 @@ FIXED = 8
 
 
 class TableReader:
-    """`names` are the columns of the rows given, in that order; those that the bag does not have read as null."""
+    """`names` are the columns of the rows given, in that order; those that the bag does not have read as null.
 
-    def __init__(self, table: ExportTable, files: Sequence[Path], budget: Budget, *, has_objects: bool) -> None:
+    `facades`: what each façade needs of documents, beside what the domain does.
+    """
+
+    def __init__(
+        self,
+        table: ExportTable,
+        files: Sequence[Path],
+        budget: Budget,
+        *,
+        has_objects: bool,
+        facades: Sequence[Shapes] = (),
+    ) -> None:
         self.table = table
         self._budget = budget
         more = [pa.field(BAG_PATH, pa.string())] if has_objects else []
@@ -36,6 +49,7 @@ class TableReader:
         self._files = files
         self.names = list(self._schema.names)
         self._checks = [ColumnCheck(table, name, may_be_null=self._may_be_null(name)) for name in self.names]
+        self._documents = DocumentChecks(table, self.names, (OF_DOMAIN, *facades))
 
     def rows(self) -> Iterator[list[Any]]:
         """Raises Refused. Moments are microseconds."""
@@ -43,6 +57,7 @@ class TableReader:
         for batch in self._batches():
             checked = zip(self._checks, self.names, strict=True)
             columns = [check(_values(batch, name), before) for check, name in checked]
+            self._documents(columns, before)
             yield from map(list, zip(*without_secrets(self.table, self.names, columns), strict=True))
             before += batch.num_rows
 

@@ -20,6 +20,7 @@ from freehold.lifecycle.imports.budget import budget_of
 from freehold.lifecycle.imports.container import ContainerReader
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import Renamer
+from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.spool import (
     BagContainer,
     ContainerSpool,
@@ -36,29 +37,30 @@ MEMORY = 6 << 30
 """Address space of the child: a table that claims more is refused by the system itself."""
 
 
-def run(bench: Bench, job: Mapping[str, Any]) -> dict[str, Any]:
+def run(bench: Bench, job: Mapping[str, Any], facades: Sequence[Shapes] = ()) -> dict[str, Any]:
     """The task as the worker knows it, in a process of its own."""
     pa.set_memory_pool(pa.system_memory_pool())
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    return read_bag(bench, job)
+    return read_bag(bench, job, facades)
 
 
-def read_bag(bench: Bench, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Fills the spool and returns counts. Raises Refused, after the report has said why."""
+def read_bag(bench: Bench, job: Mapping[str, Any], facades: Sequence[Shapes] = ()) -> dict[str, Any]:
+    """Fills the spool and returns counts. `facades`: what they need of documents. Raises Refused, after the report has
+    said why."""
     order = msgspec.convert(job, ImportJob)
     spool = ImportSpool(bench.settings.data_folder, order.operation_id)
     try:
-        _read(spool, order, bench.settings.max_bag)
+        _read(spool, order, bench.settings.max_bag, facades)
         return dict(spool.counts())
     except Refused as refusal:
         write_whole(spool.report, msgspec.json.encode(refusal.as_document()))
         raise
 
 
-def _read(spool: ImportSpool, job: ImportJob, largest: int) -> None:
+def _read(spool: ImportSpool, job: ImportJob, largest: int, facades: Sequence[Shapes]) -> None:
     """What fails at a bag fails at it again, so it is refused: any fault but one of this server's own disk."""
     try:
-        _Reading(spool, job, largest).run()
+        _Reading(spool, job, largest, facades).run()
     except (ValueError, RecursionError, OverflowError) as fault:
         raise Refused("BagBroken", "Something in it is not what it must be, or is nested too deep.") from fault
     except MemoryError as fault:
@@ -70,10 +72,11 @@ def _read(spool: ImportSpool, job: ImportJob, largest: int) -> None:
 
 
 class _Reading:
-    def __init__(self, spool: ImportSpool, job: ImportJob, largest: int) -> None:
+    def __init__(self, spool: ImportSpool, job: ImportJob, largest: int, facades: Sequence[Shapes]) -> None:
         self._spool = spool
         self._job = job
         self._largest = largest
+        self._facades = facades
         self._budget = budget_of(spool.bag, largest)
         clock = SystemClock()
         self._renamer = Renamer(UuidSource(clock).new_id)
@@ -123,12 +126,16 @@ class _Reading:
     def _readers(self, taken: extract.Taken, tree: Sequence[BagContainer]) -> list[ContainerReader]:
         if not tree:
             spool = ContainerSpool(self._spool.rows)
-            return [ContainerReader(spool, taken.scope, taken.tables[""], "", self._renamer, self._budget)]
+            return [self._reader(spool, taken, "")]
         folders = [f"{folder_of(each.container_id)}/" for each in tree]
         return [
-            ContainerReader(place, taken.scope, taken.tables.get(folder, {}), folder, self._renamer, self._budget)
+            self._reader(place, taken, folder)
             for place, folder in zip(self._spool.keep_tree(tree), folders, strict=True)
         ]
+
+    def _reader(self, place: ContainerSpool, taken: extract.Taken, folder: str) -> ContainerReader:
+        tables = taken.tables.get(folder, {})
+        return ContainerReader(place, taken.scope, tables, folder, self._renamer, self._budget, self._facades)
 
     def _rename(self, readers: Sequence[ContainerReader]) -> None:
         """Every id in the bag gets a new one; that of the root becomes that of the container that it goes into.

@@ -1,20 +1,18 @@
-"""Single values of a bag's table, checked by what their column declares: range, length, words, JSON."""
+"""Single values of a bag's table, checked by what their column declares: range, length, words."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from freehold.kit.clock import to_iso
 from freehold.kit.problems import Invalid
-from freehold.lifecycle.imports.documents import ANY_OBJECT, DECODERS
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.renaming import id_columns
 from freehold.lifecycle.imports.words import CHECKS
 from freehold.lifecycle.tables import ExportTable
 from freehold.records.catalogue import Record
-from freehold.records.columns import Double, Json
+from freehold.records.columns import Double
 from freehold.records.rules import Within
 
 LONGEST_TEXT = 1 << 22
@@ -33,8 +31,6 @@ class ColumnCheck:
         self._longest = _longest(table.record, name) if own is not None else LONGEST_ID
         self._within: Within | None = own.info.get("within") if own is not None else None
         self._is_moment = own is not None and bool(own.info.get("moment"))
-        self._is_json = own is not None and isinstance(own.type, Json)
-        self._decoder = ANY_OBJECT if own is None else DECODERS.get(own, ANY_OBJECT)
         self._check = CHECKS.get(own) if own is not None else None
 
     def __call__(self, values: list[Any], before: int) -> list[Any]:
@@ -67,18 +63,8 @@ class ColumnCheck:
             return
         if "\0" in value:
             raise Refused("BagWrongValue", "A text holds a NUL character.", self._row(number))
-        if self._is_json:
-            self._check_document(value, number)
         if self._check is not None:
             self._ask(self._check, value, number)
-
-    def _check_document(self, text: str, number: int) -> None:
-        try:
-            self._decoder.decode(text)
-        except msgspec.ValidationError as fault:  # it says what was expected, and names no more than fields of ours
-            raise Refused("BagWrongValue", f"A document is not what it must be: {fault}.", self._row(number)) from fault
-        except (msgspec.DecodeError, RecursionError) as fault:
-            raise Refused("BagWrongValue", "A document is no JSON.", self._row(number)) from fault
 
     def _ask(self, check: Callable[[str], Any], value: str, number: int) -> None:
         try:
