@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from freehold.kit.problems import InsufficientStorage
+from freehold.lifecycle.bag.split import LARGE
 from freehold.lifecycle.bag.tar import iter_tar
 from freehold.lifecycle.bag.unpacking import unpack
 from freehold.lifecycle.imports.extract import Wanted, take_objects
@@ -31,9 +32,20 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_bag_on_its_way_in_is_refused(tmp_path: Path) -> None:
+def large_tar(folder: Path) -> bytes:
+    """With a file that is laid apart."""
+    (folder / "bag").mkdir()
+    (folder / "bag" / "file").write_bytes(b"x" * LARGE)
+    (folder / "bag" / "manifest-sha256.txt").write_text(f"{'0' * 64}  file\n")
+    return b"".join(iter_tar(folder / "bag", "bag-1", 1_780_000_001))
+
+
+@pytest.mark.parametrize("is_tar", [False, True])
+def test_bag_on_its_way_in_is_refused(tmp_path: Path, is_tar: bool) -> None:
+    content = large_tar(tmp_path) if is_tar else CONTENT
+
     async def pieces() -> AsyncIterator[bytes]:
-        yield CONTENT
+        yield content
 
     async def receive() -> None:
         async with received(Settings(data=str(tmp_path)), "upload", {}, pieces()):

@@ -64,9 +64,8 @@ def _parts(bag: Path) -> list[Apart]:
 
 
 def _joined_entries(bag: Path, parts: Sequence[Apart]) -> Iterator[Entry | Oddity]:
-    length = bag.stat().st_size + sum(part.size for part in parts)
     with JoinedStream(bag, parts) as stream:
-        yield from TarReader(stream, length, {part.start: part for part in parts}).entries()
+        yield from TarReader(stream, split_size(bag), {part.start: part for part in parts}).entries()
 
 
 class JoinedStream(io.RawIOBase):
