@@ -168,11 +168,18 @@ PROOF = [
         "reader_that_stays_blocks_verified",
     ),
     _erasing(
-        "late uploads stay",
+        "bytes that nobody owns stay",
         "proof.py",
         '    if _remove_unowned(context, found["residue_keys"]):',
         "    if False:",
-        "late_upload_is_removed_before_verified",
+        "bytes_that_nobody_owns_are_removed_before_verified",
+    ),
+    _erasing(
+        "late uploads stay",
+        "erase.py",
+        "        context.database.write_now(artifact_queries.doom_strays)\n",
+        "        pass\n",
+        "late_upload_is_removed_before_verified[of any bytes]",
     ),
     _erasing(
         "the slack of pages is left",

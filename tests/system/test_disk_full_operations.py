@@ -38,12 +38,13 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield made
 
 
-def fill(world: World, size: int = LARGE) -> tuple[str, str]:
-    """A run with a file that another copy of does not fit beside once the disk is filled; its mark."""
+def fill(world: World, size: int = LARGE, parts: int = 1) -> tuple[str, str]:
+    """A run with files that another copy of does not fit beside once the disk is filled; its mark."""
     run_id, mark = make_run(world, "large"), "Kakapo-4cf0a9f5e1b24f7d"
-    path = f"{STORE}/1/{run_id}/artifacts/large"
-    content = mark.encode() + os.urandom(size)
-    assert world.request("PUT", path, world.alice, content=content).status_code == 200
+    for number in range(parts):
+        path = f"{STORE}/1/{run_id}/artifacts/large-{number}"
+        content = mark.encode() + os.urandom(size // parts)
+        assert world.request("PUT", path, world.alice, content=content).status_code == 200
     world.mlflow("POST", "runs/set-tag", {"run_id": run_id, "key": "note", "value": mark})
     return run_id, mark
 
@@ -157,9 +158,9 @@ def log_much(world: World, run_id: str) -> None:
 BAG = 4 * MEBIBYTE
 
 
-def bag_of(world: World, folder: Path) -> bytes:
-    """A bag of a workspace with a file that takes a good part of the disk."""
-    fill(world, size=BAG)
+def bag_of(world: World, folder: Path, parts: int = 1) -> bytes:
+    """A bag of a workspace with files that take a good part of the disk."""
+    fill(world, size=BAG, parts=parts)
     return export_bag(world, folder / "bag.tar").read_bytes()
 
 
@@ -179,9 +180,9 @@ def test_bag_that_there_is_no_room_for_is_refused_while_it_is_sent(disk: SmallDi
 def test_import_without_room_fails_leaves_nothing_and_succeeds_later(
     disk: SmallDisk, tmp_path: Path, times: float
 ) -> None:
-    """The bag fits, but not so what is taken out of it."""
+    """The bag fits, but not so what is taken out of it: files that are too small to be laid apart."""
     world = disk.world
-    content, into = bag_of(world, tmp_path), other_workspace(world, "other")
+    content, into = bag_of(world, tmp_path, parts=8), other_workspace(world, "other")
     files_before, objects_before = files(world), objects(world)
     leave(disk, round(BAG * times))
     answer = send(world, into, content)
@@ -198,6 +199,13 @@ def test_import_without_room_fails_leaves_nothing_and_succeeds_later(
     sweep(world)
     assert (ledger(world.folder), unowned(world.folder)) == (set(), set())
     assert len(objects(world)) == 2 * len(objects_before)
+
+
+def test_import_of_large_files_needs_no_more_room_than_its_bag(disk: SmallDisk, tmp_path: Path) -> None:
+    world = disk.world
+    content, into = bag_of(world, tmp_path), other_workspace(world, "other")
+    leave(disk, round(BAG * 1.2))
+    came_in(world, into, content)
 
 
 def send(world: World, into: str, content: bytes) -> Any:

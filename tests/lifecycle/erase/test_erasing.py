@@ -443,7 +443,8 @@ def test_residue_anywhere_blocks_verified(plain_site: Site) -> None:
     assert done.state is State.SUCCEEDED
 
 
-def test_late_upload_is_removed_before_verified(plain_site: Site) -> None:
+@pytest.mark.parametrize("content", ["log of {}", "0707"], ids=["that names its run", "of any bytes"])
+def test_late_upload_is_removed_before_verified(plain_site: Site, content: str) -> None:
     """Bytes that arrive while their run is erased have a ledger entry and no owner."""
     site = plain_site
     run_id = site.run(site.experiment())
@@ -451,7 +452,7 @@ def test_late_upload_is_removed_before_verified(plain_site: Site) -> None:
     object_key = site.database.write_now(lambda db: artifacts.begin_upload(db, site.workspace, name))
     path = site.folder / "store" / object_key
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(f"log of {run_id}".encode())
+    path.write_text(content.format(run_id))
     assert site.erase(Scope.RUN, run_id).state is State.SUCCEEDED
     assert not path.exists()
     with pytest.raises(Conflict) as told:
@@ -459,6 +460,22 @@ def test_late_upload_is_removed_before_verified(plain_site: Site) -> None:
             lambda db: artifacts.own_object(db, site.workspace, object_key, StoredBytes(0, "0" * 64))
         )
     assert told.value.code == "UploadExpired"
+
+
+def test_bytes_that_nobody_owns_are_removed_before_verified(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They arrive when the objects have gone: only the search finds them."""
+    site = plain_site
+    run_id = site.run(site.experiment())
+    path = site.folder / "store" / "objects" / "aa" / "0c1f9c3e-6a1b-4f0e-9a5d-0d1b2c3d4eaa"
+
+    def arrive(point: str) -> None:
+        if point == "erase:strays:removed":
+            path.parent.mkdir(parents=True)
+            path.write_bytes(f"log of {run_id}".encode())
+
+    monkeypatch.setattr(proof, "passing", arrive)
+    assert site.erase(Scope.RUN, run_id).state is State.SUCCEEDED
+    assert not path.exists()
 
 
 def test_the_file_holds_no_dead_byte_when_it_is_searched(plain_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
