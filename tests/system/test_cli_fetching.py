@@ -1,4 +1,4 @@
-"""An export whose command was stopped or could not write its bag: it says how to go on, and `fetch` brings the bag."""
+"""A command that was stopped, or could not write its bag, says how to go on; `fetch` brings a bag that was kept."""
 
 import os
 import re
@@ -87,6 +87,21 @@ def test_a_stopped_export_says_how_to_go_on(
         assert freehold(*way.split()[1:], *data).returncode == DONE
     assert ("--cancel" in said) == (b"operations" in moment)
     fetch_as_told(said, data, tmp_path / name)
+
+
+def test_a_stopped_sending_leaves_nothing_and_says_so(
+    shared_world: World, data: Data, run_id: str, tmp_path: Path
+) -> None:
+    assert freehold("export", "run", run_id, "--to", tmp_path / "bag.tar", *data).returncode == DONE
+    before = freehold("operations", *data, "--json").stdout
+    with Holding(shared_world.url, b"/imports?") as held:
+        command = started("import", tmp_path / "bag.tar", "--new-ids", "--url", held.url, *data)
+        assert held.reached.wait(patient(60))
+        command.send_signal(signal.SIGINT)
+        _, said = command.communicate(timeout=patient(60))
+    assert (command.returncode, "Traceback" in said) == (STOPPED, False), said
+    assert "nothing of it is kept" in said
+    assert freehold("operations", *data, "--json").stdout == before
 
 
 def test_a_stopped_erasure_is_not_said_to_be_stoppable(shared_world: World, data: Data) -> None:

@@ -11,6 +11,7 @@ import typer
 from freehold.cli.bag_place import ARCHIVES, BagPlace
 from freehold.cli.connection import AsJson, Data, Token, Url, connect
 from freehold.cli.failure import INTERRUPTED, Failure
+from freehold.cli.moving import moving
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.verifying import print_base, verify_or_fail
 from freehold.cli.watching import telling_how_to_go_on, wait
@@ -55,7 +56,7 @@ def bring_home(server: Freehold, begun: Operation, place: BagPlace, *, keep: boo
         _load_verifier()
         operation = wait(server, begun, quiet=as_json)
     with _saying(place, f"The bag is still on the server: {again}"):
-        size, report = write_bag(server, operation, place.made)
+        size, report = write_bag(server, operation, place.made, quiet=as_json)
         place.finish()
     if not keep:
         server.drop_bag(operation.id)
@@ -90,15 +91,20 @@ def _saying(place: BagPlace, more: str) -> Iterator[None]:
         raise Failure(fault.code, f"{fault} {more}", fault.exit_code) from None
 
 
-def write_bag(server: Freehold, operation: Operation, to: Path) -> tuple[int, dict[str, Any]]:
+def write_bag(server: Freehold, operation: Operation, to: Path, *, quiet: bool = False) -> tuple[int, dict[str, Any]]:
     """Fetch the bag as a tar or zip file, or unpack it where a folder is wanted, and verify it: its bytes, the report.
 
     `to`: as a BagPlace has it. Raises Failure for one that does not hold.
     """
     keys = server.certificate_keys()
     is_archive = to.suffix in ARCHIVES
-    size = server.fetch_bag(operation.id, to) if is_archive else _unpack(server.stream_bag(operation.id), to)
-    return size, verify_or_fail(to, keys, called="What the server sent")
+    with moving("fetching", quiet=quiet) as moved:
+        size = (
+            server.fetch_bag(operation.id, to, moved.add)
+            if is_archive
+            else _unpack(moved.through(server.stream_bag(operation.id)), to)
+        )
+    return size, verify_or_fail(to, keys, called="What the server sent", quiet=quiet)
 
 
 def _unpack(pieces: Iterator[bytes], to: Path) -> int:

@@ -1,6 +1,7 @@
 """The command that brings a bag in."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ import typer
 
 from freehold.cli.bag_place import check_writable
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
-from freehold.cli.failure import Failure
+from freehold.cli.failure import INTERRUPTED, Failure
+from freehold.cli.moving import moving
 from freehold.cli.printing import console, print_json
 from freehold.cli.verifying import verify_or_fail
 from freehold.cli.watching import watch
@@ -52,10 +54,11 @@ def import_bag(
         check_writable(mapping, "--mapping")
     if (below is not None and not make) or (make and dry_run):
         raise Failure("WrongArguments", "--below goes with --make, and --make does not go with --dry-run.", 2)
-    verify_or_fail(bag, None)
+    verify_or_fail(bag, None, quiet=as_json)
     with connect(data, url, token, workspace) as server:
         place = _place_of(bag, below or _only_group(server)) if make else None
-        operation = server.import_bag(_pieces(bag), new_ids=new_ids, dry_run=dry_run, make=place)
+        with _sending(bag, quiet=as_json) as pieces:
+            operation = server.import_bag(pieces, new_ids=new_ids, dry_run=dry_run, make=place)
         ended = _wait(server, operation, quiet=as_json)
         report = server.import_report(ended.id)
         ids = server.import_mapping(ended.id) if new_ids else {}
@@ -99,6 +102,20 @@ def _place_of(bag: Path, below: str) -> str:
         message = f"The bag is of the {facts.called} {root.name}. With --below name the {needed} to make it in."
         raise Failure("CannotStandThere", message, 2)
     return f"{below}/{facts.collections[-1]}/{root.name}"
+
+
+@contextmanager
+def _sending(bag: Path, *, quiet: bool) -> Iterator[Iterator[bytes]]:
+    """Its bytes. Raises Failure when Ctrl-C stops the sending."""
+    try:
+        with moving("sending", bag.stat().st_size if bag.is_file() else None, quiet=quiet) as moved:
+            yield moved.through(_pieces(bag))
+    except KeyboardInterrupt:
+        message = (
+            "The bag was not sent whole, and nothing of it is kept.\n"
+            "  Had its last byte come already, its import is under way: freehold operations"
+        )
+        raise Failure("Interrupted", message, INTERRUPTED) from None
 
 
 def _wait(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:

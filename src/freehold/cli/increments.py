@@ -58,7 +58,7 @@ def combine(
     if tombstones is not None:
         check_free(tombstones, "--tombstones")
     for increment in increments:
-        verify_or_fail(increment, None)
+        verify_or_fail(increment, None, quiet=as_json)
     with ExitStack() as stack:
         folders = [stack.enter_context(opened(bag, to.absolute().parent)) for bag in (base, *increments)]
         gone = write_tombstones(folders[0], folders[1:], tombstones) if tombstones is not None else None

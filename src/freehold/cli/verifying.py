@@ -8,6 +8,7 @@ import typer
 
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
+from freehold.cli.moving import moving
 from freehold.cli.printing import console, human_bytes, print_json
 
 
@@ -23,7 +24,7 @@ def verify(
     """Check a bag without trusting it: every digest, nothing missing, nothing more, the signature. Needs no server."""
     if not bag.exists():
         raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
-    report = verify_or_fail(bag, _read_keys(keys) if keys else None)
+    report = verify_or_fail(bag, _read_keys(keys) if keys else None, quiet=as_json)
     if as_json:
         print_json(report)
     else:
@@ -34,12 +35,13 @@ def verify(
         print_base(report)
 
 
-def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "") -> dict[str, Any]:
-    """Raises Failure with the first faults of a bag that does not hold."""
+def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "", quiet: bool = False) -> dict[str, Any]:
+    """Raises Failure with the first faults of a bag that does not hold. `quiet`: no bar meanwhile."""
     from freehold.lifecycle.bag.verify import verify_bag
 
     try:
-        report = verify_bag(bag, keys=keys)
+        with moving("checking", bag.stat().st_size if bag.is_file() else None, quiet=quiet) as moved:
+            report = verify_bag(bag, keys=keys, on_progress=moved.reach)
     except (OSError, ValueError, RecursionError, MemoryError) as fault:
         raise Failure("BagDoesNotHold", f"{called or bag} cannot be read: {fault or type(fault).__name__}") from fault
     if not report.ok:
