@@ -15,9 +15,9 @@ from freehold.api.azure2018.stored import SHAPES as OF_2018
 from freehold.api.azure2020.documents import WRITERS as WRITERS_OF_2020
 from freehold.api.azure2020.stored import SHAPES as OF_2020
 from freehold.kit import nesting
+from freehold.lifecycle.imports.document_checks import DocumentChecks
 from freehold.lifecycle.imports.documents import OF_DOMAIN
 from freehold.lifecycle.imports.refusal import Refused
-from freehold.lifecycle.imports.shapes import DocumentChecks
 from freehold.lifecycle.parting import TAGS
 from freehold.lifecycle.selection import Selection, Target, key_of
 from freehold.lifecycle.snapshot import RestWriter

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from freehold.lifecycle.imports.budget import Budget
+from freehold.lifecycle.imports.document_checks import DocumentChecks
 from freehold.lifecycle.imports.documents import OF_DOMAIN
 from freehold.lifecycle.imports.refusal import Refused
-from freehold.lifecycle.imports.shapes import DocumentChecks, Shapes
+from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.values import ColumnCheck
 from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.tables import ExportTable
