@@ -22,7 +22,7 @@ def test_it_draws_how_many_bytes_of_how_many_have_moved(screen: io.StringIO) -> 
     with moving("sending", 4 * TOLD_EVERY, quiet=False) as moved:
         assert list(moved.through(PIECES)) == PIECES
     assert "sending" in screen.getvalue()
-    assert "2.1/4.2 MB" in screen.getvalue()
+    assert "2.0/4.0 MiB" in screen.getvalue()
 
 
 def test_small_files_are_told_together(screen: io.StringIO) -> None:
