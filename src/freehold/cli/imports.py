@@ -11,7 +11,7 @@ import typer
 from freehold.cli.bag_place import check_writable
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import INTERRUPTED, Failure
-from freehold.cli.moving import moving
+from freehold.cli.moving import moving, size_if_known
 from freehold.cli.printing import console, print_json
 from freehold.cli.verifying import verify_or_fail
 from freehold.cli.watching import watch
@@ -108,7 +108,7 @@ def _place_of(bag: Path, below: str) -> str:
 def _sending(bag: Path, *, quiet: bool) -> Iterator[Iterator[bytes]]:
     """Its bytes. Raises Failure when Ctrl-C stops the sending."""
     try:
-        with moving("sending", bag.stat().st_size if bag.is_file() else None, quiet=quiet) as moved:
+        with moving("sending", size_if_known(bag), quiet=quiet) as moved:
             yield moved.through(_pieces(bag))
     except KeyboardInterrupt:
         message = (

@@ -8,7 +8,7 @@ import typer
 
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
-from freehold.cli.moving import moving
+from freehold.cli.moving import moving, size_if_known
 from freehold.cli.printing import console, human_bytes, print_json
 
 
@@ -40,7 +40,7 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "", 
     from freehold.lifecycle.bag.verify import verify_bag
 
     try:
-        with moving("checking", bag.stat().st_size if bag.is_file() else None, quiet=quiet) as moved:
+        with moving("checking", size_if_known(bag), quiet=quiet) as moved:
             report = verify_bag(bag, keys=keys, on_progress=moved.reach)
     except (OSError, ValueError, RecursionError, MemoryError) as fault:
         raise Failure("BagDoesNotHold", f"{called or bag} cannot be read: {fault or type(fault).__name__}") from fault

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,28 @@ def json_text(connection: sa.Connection, column: sa.ColumnElement[Any], *path: s
     return sa.func.json_extract(whole, f"${steps}", type_=sa.Text())
 
 
+def _spelt(kind: sa.types.TypeEngine[Any], sqlite: str, postgresql: str) -> type[FunctionElement[Any]]:
+    """A function that each database spells in its own way; `{}` is where its arguments stand."""
+
+    class Spelt(FunctionElement[Any]):
+        inherit_cache = True
+        type = kind
+
+    def spell(template: str, spelt: Spelt, compiler: Any, **more: Any) -> str:
+        return template.format(compiler.process(spelt.clauses, **more))
+
+    compiles(Spelt)(partial(spell, sqlite))
+    compiles(Spelt, "postgresql")(partial(spell, postgresql))
+    return Spelt
+
+
+_Checked = _spelt(sa.BigInteger(), "({} + 0)", "{}")
+_Keys = _spelt(sa.BigInteger(), "(SELECT value FROM json_each({}))", "(SELECT unnest({}))")
+_Gathered = _spelt(sa.Text(), "json_group_array(json_array({}))", "CAST(json_agg(json_build_array({})) AS TEXT)")
+_Hex = _spelt(sa.Text(), "hex({})", "encode({}, 'hex')")
+_Octets = _spelt(sa.BigInteger(), "length(CAST({} AS BLOB))", "octet_length({})")
+
+
 def checked(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """The column to compare with, but not to search by. For statements that name their rows already.
 
@@ -178,21 +201,6 @@ def checked(column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     of them to find those named. PostgreSQL does know, and its keys begin with the workspace.
     """
     return _Checked(column)
-
-
-class _Checked(FunctionElement[int]):
-    inherit_cache = True
-    type = sa.BigInteger()
-
-
-@compiles(_Checked)
-def _not_searched_by(checked: _Checked, compiler: Any, **more: Any) -> str:
-    return f"({compiler.process(checked.clauses, **more)} + 0)"
-
-
-@compiles(_Checked, "postgresql")
-def _as_it_is(checked: _Checked, compiler: Any, **more: Any) -> str:
-    return str(compiler.process(checked.clauses, **more))
 
 
 def among(column: sa.ColumnElement[int], keys: Sequence[int] | None = None) -> sa.ColumnElement[bool]:
@@ -216,21 +224,6 @@ class _KeyList(sa.types.TypeDecorator[Sequence[int]]):
         return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
 
 
-class _Keys(FunctionElement[int]):
-    inherit_cache = True
-    type = sa.BigInteger()
-
-
-@compiles(_Keys)
-def _in_json(keys: _Keys, compiler: Any, **more: Any) -> str:
-    return f"(SELECT value FROM json_each({compiler.process(keys.clauses, **more)}))"
-
-
-@compiles(_Keys, "postgresql")
-def _in_array(keys: _Keys, compiler: Any, **more: Any) -> str:
-    return f"(SELECT unnest({compiler.process(keys.clauses, **more)}))"
-
-
 def listed(connection: sa.Connection, texts: Sequence[str]) -> sa.ColumnElement[str]:
     """A column of many texts, which go as one parameter, to select from."""
     if is_postgres(connection):
@@ -248,59 +241,14 @@ def gathered(*columns: sa.ColumnElement[Any]) -> sa.ColumnElement[str | None]:
     return _Gathered(*columns)
 
 
-class _Gathered(FunctionElement[Any]):
-    inherit_cache = True
-    type = sa.Text()
-
-
-@compiles(_Gathered)
-def _json_group(gathered: _Gathered, compiler: Any, **more: Any) -> str:
-    return f"json_group_array(json_array({compiler.process(gathered.clauses, **more)}))"
-
-
-@compiles(_Gathered, "postgresql")
-def _json_agg(gathered: _Gathered, compiler: Any, **more: Any) -> str:
-    return f"CAST(json_agg(json_build_array({compiler.process(gathered.clauses, **more)})) AS TEXT)"
-
-
 def as_hex(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[str]:
     """Bytes as text, for what `gathered` puts together."""
     return _Hex(column)
 
 
-class _Hex(FunctionElement[str]):
-    inherit_cache = True
-    type = sa.Text()
-
-
-@compiles(_Hex)
-def _hex(text: _Hex, compiler: Any, **more: Any) -> str:
-    return f"hex({compiler.process(text.clauses, **more)})"
-
-
-@compiles(_Hex, "postgresql")
-def _encode(text: _Hex, compiler: Any, **more: Any) -> str:
-    return f"encode({compiler.process(text.clauses, **more)}, 'hex')"
-
-
 def octets(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
     """How many bytes a text has; null for null."""
     return _Octets(column)
-
-
-class _Octets(FunctionElement[int]):
-    inherit_cache = True
-    type = sa.BigInteger()
-
-
-@compiles(_Octets)
-def _length_of_bytes(octets: _Octets, compiler: Any, **more: Any) -> str:
-    return f"length(CAST({compiler.process(octets.clauses, **more)} AS BLOB))"
-
-
-@compiles(_Octets, "postgresql")
-def _octet_length(octets: _Octets, compiler: Any, **more: Any) -> str:
-    return f"octet_length({compiler.process(octets.clauses, **more)})"
 
 
 def one_inserter_at_a_time(connection: sa.Connection, table: sa.Table) -> None:

@@ -52,7 +52,11 @@ def split_entries(bag: Path) -> Iterator[Entry | Oddity]:
 
 def split_size(bag: Path) -> int:
     """Bytes that were sent."""
-    return bag.stat().st_size + sum(part.size for part in _parts(bag))
+    return _size(bag, _parts(bag))
+
+
+def _size(bag: Path, parts: Sequence[Apart]) -> int:
+    return bag.stat().st_size + sum(part.size for part in parts)
 
 
 def _parts(bag: Path) -> list[Apart]:
@@ -65,7 +69,7 @@ def _parts(bag: Path) -> list[Apart]:
 
 def _joined_entries(bag: Path, parts: Sequence[Apart]) -> Iterator[Entry | Oddity]:
     with JoinedStream(bag, parts) as stream:
-        yield from TarReader(stream, split_size(bag), {part.start: part for part in parts}).entries()
+        yield from TarReader(stream, _size(bag, parts), {part.start: part for part in parts}).entries()
 
 
 class JoinedStream(io.RawIOBase):
