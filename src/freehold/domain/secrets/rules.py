@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from freehold.domain.secrets.addresses import without_signatures
+from freehold.kit.nesting import DEEPEST
 
 _FIELDS = frozenset(
     name.casefold()
@@ -56,7 +57,6 @@ _KEYS_OF = frozenset({"ssl", "sslconfiguration"})
 """Below these, `key` is a private key; elsewhere it is any word."""
 _HINTS = (*sorted(_FIELDS), "ssl", "sig=", "signature=", "awsaccesskeyid=", "@", "\\u")
 """Some of these stands in every document with a secret, whatever the case. What is escaped might be any of them."""
-DEEPEST = 40
 
 
 class Parted(NamedTuple):

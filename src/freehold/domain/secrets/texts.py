@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from freehold.domain.secrets.addresses import without_signatures
-from freehold.domain.secrets.rules import DEEPEST, Parted, escaped, may_hold_secrets, part
+from freehold.domain.secrets.rules import Parted, escaped, may_hold_secrets, part
+from freehold.kit.nesting import DEEPEST
 
 LABELS = frozenset({"labels", "tags", "properties", "parameters"})
 """What views call the words that people may choose freely."""
@@ -58,18 +59,18 @@ def _text(text: str, pointer: str, secrets: dict[str, str]) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    parsed = _parsed(text)
-    if parsed is None:
-        return without_signatures(text)
-    inner = part_with_texts(parsed)
     try:
+        parsed = _parsed(text)
+        if parsed is None:
+            return without_signatures(text)
+        inner = part_with_texts(parsed)
         return json.dumps(inner.document) if inner.secrets else text
-    except RecursionError:
-        return ""
+    except RecursionError:  # texts in texts, each of them deep: what cannot be looked through is sealed whole
+        return "" if may_hold_secrets(text) else text
 
 
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text) if text.lstrip()[:1] in {"{", "["} else None
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
