@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from freehold.kit.problems import Conflict, InsufficientStorage, NotFound
 from freehold.records.containers import Subscription
-from freehold.storage.database import BUSY, SqliteDatabase
+from freehold.storage.database import BUSY, QUIET, SqliteDatabase
 from freehold.storage.transaction import Transaction
 from tests.conftest import House, open_house
 
@@ -199,6 +199,24 @@ def test_only_what_clients_write_lately_counts_as_clients_who_write(
     assert not is_written_to()
     asyncio.run(write(1))
     assert is_written_to()
-    later = time.monotonic() + 1.0
+    later = time.monotonic() + QUIET
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert not is_written_to()
+    assert not is_written_to(), "they have gone"
+
+
+def test_clients_who_wait_for_the_writer_still_write_and_one_who_comes_alone_is_none_of_them(
+    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, free, seen = embedded(sqlite_house), threading.Event(), list[bool]()
+
+    async def write_and_wait() -> None:
+        await asyncio.gather(*(database.write(add(f"n{number}")) for number in range(BUSY)))
+        waits = asyncio.create_task(database.write(lambda _: free.wait(10)))
+        await asyncio.sleep(2 * QUIET)
+        seen.append(database.clients_write)
+        free.set()
+        await waits
+        seen.append(database.clients_write)
+
+    asyncio.run(write_and_wait())
+    assert seen == [True, False], "nobody asked for long: the first time because the writer was held"

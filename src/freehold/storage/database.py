@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 DATABASE_FILE = "freehold.db"
 BUSY = 50
 """Commands of clients a second, from which on they count as writing. Those of threads (`write_now`) are our own."""
+QUIET, FEW = 0.1, 3
+"""Where so few have asked in so many seconds, and none waits, they have gone. Who asks for the operation is one."""
 ATTEMPTS = 5
 T = TypeVar("T")
 
@@ -97,24 +99,25 @@ class SqliteDatabase:
         self._file: int | None = None
         self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
         self._asked: deque[float] = deque(maxlen=BUSY)
+        self._waiting: set[_AwaitedBy] = set()
         self._writer = GroupWriter(self.engine, self._transaction, _settle, WriteAheadLog(path, self.beside))
 
     @property
     def clients_write(self) -> bool:
-        asked = self._asked
-        return len(asked) == BUSY and time.monotonic() - asked[0] < 1.0
+        asked, now = self._asked, time.monotonic()
+        if len(asked) < BUSY or now - asked[0] >= 1.0:
+            return False
+        return bool(self._waiting) or now - asked[-FEW] < QUIET
 
     async def write(self, command: Callable[[Transaction], T]) -> T:
         waits = _AwaitedBy()
-        self._gather(waits, Command(command, waits))
-        result: T = await waits.future
+        result: T = await self._gather(waits, Command(command, waits))
         return result
 
     async def append(self, stream: Stream[Any, Any], key: Hashable, payload: Any) -> None:
         """Write `payload` to `stream`; payloads that wait together are written together."""
         waits = _AwaitedBy()
-        self._gather(waits, Command(None, waits, stream, key, payload))
-        await waits.future
+        await self._gather(waits, Command(None, waits, stream, key, payload))
 
     async def read(self, query: Callable[[Transaction], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, query)
@@ -175,7 +178,7 @@ class SqliteDatabase:
         if self._file is not None:
             os.close(self._file)
 
-    def _gather(self, waits: "_AwaitedBy", command: Command) -> None:
+    async def _gather(self, waits: "_AwaitedBy", command: Command) -> Any:
         """What comes in one turn of the event loop is handed over at once, so that the writer is woken once."""
         gathered = self._gathered.get(waits.loop)
         if gathered is None:
@@ -183,6 +186,11 @@ class SqliteDatabase:
             waits.loop.call_soon(self._hand_over, waits.loop)
         gathered.append(command)
         self._asked.append(time.monotonic())
+        self._waiting.add(waits)
+        try:
+            return await waits.future
+        finally:
+            self._waiting.discard(waits)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         commands = self._gathered.pop(loop)
