@@ -5,6 +5,7 @@ Nothing is extracted. A link, a device or a path that leaves the bag is told as 
 
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,8 @@ REGULAR = (b"0", b"\0")
 """What a tar file calls a file of no special kind."""
 MOST_DIGITS = 20
 """Of a number in a header: one of 64 bits has no more."""
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\]")
+"""Control letters, halves of letters, and what separates folders elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,7 @@ def unsafe(path: str) -> bool:
     return (
         len(path) > LONGEST_PATH
         or any(part in ("", ".", "..") for part in parts)
-        or any(char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in path)
-        or "\\" in path
+        or _UNSAFE.search(path) is not None
         or (len(parts[0]) == 2 and parts[0][1] == ":")
     )
 
