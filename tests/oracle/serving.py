@@ -32,6 +32,7 @@ from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
 from tests.patience import patient
+from tests.sent_bags import as_sent
 from tests.world import Person, World
 
 T = TypeVar("T")
@@ -135,7 +136,7 @@ class Served:
             "keys": dict(self.services.keys.certificates.jwks()),
         }
         write_bag(_Bench(self.services), job, (*OF_2020, *OF_2018))
-        return Spool(self.services.settings.data_folder, operation_id).bag
+        return as_sent(Spool(self.services.settings.data_folder, operation_id).bag)
 
     def start(self) -> "Served":
         listening = socket.create_server(("127.0.0.1", 0))

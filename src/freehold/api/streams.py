@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from freehold.api.ranges import asked_span
 from freehold.kit.problems import Invalid
-from freehold.lifecycle.bag.tar import iter_tar, tar_size
+from freehold.lifecycle.bag.tar import iter_tar, kept_files, tar_size
 from freehold.lifecycle.bag.zip import iter_zip, zip_size
 from freehold.lifecycle.kept import ReadyBag, no_bag
 
@@ -26,7 +26,7 @@ def stream_bag(request: Request, bag: ReadyBag, form: str) -> Response:
     if form not in _TYPES:
         raise Invalid("InvalidFormat", f"format is {TAR} or {ZIP}.", target="format")
     try:
-        size = (tar_size if form == TAR else zip_size)(bag.folder, bag.name)
+        size = (tar_size if form == TAR else zip_size)(bag.folder, bag.name, kept_files)
     except FileNotFoundError:
         raise no_bag() from None
     etag, is_head = f'"{bag.name}.{form}"', request.method == "HEAD"
@@ -44,7 +44,7 @@ def stream_bag(request: Request, bag: ReadyBag, form: str) -> Response:
     if is_head:
         return Response(None, 200, headers, _TYPES[form])
     whole = iter_tar if form == TAR else iter_zip
-    pieces = _gathered(_first(whole(bag.folder, bag.name, bag.seconds, start), end - start))
+    pieces = _gathered(_first(whole(bag.folder, bag.name, bag.seconds, start, kept_files), end - start))
     return StreamingResponse(iterate_in_threadpool(pieces), 206 if span else 200, headers, _TYPES[form])
 
 

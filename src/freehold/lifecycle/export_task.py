@@ -23,6 +23,7 @@ from freehold.kit.breath import breathe, in_one_breath
 from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
 from freehold.kit.problems import InsufficientStorage, NotFound, Problem
+from freehold.lifecycle.bag.places import numbered
 from freehold.lifecycle.bag.writer import CHUNK, BagWriter, Part, Seal
 from freehold.lifecycle.contents import write_contents
 from freehold.lifecycle.exported import ExportedContainer, containers_of, summed
@@ -52,7 +53,8 @@ from freehold.storage.portable import among
 from freehold.storage.transaction import Transaction
 
 T = TypeVar("T")
-COPIERS = 2
+COPIERS, COPIES_EACH = 2, 20
+"""Threads that copy, and in how many pieces they share a group of files."""
 FILES_AT_ONCE = 1_000
 BYTES_AT_ONCE = 128 << 20
 PACKED_AT_ONCE = 400
@@ -290,27 +292,33 @@ class Content:
                 export.files_done += len(group)
                 if (mine, number) in export.done:
                     continue
-                for _ in copiers.map(self._copy, group):
+                placed = [(row, numbered(mine, number, place)) for place, row in enumerate(group)]
+                some = max(1, len(group) // COPIES_EACH)
+                for _ in copiers.map(self._copy_some, (placed[at : at + some] for at in range(0, len(placed), some))):
                     pass  # what a copy raises is raised here
                 export.settle(mine, number)
 
-    def _copy(self, row: dict[str, Any]) -> None:
+    def _copy_some(self, placed: list[tuple[dict[str, Any], str]]) -> None:
+        for row, place in placed:
+            self._copy(row, place)
+
+    def _copy(self, row: dict[str, Any], place: str) -> None:
         try:
-            part = self._take(f"data/{row['path']}", row["key"])
+            part = self._take(f"data/{row['path']}", row["key"], place)
         except NotFound as fault:
             raise superseded() from fault
         passing("export:object:copied")
         if part.sha256 != row["sha256"]:
             raise DamagedObject(row["key"])
 
-    def _take(self, path: str, key: str) -> Part:
+    def _take(self, path: str, key: str, place: str) -> Part:
         """Of a local store the very file, which nobody changes: it is read for its digest and not written."""
         store, buffers, writer = self._export.store, self._export.buffers, self.container.writer
         if store.folder is None:
-            return writer.write(path, store.read(key))
+            return writer.write(path, store.read(key), place)
         if not hasattr(buffers, "own"):
             buffers.own = memoryview(bytearray(CHUNK))
-        return writer.link(path, store.folder / key, buffers.own)
+        return writer.link(path, store.folder / key, buffers.own, place)
 
     def write_points(self) -> None:
         """Parts of a fixed number of points, so that what is in which part depends on the points alone."""

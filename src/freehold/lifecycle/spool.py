@@ -95,7 +95,7 @@ class Spool:
             "format": FORMAT,
             "stage": entry.stage,
             "number": entry.number,
-            "parts": [[part.path, part.sha256, part.size] for part in entry.parts],
+            "parts": [[part.path, part.sha256, part.size, part.place] for part in entry.parts],
             "facts": entry.facts,
         }
         self.check()

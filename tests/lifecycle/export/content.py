@@ -19,6 +19,7 @@ from freehold.storage.blobs import open_objects
 from freehold.storage.metrics import Point
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
+from tests.sent_bags import as_sent
 
 T = TypeVar("T")
 FILES = {"model/MLmodel": b"flavor: x\n", "plots/Loss é.png": bytes(range(256)) * 300, "A": b"1", "a": b"2"}
@@ -100,6 +101,6 @@ def job_of(house: House, operation_id: str, scope: Scope = Scope.WORKSPACE, root
 
 
 def export(house: House, operation_id: str, scope: Scope = Scope.WORKSPACE, root_row: int = 1) -> Path:
-    """The folder of the finished bag."""
+    """The folder of the finished bag, as it is sent."""
     write_bag(LocalBench(house), job_of(house, operation_id, scope, root_row))
-    return Spool(house.settings.data_folder, operation_id).bag
+    return as_sent(Spool(house.settings.data_folder, operation_id).bag)

@@ -12,6 +12,7 @@ from freehold.lifecycle.bag.verify import verify_bag
 from tests.lifecycle.erase.site import traces
 from tests.lifecycle.faults.places import Place
 from tests.lifecycle.faults.work import Base
+from tests.sent_bags import as_sent
 
 OF_SNAPSHOT = {b"data/coverage.json", b"data/increment/bag-info.txt", b"data/increment/increment.json"}
 """Of an increment: they name the whole bag by its digests, and so the moment of its snapshot."""
@@ -41,7 +42,7 @@ def at_death(base: Base, folder: Path, aside: Path, place: Place) -> None:
     if certified and certified != ["export"]:
         assert _traces(folder, base.gone, aside, place) == {}, "it was certified before it was gone"
     elif certified:
-        assert verify_bag(folder / "exports" / base.operation_id).faults == []
+        assert verify_bag(as_sent(folder / "exports" / base.operation_id)).faults == []
 
 
 def at_end(base: Base, folder: Path, aside: Path, place: Place) -> dict[str, object]:
@@ -101,7 +102,7 @@ def _bag(folder: Path, operation_id: str) -> bytes:
     bag = folder / "exports" / operation_id
     if not bag.exists():
         return b""
-    assert verify_bag(bag).faults == []
+    assert verify_bag(as_sent(bag)).faults == []
     assert (bag / "certificate.jws").exists()
     manifest = (bag / "manifest-sha256.txt").read_bytes()
     if (bag / "data" / "increment").exists():

@@ -28,6 +28,7 @@ from freehold.records.runs import Run
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import traces
 from tests.lifecycle.faults.work import ask_export, ask_import, open_whole
+from tests.sent_bags import as_sent
 
 MOST_STEPS, LATEST = 400, 12
 
@@ -178,7 +179,7 @@ class Pair:
         site = self.site
         again = site.work_off(self.export_workspace())
         assert again.state is State.SUCCEEDED
-        assert verify_bag(site.folder / "exports" / again.operation_id).faults == []
+        assert verify_bag(as_sent(site.folder / "exports" / again.operation_id)).faults == []
 
     def _check_told(self, ended: Operation) -> None:
         number = self.site.database.read_now(lambda db: self.certificates(db, ended))

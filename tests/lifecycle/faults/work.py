@@ -8,7 +8,6 @@ own deaths tests/operations and tests/system/test_kill_operations.py see to.
 import os
 import secrets
 import shutil
-import tarfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from freehold.domain.workspaces.service import Wanted, list_subscriptions, put_w
 from freehold.kit.clock import Clock
 from freehold.kit.faults import GROUP, TRACE, VARIABLE
 from freehold.lifecycle.bag.split import Splitter
+from freehold.lifecycle.bag.tar import iter_tar, kept_files
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import Since, export_kind, request_export
 from freehold.lifecycle.imports.operation import import_kind, request_import
@@ -148,8 +148,8 @@ def _importing_large(site: Site) -> Base:
         other.artifact(run_id, "large.bin", secrets.token_bytes(LARGE))
         exported = other.work_off(ask_export(other, Scope.WORKSPACE, None))
         bag = Path(scratch) / "bag.tar"
-        with tarfile.open(bag, "w") as tar:
-            tar.add(other.folder / "exports" / exported.operation_id, "bag")
+        kept = other.folder / "exports" / exported.operation_id
+        bag.write_bytes(b"".join(iter_tar(kept, "bag", 0, files=kept_files)))
         other.close()
         operation = ask_import(site, content=bag.read_bytes())
     return Base(site.folder, operation.operation_id, [], other.canaries)

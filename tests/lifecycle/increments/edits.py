@@ -18,17 +18,18 @@ from freehold.records.runs import Run, RunTag
 from freehold.storage.metrics import Point
 from tests.conftest import House
 from tests.lifecycle.export.content import LocalBench, add_experiment, add_file, add_run, job_of
+from tests.sent_bags import as_sent
 
 
 def full(house: House, operation_id: str, scope: str = "workspace", root_row: int = 1) -> Path:
     write_bag(LocalBench(house), job_of(house, operation_id, Scope(scope), root_row), WRITERS)
-    return Spool(house.settings.data_folder, operation_id).bag
+    return as_sent(Spool(house.settings.data_folder, operation_id).bag)
 
 
 def increment(house: House, operation_id: str, since: str, scope: str = "workspace", root_row: int = 1) -> Path:
     job = job_of(house, operation_id, Scope(scope), root_row) | {"since": since}
     write_increment(LocalBench(house), job, WRITERS)
-    return Spool(house.settings.data_folder, operation_id).bag
+    return as_sent(Spool(house.settings.data_folder, operation_id).bag)
 
 
 class Edits:

@@ -23,6 +23,7 @@ from tests.lifecycle.export.content import add_file, fill, job_of
 from tests.lifecycle.export.test_resuming import ROOT, finish
 from tests.lifecycle.increments.edits import Edits, full, increment
 from tests.lifecycle.increments.test_combining import same_payload
+from tests.sent_bags import as_sent
 
 STEP = "step"
 
@@ -86,8 +87,8 @@ def begun(house: House, away: Path) -> dict[str, bytes]:
 def check_made(house: House, undisturbed: dict[str, bytes], to: Path) -> None:
     spool = Spool(house.settings.data_folder, STEP)
     assert bytes_of(spool.bag) == undisturbed
-    assert verify_bag(spool.bag).faults == []
-    combine(Spool(house.settings.data_folder, "base").bag, [spool.bag], to)
+    assert verify_bag(as_sent(spool.bag)).faults == []
+    combine(as_sent(Spool(house.settings.data_folder, "base").bag), [as_sent(spool.bag)], to)
     assert same_payload(to, full(house, "whole"))
 
 

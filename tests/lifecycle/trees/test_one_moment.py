@@ -24,6 +24,7 @@ from tests.conftest import House
 from tests.lifecycle.export.content import LocalBench, add_experiment, add_file, add_run, job_of
 from tests.lifecycle.export.test_resuming import FINISHED, MANIFEST, dies, finish
 from tests.lifecycle.export.test_resuming import start as start_job
+from tests.sent_bags import as_sent
 from tests.world import World, make_world
 
 ACCOUNT, TEAM, PROJECTS = ("tree",), ("tree", "team"), (("tree", "team", "one"), ("tree", "team", "two"))
@@ -58,7 +59,7 @@ def test_two_projects_with_the_same_ids_leave_as_two(house: House) -> None:
     account = build(house)
     statement = write_bag(LocalBench(account), tree_job(account, "op"))
     assert (statement["containers"], statement["rows"]["runs"], statement["points"]) == (4, 2, 120)
-    bag = Spool(house.settings.data_folder, "op").bag
+    bag = as_sent(Spool(house.settings.data_folder, "op").bag)
     assert verify_bag(bag).faults == []
     assert len(list(bag.rglob("b/c"))) == 2
 

@@ -5,9 +5,10 @@ manifest's, so that no folder listing can change it. Any byte range can be sent 
 """
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from freehold.lifecycle.bag.places import places_in
 from freehold.lifecycle.bag.writer import CHUNK
 
 TAG_FILES = (
@@ -23,22 +24,36 @@ LONGEST_NAME = 100
 LARGEST_SIZE = 8**11
 """Beyond these, and for letters that are not ASCII, PAX has a record of its own before the header."""
 _END = bytes(2 * BLOCK)
+Files = Callable[[Path], Iterator[tuple[str, Path]]]
+"""Of a bag's folder every path, in the order of an archive, and the file that it names."""
 
 
-def tar_size(folder: Path, name: str) -> int:
+def bag_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Of a bag as it is: tags, then the payload as the manifest has it."""
+    yield from _tags(folder)
+    yield from ((path, folder / path) for path in _payload(folder))
+
+
+def kept_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The same of a bag that the server keeps."""
+    yield from _tags(folder)
+    yield from places_in(folder, _payload(folder))
+
+
+def tar_size(folder: Path, name: str, files: Files = bag_files) -> int:
     """Bytes that `iter_tar` gives in all."""
-    sizes = ((f"{name}/{path}", (folder / path).stat().st_size) for path in bag_paths(folder))
+    sizes = ((f"{name}/{path}", file.stat().st_size) for path, file in files(folder))
     return sum(_header_size(path, size) + _padded(size) for path, size in sizes) + len(_END)
 
 
-def iter_tar(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[bytes]:
+def iter_tar(folder: Path, name: str, seconds: int, start: int = 0, files: Files = bag_files) -> Iterator[bytes]:
     """The archive's bytes from offset `start`. `name` is the top folder, `seconds` the snapshot's UTC time.
 
     Raises FileNotFoundError when the folder lacks a file of its manifest, ValueError when one became shorter
     while it was read.
     """
     position = 0
-    for path, head, size in _entries(folder, name, seconds):
+    for path, head, size in _entries(files(folder), name, seconds):
         whole = len(head) + _padded(size)
         if position + whole > start:
             yield from _entry(path, head, size, max(0, start - position))
@@ -46,15 +61,17 @@ def iter_tar(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[
     yield _END[max(0, start - position) :]
 
 
-def _entries(folder: Path, name: str, seconds: int) -> Iterator[tuple[Path, bytes, int]]:
-    for path in bag_paths(folder):
-        size = (folder / path).stat().st_size
-        yield folder / path, _header(f"{name}/{path}", size, seconds), size
+def _entries(files: Iterator[tuple[str, Path]], name: str, seconds: int) -> Iterator[tuple[Path, bytes, int]]:
+    for path, file in files:
+        size = file.stat().st_size
+        yield file, _header(f"{name}/{path}", size, seconds), size
 
 
-def bag_paths(folder: Path) -> Iterator[str]:
-    """Files of a bag in the order of an archive: tags, then the payload as the manifest has it."""
-    yield from (tag for tag in TAG_FILES if (folder / tag).exists())
+def _tags(folder: Path) -> Iterator[tuple[str, Path]]:
+    return ((tag, folder / tag) for tag in TAG_FILES if (folder / tag).exists())
+
+
+def _payload(folder: Path) -> Iterator[str]:
     with (folder / "manifest-sha256.txt").open(encoding="utf-8", newline="\n") as manifest:
         for line in manifest:
             yield line.rstrip("\n").split("  ", 1)[1]

@@ -2,7 +2,8 @@
 
 A part is written under a temporary name while it is digested. `settle` makes all parts written since the
 last one durable (fsync, rename, fsync of the folders) and returns them; only then may the caller record them.
-What a crash leaves under temporary names is dropped when the writer is opened again.
+What a crash leaves under temporary names is dropped when the writer is opened again. A file that nobody changes
+gets its name in the bag at once; a crash leaves some that are not recorded, whose parts are made again.
 """
 
 import copy
@@ -11,7 +12,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -20,6 +21,7 @@ from freehold.kit.breath import breathe
 from freehold.kit.digests import Sha256Meter, sha256_hex
 from freehold.kit.durable import sync_all
 from freehold.kit.faults import passing
+from freehold.lifecycle.bag.places import PLACES
 from freehold.lifecycle.bag.sorting import LineSorter, sorted_lines
 
 CHUNK = 1 << 20
@@ -33,11 +35,15 @@ DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A finished file of the bag: `path` from the bag's folder (`data/…`), its SHA-256 in hex, its bytes."""
+    """A finished file of the bag: `path` from the bag's folder (`data/…`), its SHA-256 in hex, its bytes.
+
+    `place`: where it lies in that folder, if not by its path.
+    """
 
     path: str
     sha256: str
     size: int
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,43 +103,58 @@ class BagWriter:
         self.folder = folder
         self._temporary = folder / UNFINISHED
         self._pending: list[tuple[Path, Part]] = []
+        self._linked: list[Part] = []
+        self._changed: set[str] = set()
         self._numbers = itertools.count()
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(parents=True)
 
-    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part:
+    def write(self, path: str, pieces: Iterable[bytes | memoryview], place: str = "") -> Part:
         """Writes one part from pieces of any size. It is durable after the next `settle`."""
-        with self.open_part(path) as file:
+        with self.open_part(path, place) as file:
             for piece in pieces:
                 file.write(piece)
-        return Part(path, file.meter.hexdigest, file.meter.size)
+        return Part(path, file.meter.hexdigest, file.meter.size, place)
 
-    def link(self, path: str, file: Path, buffer: memoryview) -> Part:
+    def link(self, path: str, file: Path, buffer: memoryview, place: str = "") -> Part:
         """One part that is a file which nobody changes: a second name for it where the disk can, else a copy.
 
         It is read whole for its digest either way, through `buffer`.
         """
         breathe()
         check_inside(path)
-        place = self._temporary / f"{next(self._numbers):08d}"
+        name = self.folder / (place or path)
         try:
-            os.link(file, place)
+            self._give_name(file, str(name))
         except OSError as fault:
             if fault.errno not in NO_LINKS:
                 raise
-            return self.write(path, pieces_of(file, buffer))
+            return self.write(path, pieces_of(file, buffer), place)
         passing("bag:part:linked")
         meter = Sha256Meter()
-        for piece in pieces_of(place, buffer):
+        for piece in pieces_of(name, buffer):
             meter.feed(piece)
-        part = Part(path, meter.hexdigest, meter.size)
-        self._pending.append((place, part))
+        part = Part(path, meter.hexdigest, meter.size, place)
+        self._linked.append(part)
         return part
+
+    def _give_name(self, file: Path, name: str) -> None:
+        """What a crash has left there goes first."""
+        folder = os.path.dirname(name)
+        try:
+            os.link(file, name)
+        except FileNotFoundError:
+            _make_folders(folder, str(self.folder), self._changed)
+            os.link(file, name)
+        except FileExistsError:
+            os.unlink(name)
+            os.link(file, name)
+        self._changed.add(folder)
 
     def beside(self) -> "BagWriter":
         """Another one for the same bag, in a thread of its own: each settles what was written through it."""
         other = copy.copy(self)
-        other._pending = []
+        other._pending, other._linked, other._changed = [], [], set()
         return other
 
     def below(self, folder: str) -> "BagFolder":
@@ -141,10 +162,10 @@ class BagWriter:
         return BagFolder(self, folder)
 
     @contextmanager
-    def open_part(self, path: str) -> Iterator[PartFile]:
+    def open_part(self, path: str, place: str = "") -> Iterator[PartFile]:
         check_inside(path)
-        place = self._temporary / f"{next(self._numbers):08d}"
-        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        unfinished = self._temporary / f"{next(self._numbers):08d}"
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         passing("bag:part:opened")
         try:
             file = PartFile(descriptor)
@@ -154,28 +175,30 @@ class BagWriter:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        self._pending.append((place, Part(path, file.meter.hexdigest, file.meter.size)))
+        self._pending.append((unfinished, Part(path, file.meter.hexdigest, file.meter.size, place)))
 
     def settle(self) -> list[Part]:
         """Makes all parts written since the last call durable under their own names, and returns them.
 
         Together, since a file system commits a thousand syncs one after the other in hardly more than one.
         """
-        changed: set[str] = set()
-        root = str(self.folder)
-        sync_all([place for place, _ in self._pending])
+        sync_all([unfinished for unfinished, _ in self._pending])
         passing("bag:parts:synced")
-        for place, part in self._pending:
-            breathe()
-            folder, name = os.path.split(f"{root}/{part.path}")
-            if folder not in changed:
-                _make_folders(folder, root, changed)
-            os.replace(place, f"{folder}/{name}")
-            passing("bag:part:renamed")
-        sync_all([Path(folder) for folder in changed])
+        for unfinished, part in self._pending:
+            self._rename(unfinished, part)
+        sync_all([Path(folder) for folder in self._changed])
         passing("bag:parts:settled")
-        settled, self._pending = [part for _, part in self._pending], []
+        settled = [*self._linked, *(part for _, part in self._pending)]
+        self._pending, self._linked, self._changed = [], [], set()
         return settled
+
+    def _rename(self, unfinished: Path, part: Part) -> None:
+        breathe()
+        folder, name = os.path.split(f"{self.folder}/{part.place or part.path}")
+        if folder not in self._changed:
+            _make_folders(folder, str(self.folder), self._changed)
+        os.replace(unfinished, f"{folder}/{name}")
+        passing("bag:part:renamed")
 
     def finish(
         self, parts: Iterable[Part], info: Mapping[str, str], more_tags: Mapping[str, bytes] | None = None
@@ -185,12 +208,14 @@ class BagWriter:
         `info` is the only place for what may differ between two exports of the same content. Repeating it
         with the same arguments gives the same bytes.
         """
-        if self._pending:
+        if self._pending or self._linked:
             raise ValueError("settle the parts before finishing the bag")
         with LineSorter(self._temporary) as sorter:
             lines = sorted_lines((_sorting_line(part) for part in parts), sorter)
             payload = _Payload()
             manifest = self.write("manifest-sha256.txt", payload.manifest(lines))
+            if payload.is_placed:
+                self.write(PLACES, (line.rpartition(b"\0")[2] + b"\n" for line in sorter.lines()))
         oxum = {"Payload-Oxum": f"{payload.size}.{payload.files}"}
         tags = [
             manifest,
@@ -215,9 +240,9 @@ class BagWriter:
 class PartMaker(Protocol):
     """What parts are written with: a whole bag, or one folder of it."""
 
-    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part: ...
+    def write(self, path: str, pieces: Iterable[bytes | memoryview], place: str = "") -> Part: ...
 
-    def link(self, path: str, file: Path, buffer: memoryview) -> Part: ...
+    def link(self, path: str, file: Path, buffer: memoryview, place: str = "") -> Part: ...
 
     def open_part(self, path: str) -> AbstractContextManager[PartFile]: ...
 
@@ -229,11 +254,11 @@ class BagFolder:
         self._writer = writer
         self._folder = f"data/{folder}/" if folder else "data/"
 
-    def write(self, path: str, pieces: Iterable[bytes | memoryview]) -> Part:
-        return self._writer.write(self._placed(path), pieces)
+    def write(self, path: str, pieces: Iterable[bytes | memoryview], place: str = "") -> Part:
+        return self._writer.write(self._placed(path), pieces, place)
 
-    def link(self, path: str, file: Path, buffer: memoryview) -> Part:
-        return self._writer.link(self._placed(path), file, buffer)
+    def link(self, path: str, file: Path, buffer: memoryview, place: str = "") -> Part:
+        return self._writer.link(self._placed(path), file, buffer, place)
 
     def open_part(self, path: str) -> AbstractContextManager[PartFile]:
         return self._writer.open_part(self._placed(path))
@@ -248,16 +273,18 @@ class _Payload:
     def __init__(self) -> None:
         self.files = 0
         self.size = 0
+        self.is_placed = False
 
     def manifest(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         before = b""
         for line in lines:
-            path, digest, size = line.split(b"\0")
+            path, digest, size, place = line.split(b"\0")
             if path == before:
                 raise ValueError("two parts have the same path")
             before = path
             self.files += 1
             self.size += int(size)
+            self.is_placed = self.is_placed or bool(place)
             yield digest + b"  " + path + b"\n"
 
 
@@ -277,7 +304,7 @@ def pieces_of(file: Path, buffer: memoryview) -> Iterator[memoryview]:
 
 
 def _sorting_line(part: Part) -> bytes:
-    return f"{part.path}\0{part.sha256}\0{part.size}".encode()
+    return f"{part.path}\0{part.sha256}\0{part.size}\0{part.place}".encode()
 
 
 def _info_lines(info: Mapping[str, str]) -> bytes:
@@ -286,16 +313,18 @@ def _info_lines(info: Mapping[str, str]) -> bytes:
 
 
 def _make_folders(folder: str, root: str, changed: set[str]) -> None:
-    """Makes the folder and those above it up to `root`, which is there; adds every folder whose entries change thereby
-    or soon. Raises FileNotFoundError where the whole bag was removed meanwhile."""
+    """Makes the folder and those above it below `root`; adds every folder whose entries change thereby or soon. Raises
+    FileNotFoundError where the whole bag was removed meanwhile."""
     changed.add(folder)
+    if folder == root:
+        os.stat(root)
+        return
     try:
         os.mkdir(folder)
     except FileExistsError:
         return
     except FileNotFoundError:
-        if folder == root:
-            raise
         _make_folders(os.path.dirname(folder), root, changed)
-        os.mkdir(folder)
+        with suppress(FileExistsError):  # another thread needs it, too
+            os.mkdir(folder)
     changed.add(os.path.dirname(folder))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from freehold.kit.clock import MICROSECONDS, to_datetime
-from freehold.lifecycle.bag.tar import bag_paths, file_pieces
+from freehold.lifecycle.bag.tar import Files, bag_files, file_pieces
 
 _VERSION = 45
 _FLAGS = 0x0808
@@ -43,27 +43,27 @@ class _Entry(NamedTuple):
         return 46 + len(self.name) + _CENTRAL_EXTRA
 
 
-def zip_size(folder: Path, name: str) -> int:
+def zip_size(folder: Path, name: str, files: Files = bag_files) -> int:
     """Bytes that `iter_zip` gives in all."""
-    return sum(entry.whole + entry.listed for entry in _entries(folder, name)) + TAIL_SIZE
+    return sum(entry.whole + entry.listed for entry in _entries(files(folder), name)) + TAIL_SIZE
 
 
-def iter_zip(folder: Path, name: str, seconds: int, start: int = 0) -> Iterator[bytes]:
+def iter_zip(folder: Path, name: str, seconds: int, start: int = 0, files: Files = bag_files) -> Iterator[bytes]:
     """The archive's bytes from offset `start`. `name` is the top folder, `seconds` the snapshot's UTC time.
 
     Files before `start` are read for their CRC, but not sent. Raises ValueError when a file changed its length.
     """
     position = 0
-    for piece in _archive(folder, name, _dos_time(seconds)):
+    for piece in _archive(files(folder), name, _dos_time(seconds)):
         if position + len(piece) > start:
             yield piece[max(0, start - position) :]
         position += len(piece)
 
 
-def _archive(folder: Path, name: str, moment: int) -> Iterator[bytes]:
+def _archive(files: Iterator[tuple[str, Path]], name: str, moment: int) -> Iterator[bytes]:
     offset = count = 0
     directory = bytearray()
-    for entry in _entries(folder, name):
+    for entry in _entries(files, name):
         crc = 0
         yield _local(entry, moment)
         for piece in file_pieces(entry.path, entry.size):
@@ -76,9 +76,9 @@ def _archive(folder: Path, name: str, moment: int) -> Iterator[bytes]:
     yield tail(offset, len(directory), count)
 
 
-def _entries(folder: Path, name: str) -> Iterator[_Entry]:
-    for path in bag_paths(folder):
-        yield _Entry(folder / path, f"{name}/{path}".encode(), (folder / path).stat().st_size)
+def _entries(files: Iterator[tuple[str, Path]], name: str) -> Iterator[_Entry]:
+    for path, file in files:
+        yield _Entry(file, f"{name}/{path}".encode(), file.stat().st_size)
 
 
 def _local(entry: _Entry, moment: int) -> bytes:
