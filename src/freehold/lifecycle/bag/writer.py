@@ -117,9 +117,10 @@ class BagWriter:
         return Part(path, file.meter.hexdigest, file.meter.size, place)
 
     def link(self, path: str, file: Path, buffer: memoryview, place: str = "") -> Part:
-        """One part that is a file which nobody changes: a second name for it where the disk can, else a copy.
+        """One part that is a file which nobody changes, and is on the disk: a second name for it, there at once, where
+        that can be, else a copy.
 
-        It is read whole for its digest either way, through `buffer`.
+        It is read whole for its digest either way, through `buffer`. `place`: as a Part has it.
         """
         breathe()
         check_inside(path)
