@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from freehold.kit.problems import Conflict, InsufficientStorage, NotFound
 from freehold.records.containers import Subscription
-from freehold.storage.database import BUSY, QUIET, SqliteDatabase
+from freehold.storage.database import BUSY, FEW, QUIET, SqliteDatabase
 from freehold.storage.transaction import Transaction
 from tests.conftest import House, open_house
 
@@ -202,10 +202,13 @@ def test_only_what_clients_write_lately_counts_as_clients_who_write(
     later = time.monotonic() + QUIET
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert not is_written_to(), "they have gone"
+    later += 1.0
+    asyncio.run(write(FEW))
+    assert not is_written_to(), "as many as make others count, and no more in this second"
 
 
 def test_clients_who_wait_for_the_writer_still_write_and_one_who_comes_alone_is_none_of_them(
-    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
+    sqlite_house: House,
 ) -> None:
     database, free, seen = embedded(sqlite_house), threading.Event(), list[bool]()
 
