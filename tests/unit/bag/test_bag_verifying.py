@@ -8,8 +8,8 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import tarfile
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -356,8 +356,23 @@ def test_memory_does_not_grow_with_the_bag(tmp_path: Path) -> None:
         writer.write(f"data/many/{number}", [b"x"])
     writer.finish(writer.settle(), {})
     writer.close()
-    tracemalloc.start()
-    assert verify_bag(tmp_path / "bag").ok
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 8 << 20
+    assert peak_of_verifying(tmp_path / "bag") < 8 << 20
+
+
+def peak_of_verifying(bag: Path) -> int:
+    """Bytes, taken in a process of its own: threads that other tests leave behind allocate, too."""
+    finished = subprocess.run(
+        [sys.executable, "-c", VERIFYING_MEASURED, str(bag)], capture_output=True, text=True, check=True, timeout=60
+    )
+    return int(finished.stdout)
+
+
+VERIFYING_MEASURED = """
+import sys, tracemalloc
+from pathlib import Path
+from freehold.lifecycle.bag.verify import verify_bag
+
+tracemalloc.start()
+assert verify_bag(Path(sys.argv[1])).ok
+print(tracemalloc.get_traced_memory()[1])
+"""
