@@ -7,7 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from freehold.kit import breath
-from freehold.kit.breath import LONGEST_REST, PATIENCE, RESTS, SHORTEST_WORK, breathe, give_way, in_one_breath
+from freehold.kit.breath import (
+    LONGEST_REST,
+    PATIENCE,
+    PATIENCE_LATER,
+    RESTS,
+    RESTS_LATER,
+    SHORTEST_WORK,
+    breathe,
+    give_way,
+    in_one_breath,
+)
 
 
 @pytest.fixture
@@ -76,6 +86,34 @@ def test_no_rest_is_taken_where_others_wait_for_what_is_held(rests: list[float])
     assert len(rests) == 1
 
 
+def test_rests_are_few_where_others_wait_for_what_is_held(rests: list[float]) -> None:
+    give_way()
+    with in_one_breath(2.5 * SHORTEST_WORK):
+        for _ in range(4):
+            breathe()
+            compute(2 * SHORTEST_WORK)
+        breathe()
+    assert sum(rests) == pytest.approx(2.5 * SHORTEST_WORK)
+    breathe()
+    compute(2 * SHORTEST_WORK)
+    breathe()
+    assert rests[-1] >= RESTS * 2 * SHORTEST_WORK
+
+
+def test_what_a_thread_holds_shortens_no_rest_of_another(rests: list[float]) -> None:
+    def work() -> None:
+        breathe()
+        compute(2 * SHORTEST_WORK)
+        breathe()
+
+    give_way()
+    with in_one_breath():
+        other = threading.Thread(target=work)
+        other.start()
+        other.join()
+    assert len(rests) == 1
+
+
 def test_rests_end_when_patience_does(rests: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter(range(10_000))
     for clock in ("perf_counter", "thread_time"):
@@ -85,3 +123,11 @@ def test_rests_end_when_patience_does(rests: list[float], monkeypatch: pytest.Mo
         breathe()
     assert set(rests) == {LONGEST_REST}
     assert sum(rests) == pytest.approx(PATIENCE)
+
+
+def test_rests_are_shorter_after_the_first_minute(rests: list[float]) -> None:
+    give_way(PATIENCE_LATER)
+    breathe()
+    compute(4 * SHORTEST_WORK)
+    breathe()
+    assert RESTS_LATER * 4 * SHORTEST_WORK <= rests[0] < RESTS * 4 * SHORTEST_WORK

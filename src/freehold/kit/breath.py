@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-RESTS = 4.0
-"""So many times as long as it computed does a thread rest."""
+RESTS, RESTS_LATER = 20.0, 4.0
+"""So many times as long as it computed does a thread rest: at that share of the time one answer in twenty is still one
+that it did not disturb. Later, when the first minute of rests is spent, it is in more of a hurry."""
 SHORTEST_WORK, LONGEST_REST = 0.005, 1.0
-PATIENCE = 60.0
-"""Seconds of rests in all, for whoever asked waits as well; then it goes on without."""
+PATIENCE, PATIENCE_LATER = 180.0, 120.0
+"""Seconds of rests in all, for whoever asked waits as well; then it goes on without. And what is left of them when it
+begins to hurry."""
 _left = 0.0
 _mine = threading.local()
 
@@ -26,7 +28,7 @@ def give_way(patience: float = PATIENCE) -> None:
 
 def breathe() -> None:
     """Between two pieces of work: a rest, for as long as this thread has computed since the last."""
-    if _left <= 0.0 or getattr(_mine, "goes_on", False):
+    if _left <= 0.0:
         return
     if hasattr(_mine, "began"):
         if time.perf_counter() - _mine.began < SHORTEST_WORK:
@@ -36,17 +38,23 @@ def breathe() -> None:
 
 
 @contextmanager
-def in_one_breath() -> Iterator[None]:
-    """This thread takes no rest in there: others wait for what it holds."""
-    _mine.goes_on = True
+def in_one_breath(rests: float = 0.0) -> Iterator[None]:
+    """This thread rests for `rests` seconds in there at most: others wait for what it holds."""
+    _mine.allowed = rests
     try:
         yield
     finally:
-        _mine.goes_on = False
+        del _mine.allowed
 
 
 def _rest(computed: float) -> None:
     global _left  # the process's own, as said above
-    pause = min(RESTS * computed, LONGEST_REST, max(_left, 0.0))
+    wanted = computed * (RESTS if _left > PATIENCE_LATER else RESTS_LATER)
+    allowed = getattr(_mine, "allowed", LONGEST_REST)
+    pause = min(wanted, LONGEST_REST, allowed, max(_left, 0.0))
+    if pause <= 0.0:
+        return
     _left -= pause  # threads may race for the last of it: then they rest a little longer
+    if hasattr(_mine, "allowed"):
+        _mine.allowed -= pause
     time.sleep(pause)

@@ -59,6 +59,8 @@ FILES_AT_ONCE = 1_000
 BYTES_AT_ONCE = 128 << 20
 PACKED_AT_ONCE = 400
 POINTS_AT_ONCE = 1 << 17
+RESTS_IN_SNAPSHOT = 4.0
+"""Seconds: while a snapshot is read SQLite's log cannot begin anew, and grows by all that is written."""
 
 
 class Bench(Protocol):
@@ -165,7 +167,7 @@ class Export:
             for content, facts in zip(self.contents, known.get("containers", [known]), strict=True):
                 content.container.facts = msgspec.convert(facts, Facts)
             return
-        with in_one_breath():  # while a snapshot is read, SQLite's log cannot begin anew
+        with in_one_breath(RESTS_IN_SNAPSHOT):
             self.bench.read(lambda db: self._read(db, rest))
         passing("export:snapshot:taken")
         told = [msgspec.to_builtins(each.container.facts) for each in self.contents]
