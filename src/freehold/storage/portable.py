@@ -167,9 +167,16 @@ def json_text(connection: sa.Connection, column: sa.ColumnElement[Any], *path: s
     if is_postgres(connection):
         from sqlalchemy.dialects import postgresql
 
-        return sa.func.json_extract_path_text(sa.cast(whole, postgresql.JSON()), *path)
+        return sa.func.json_extract_path_text(sa.cast(_without_nul(whole), postgresql.JSON()), *path)
     steps = "".join(f'."{step}"' for step in path)
     return sa.func.json_extract(whole, f"${steps}", type_=sa.Text())
+
+
+def _without_nul(document: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """PostgreSQL reads no value of JSON that has an escaped NUL anywhere, for its texts cannot hold one: the sign for
+    what cannot be shown stands in its place. Backslashes before it, of an even number, are characters of the text."""
+    replaced = sa.func.regexp_replace(document, r"(?<!\\)((?:\\\\)*)\\u0000", r"\1\ufffd", "g")
+    return sa.case((sa.func.strpos(document, r"\u0000") > 0, replaced), else_=document)
 
 
 def _spelt(kind: sa.types.TypeEngine[Any], sqlite: str, postgresql: str) -> type[FunctionElement[Any]]:
