@@ -52,7 +52,8 @@ def written(shared_world: World) -> Iterator[Written]:
     with httpx.Client(base_url=shared_world.url, timeout=patient(60)) as client:
         azure = Azure(shared_world, client, shared_world.alice, shared_world.workspace, "digits")
         azure.workspace = f"{shared_world.workspace.rpartition('/')[0]}/secretive"
-        body = {"location": "local", "properties": {"storageAccount": BLOB + secret("storage")}}
+        tags = {"data": BLOB + secret("storage"), "token": "a word of theirs"}
+        body = {"location": "local", "properties": {"storageAccount": BLOB + secret("storage")}, "tags": tags}
         azure.ok("PUT", f"{azure.workspace}?{VERSION}", body, status=201)
         write_serving(azure, secret)
         write_outside(azure, secret)
@@ -76,6 +77,8 @@ def write_serving(azure: Azure, secret: Any) -> None:
         "dockerFileUri": AMAZON + secret("docker-file"),
         "assets": [{"id": "a", "mimeType": "x", "url": AMAZON + secret("image-asset")}],
         "targetRuntime": {"properties": {"pipRequirements": f"--extra-index-url https://u:{secret('pip')}@h"}},
+        "kvTags": {"built by": f"https://h/job?x=1&private_token={secret('label')}", "password": "is a word, too"},
+        "properties": {"log": f"https://h/log#access_token={secret('label')}"},
     }
     azure.ok("POST", f"{azure.models}/images", image, status=202)
     service = {
@@ -121,6 +124,18 @@ def test_no_secret_is_in_a_bag_of_all_that_holds_one(shared_world: World, writte
     parted = json.loads(bag["data/coverage.json"])["tables"]
     assert set(parted["runs"]["columns_parted"]) == {"details"}
     assert set(parted["images"]["columns_parted"]) == {"document", "location"}
+    assert set(parted["labels"]["columns_parted"]) == {"value"}
+
+
+def test_words_of_labels_leave_as_they_are(shared_world: World, written: Written) -> None:
+    text = text_of(exported(shared_world, written.azure.workspace, Scope.WORKSPACE))
+    for said in (
+        '"built by":"https://h/job"',
+        '"password":"is a word, too"',
+        '"log":"https://h/log"',
+        "a word of theirs",
+    ):
+        assert said in text
 
 
 def test_ordinary_words_leave_as_they_are(shared_world: World, written: Written) -> None:
@@ -215,6 +230,7 @@ ORDINARY = (
     "see https://h: a@b",
     "docker.io/a:b@sha256:c",
     "design=1&sig=2",
+    "https://h/a?design=1&page_token=2&signatures=3&tokens=4#token",
 )
 
 
@@ -231,6 +247,11 @@ SIGNED = {
     "https://h/a b?SIG=x": "https://h/a b",
     "see https://h/a?x=1&sig=y, too": "see https://h/a too",
     "https://h/a?x=1;X-Goog-Signature=y": "https://h/a",
+    "https://h/a?x=1&Signature=y": "https://h/a",
+    "https://h/a?Token=y b?token=y": "https://h/a b",
+    "https://h/a?subscription-key=y&x=1": "https://h/a",
+    "https://h/a#access_token=y": "https://h/a",
+    "https://h/#/route?x=1&private_token=y": "https://h/",
 }
 
 

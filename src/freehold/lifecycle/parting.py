@@ -10,12 +10,11 @@ import msgspec
 
 from freehold.domain.secrets.addresses import without_signatures
 from freehold.domain.secrets.rules import may_hold_secrets
-from freehold.domain.secrets.texts import part_with_texts
+from freehold.domain.secrets.texts import labels_without_secrets, part_with_texts
 from freehold.lifecycle.tables import Columns, ExportTable
 from freehold.records.columns import Json
 
 TAGS = "tags"
-"""Whatever people call a tag of theirs, its value is no secret of a document's."""
 PARTED = (
     "what opens accounts, services and addresses is taken out of it: whoever held the bag would hold what that opens"
 )
@@ -28,8 +27,8 @@ def parted_columns(table: ExportTable) -> dict[str, Callable[[str], str]]:
         column = table.record.table.c.get(field.name)
         if column is None or "rule" not in column.info:
             continue
-        if isinstance(column.type, Json) and field.name != TAGS:
-            found[field.name] = _document
+        if isinstance(column.type, Json):
+            found[field.name] = _tags if field.name == TAGS else _document
         elif column.info.get("address"):
             found[field.name] = without_signatures
     return found
@@ -50,3 +49,12 @@ def _document(text: str) -> str:
         return text
     parted = part_with_texts(msgspec.json.decode(text))
     return msgspec.json.encode(parted.document).decode() if parted.secrets else text
+
+
+def _tags(text: str) -> str:
+    """JSON, as `_document`."""
+    if "://" not in text:
+        return text
+    tags = msgspec.json.decode(text)
+    clean = labels_without_secrets(tags)
+    return text if clean == tags else msgspec.json.encode(clean).decode()

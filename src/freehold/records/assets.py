@@ -152,7 +152,7 @@ class Label(
     dataset_row = link("datasets", LinkKind.DEEP, null=True, index=True)
     kind = text(plain())
     key = text(plain())
-    value = text(plain())
+    value = text(plain(), address=True)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:

@@ -8,7 +8,7 @@ import msgspec
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.kinds import Kind
 from freehold.domain.access.queries import find_workspace_by_key
-from freehold.domain.secrets.texts import without_secrets
+from freehold.domain.secrets.texts import labels_without_secrets, without_secrets
 from freehold.domain.whole import service as whole
 from freehold.domain.workspaces import service as workspaces
 from freehold.domain.workspaces.service import WorkspaceView
@@ -72,7 +72,9 @@ class ContainerDocument:
     def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         workspace = workspace_of(db, chosen)
         if chosen.scope is Scope.WORKSPACE and workspace.kind is self._kind:
-            yield self._out(workspaces.get_workspace(db, workspace)._replace(ref=workspace))
+            found = workspaces.get_workspace(db, workspace)
+            tags, properties = labels_without_secrets(found.tags), without_secrets(found.properties)
+            yield self._out(found._replace(ref=workspace, tags=tags, properties=properties))
 
 
 def workspace_of(db: Transaction, chosen: Target) -> WorkspaceRef:

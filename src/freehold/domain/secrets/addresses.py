@@ -1,10 +1,34 @@
-"""Addresses that carry what opens them: a signature in their query, or a name and a password before their host."""
+"""Addresses that carry what opens them: a signature or a token in their query, or a name and a password before their
+host."""
 
 import re
 
 _WORD = re.compile(r"[^\s\"'\\]+")
-_SIGNATURE = re.compile(r"[?&;](?:sig|X-Amz-Signature|X-Goog-Signature|AWSAccessKeyId)=", re.IGNORECASE)
-_QUERY = re.compile(r"[?&;]")
+OPENING = (
+    "sig",
+    "signature",
+    "x-amz-signature",
+    "x-amz-security-token",
+    "awsaccesskeyid",
+    "x-goog-signature",
+    "token",
+    "access_token",
+    "auth_token",
+    "id_token",
+    "job_token",
+    "private_token",
+    "refresh_token",
+    "sas_token",
+    "password",
+    "secret",
+    "client_secret",
+    "api_key",
+    "apikey",
+    "subscription-key",
+)
+"""Names in a query or fragment that open the address: of Azure, S3 (both of its ways), Google, GitLab and OAuth."""
+_SIGNATURE = re.compile(rf"[?&;#](?:{'|'.join(OPENING)})=", re.IGNORECASE)
+_QUERY = re.compile(r"[?&;#]")
 _USER_INFO = re.compile(r"(?<=://)[^\s\"'\\/?#:@]*:[^\s\"'\\/?#]+@")
 """A name alone (`git@`, or the container in `abfss://container@account`) opens nothing."""
 

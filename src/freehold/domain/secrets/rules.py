@@ -7,7 +7,7 @@ the documents of calls 12, 13, 22, 23, 32 to 36, 38, 50, 59 to 62 and 76, and az
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from freehold.domain.secrets.addresses import without_signatures
+from freehold.domain.secrets.addresses import OPENING, without_signatures
 from freehold.kit.nesting import DEEPEST
 
 _FIELDS = frozenset(
@@ -55,7 +55,7 @@ _FIELDS = frozenset(
 )
 _KEYS_OF = frozenset({"ssl", "sslconfiguration"})
 """Below these, `key` is a private key; elsewhere it is any word."""
-_HINTS = (*sorted(_FIELDS), "ssl", "sig=", "signature=", "awsaccesskeyid=", "@", "\\u")
+_HINTS = (*sorted(_FIELDS), "ssl", *(f"{name}=" for name in OPENING), "@", "\\u")
 """Some of these stands in every document with a secret, whatever the case. What is escaped might be any of them."""
 
 

@@ -27,7 +27,7 @@ def part_with_texts(document: Any) -> Parted:
 
 
 def without_secrets(document: Any) -> Any:
-    """What of a document, or of a view of one, may leave. Labels are people's own words: they stay as they are."""
+    """What of a document, or of a view of one, may leave. Labels are people's words: of them addresses are cut."""
     if isinstance(document, dict):
         is_clean = not may_hold_secrets(msgspec.json.encode(document).decode())
         return document if is_clean else part_with_texts(document).document
@@ -36,9 +36,25 @@ def without_secrets(document: Any) -> Any:
     if isinstance(document, list):
         return [without_secrets(each) for each in document]
     if isinstance(document, tuple) and hasattr(document, "_fields"):
-        changed = {name: without_secrets(getattr(document, name)) for name in document._fields if name not in LABELS}
+        changed = {
+            name: (labels_without_secrets if name in LABELS else without_secrets)(getattr(document, name))
+            for name in document._fields
+        }
         return document._replace(**changed)  # type: ignore[attr-defined]  # a NamedTuple has it
     return document
+
+
+def labels_without_secrets(labels: Any) -> Any:
+    """Whatever people call a label of theirs, its value is no secret of a document's; an address in it may be one."""
+    if isinstance(labels, str):
+        return without_signatures(labels)
+    if isinstance(labels, dict):
+        return {name: labels_without_secrets(value) for name, value in labels.items()}
+    if isinstance(labels, tuple) and hasattr(labels, "_make"):
+        return labels._make(labels_without_secrets(each) for each in labels)
+    if isinstance(labels, list | tuple):
+        return type(labels)(labels_without_secrets(each) for each in labels)
+    return labels
 
 
 def _walk(value: Any, pointer: str, secrets: dict[str, str], depth: int) -> Any:
