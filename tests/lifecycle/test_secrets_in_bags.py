@@ -204,13 +204,16 @@ def test_secrets_in_the_documents_of_a_bag_are_not_taken_in(shared_world: World,
     assert operation["state"] == "Succeeded", operation
     there = Azure(azure.world, azure.client, azure.person, place, "digits")
     assert "canary" not in there.call("GET", f"/datastore/v1.0{place}/datastores/hdfs").text
-    assert there.ok("GET", f"{there.models}/images/i:1")["imageLocation"] == "https://a.blob.core.windows.net/m"
+    image = there.ok("GET", f"{there.models}/images/i:1")
+    assert image["imageLocation"] == "https://a.blob.core.windows.net/m"
+    assert set(image["kvTags"].values()) == {"https://a.blob.core.windows.net/m"}
     assert SECRET.findall(text_of(exported(shared_world, place, Scope.WORKSPACE))) == []
 
 
 def with_secrets(files: Files) -> Files:
     section = {"namenodeAddress": "n", "accountKey": "canary-901-of-account"}
     changed = with_value(files, "datastores", "document", json.dumps({"hdfsSection": section}))
+    changed = with_value(changed, "labels", "value", f"{BLOB}canary-903-of-label")
     return with_value(changed, "images", "location", f"{BLOB}canary-902-of-image")
 
 

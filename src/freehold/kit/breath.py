@@ -4,14 +4,15 @@ To run only when nobody else wants the processor is not enough: what computes be
 disk, and clients wait longer for each answer. Like its niceness this is the process's own, so no call passes it on.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 RESTS, RESTS_LATER = 20.0, 4.0
-"""So many times as long as it computed does a thread rest: at that share of the time one answer in twenty is still one
-that it did not disturb. Later, when the first minute of rests is spent, it is in more of a hurry."""
+"""So many times as long as it computed does a thread rest: of a client's answers one in twenty at most falls into its
+work. Later, when the first minute of rests is spent, it is in more of a hurry."""
 SHORTEST_WORK, LONGEST_REST = 0.005, 1.0
 PATIENCE, PATIENCE_LATER = 180.0, 120.0
 """Seconds of rests in all, for whoever asked waits as well; then it goes on without. And what is left of them when it
@@ -44,17 +45,16 @@ def in_one_breath(rests: float = 0.0) -> Iterator[None]:
     try:
         yield
     finally:
-        del _mine.allowed
+        _mine.allowed = math.inf
 
 
 def _rest(computed: float) -> None:
     global _left  # the process's own, as said above
     wanted = computed * (RESTS if _left > PATIENCE_LATER else RESTS_LATER)
-    allowed = getattr(_mine, "allowed", LONGEST_REST)
+    allowed = getattr(_mine, "allowed", math.inf)
     pause = min(wanted, LONGEST_REST, allowed, max(_left, 0.0))
     if pause <= 0.0:
         return
     _left -= pause  # threads may race for the last of it: then they rest a little longer
-    if hasattr(_mine, "allowed"):
-        _mine.allowed -= pause
+    _mine.allowed = allowed - pause
     time.sleep(pause)

@@ -21,6 +21,7 @@ from freehold.lifecycle.bag.certificate import CertificateState
 from freehold.lifecycle.bag.tar import iter_tar
 from freehold.lifecycle.bag.verify import Limits, Report, verify_bag
 from freehold.lifecycle.bag.writer import BagWriter, Part
+from tests.patience import patient
 
 FILES = {"data/a.txt": b"alpha" * 1000, "data/folder/b": b"beta", "data/empty": b""}
 
@@ -362,7 +363,11 @@ def test_memory_does_not_grow_with_the_bag(tmp_path: Path) -> None:
 def peak_of_verifying(bag: Path) -> int:
     """Bytes, taken in a process of its own: threads that other tests leave behind allocate, too."""
     finished = subprocess.run(
-        [sys.executable, "-c", VERIFYING_MEASURED, str(bag)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", VERIFYING_MEASURED, str(bag)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=patient(60),
     )
     return int(finished.stdout)
 

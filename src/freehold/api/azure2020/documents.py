@@ -37,8 +37,7 @@ from freehold.domain.pipelines import rules as pipeline_rules
 from freehold.domain.pipelines import runs as pipeline_runs
 from freehold.domain.pipelines.objects import ObjectView
 from freehold.domain.runs.views import RunView
-from freehold.domain.secrets.addresses import without_signatures
-from freehold.domain.secrets.texts import without_secrets
+from freehold.domain.secrets.texts import labels_without_secrets, without_secrets
 from freehold.domain.services import service as services
 from freehold.domain.whole import service as whole
 from freehold.lifecycle.selection import Selection, Target
@@ -87,14 +86,10 @@ def _parted(run: RunView) -> RunView:
     """As its tables have it: clients write of themselves where their code came from, and whoever may read that."""
     return run._replace(
         details=without_secrets(run.details),
-        properties=_unsigned(run.properties),
-        tags=_unsigned(run.tags),
-        parameters=_unsigned(run.parameters),
+        properties=labels_without_secrets(run.properties),
+        tags=labels_without_secrets(run.tags),
+        parameters=labels_without_secrets(run.parameters),
     )
-
-
-def _unsigned(said: Mapping[str, str]) -> dict[str, str]:
-    return {key: without_signatures(value) for key, value in said.items()}
 
 
 class Artifacts:

@@ -55,8 +55,10 @@ _FIELDS = frozenset(
 )
 _KEYS_OF = frozenset({"ssl", "sslconfiguration"})
 """Below these, `key` is a private key; elsewhere it is any word."""
-_HINTS = (*sorted(_FIELDS), "ssl", *(f"{name}=" for name in OPENING), "@", "\\u")
-"""Some of these stands in every document with a secret, whatever the case. What is escaped might be any of them."""
+_TELLING = _FIELDS | {f"{name}=" for name in OPENING} | {"ssl", "@", "\\u"}
+_HINTS = sorted(one for one in _TELLING if not any(other in one for other in _TELLING - {one}))
+"""Some of these stands in every document with a secret, whatever the case: one that holds another is left out. What
+is escaped might be any of them."""
 
 
 class Parted(NamedTuple):

@@ -12,7 +12,7 @@ from freehold.domain.secrets.addresses import without_signatures
 from freehold.domain.secrets.rules import Parted, escaped, may_hold_secrets, part
 from freehold.kit.nesting import DEEPEST
 
-LABELS = frozenset({"labels", "tags", "properties", "parameters"})
+LABELS = frozenset({"tags", "properties", "parameters"})
 """What views call the words that people may choose freely."""
 
 
@@ -50,11 +50,7 @@ def labels_without_secrets(labels: Any) -> Any:
         return without_signatures(labels)
     if isinstance(labels, dict):
         return {name: labels_without_secrets(value) for name, value in labels.items()}
-    if isinstance(labels, tuple) and hasattr(labels, "_make"):
-        return labels._make(labels_without_secrets(each) for each in labels)
-    if isinstance(labels, list | tuple):
-        return type(labels)(labels_without_secrets(each) for each in labels)
-    return labels
+    return [labels_without_secrets(each) for each in labels] if isinstance(labels, list) else labels
 
 
 def _walk(value: Any, pointer: str, secrets: dict[str, str], depth: int) -> Any:
