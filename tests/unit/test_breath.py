@@ -47,10 +47,10 @@ def test_a_process_that_has_not_stepped_aside_takes_no_rest(rests: list[float]) 
 def test_a_thread_rests_several_times_as_long_as_it_computed(rests: list[float]) -> None:
     give_way()
     breathe()
-    compute(4 * SHORTEST_WORK)
+    compute(2 * SHORTEST_WORK)
     breathe()
     assert len(rests) == 1
-    assert rests[0] >= RESTS * 4 * SHORTEST_WORK
+    assert rests[0] >= RESTS * 2 * SHORTEST_WORK
     breathe()
     assert len(rests) == 1, "it has done next to nothing since"
 
@@ -58,7 +58,7 @@ def test_a_thread_rests_several_times_as_long_as_it_computed(rests: list[float])
 def test_what_a_thread_waited_for_is_no_work_of_its_own(rests: list[float]) -> None:
     give_way()
     breathe()
-    threading.Event().wait(4 * SHORTEST_WORK)
+    threading.Event().wait(2 * SHORTEST_WORK)
     breathe()
     assert sum(rests) < RESTS * SHORTEST_WORK
 
@@ -66,7 +66,7 @@ def test_what_a_thread_waited_for_is_no_work_of_its_own(rests: list[float]) -> N
 def test_each_thread_rests_for_its_own_work(rests: list[float]) -> None:
     give_way()
     breathe()
-    compute(4 * SHORTEST_WORK)
+    compute(2 * SHORTEST_WORK)
     for other in (threading.Thread(target=breathe), threading.Thread(target=breathe)):
         other.start()
         other.join()
@@ -128,6 +128,6 @@ def test_rests_end_when_patience_does(rests: list[float], monkeypatch: pytest.Mo
 def test_rests_are_shorter_after_the_first_minute(rests: list[float]) -> None:
     give_way(PATIENCE_LATER)
     breathe()
-    compute(4 * SHORTEST_WORK)
+    compute(2 * SHORTEST_WORK)
     breathe()
-    assert RESTS_LATER * 4 * SHORTEST_WORK <= rests[0] < RESTS * 4 * SHORTEST_WORK
+    assert RESTS_LATER * 2 * SHORTEST_WORK <= rests[0] < RESTS * 2 * SHORTEST_WORK

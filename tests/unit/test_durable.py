@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -58,3 +59,58 @@ def test_a_refusal_of_the_disk_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(durable, "_syncfs", refuse)
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         durable.sync_all(made(tmp_path, durable.FEW + 1))
+
+
+def written(behind: durable.WriteBehind, folder: Path, number: int) -> list[IO[bytes]]:
+    """Files that it was given, each with its own bytes."""
+    files: list[IO[bytes]] = []
+    for each in range(number):
+        files.append((folder / str(each)).open("wb"))
+        files[-1].write(bytes([each]) * 5_000)
+        behind.close_behind(files[-1])
+    return files
+
+
+def test_files_are_put_away_while_the_next_are_written(tmp_path: Path) -> None:
+    behind = durable.WriteBehind()
+    files = written(behind, tmp_path, 3 * durable.AHEAD)
+    assert all(file.closed for file in files[: -durable.AHEAD])
+    behind.finish()
+    assert all(file.closed for file in files)
+    assert all((tmp_path / str(each)).read_bytes() == bytes([each]) * 5_000 for each in range(len(files)))
+    behind.close()
+
+
+def test_a_file_that_is_put_away_takes_more(tmp_path: Path) -> None:
+    behind = durable.WriteBehind()
+    with (tmp_path / "long").open("wb") as file:
+        for each in range(3 * durable.AHEAD):
+            file.write(bytes([each]) * 5_000)
+            behind.put_away(file)
+        behind.finish()
+        assert (tmp_path / "long").stat().st_size == 3 * durable.AHEAD * 5_000
+    behind.close()
+
+
+def test_a_refusal_of_the_disk_is_told_to_who_goes_on(tmp_path: Path, refusing: None) -> None:
+    behind = durable.WriteBehind()
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        written(behind, tmp_path, durable.AHEAD + 1)
+    behind.close()
+
+
+def test_a_refusal_of_the_disk_is_told_to_who_waits_for_the_end(tmp_path: Path, refusing: None) -> None:
+    behind = durable.WriteBehind()
+    files = written(behind, tmp_path, durable.AHEAD)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        behind.finish()
+    behind.close()
+    assert all(file.closed for file in files)
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 RESTS, RESTS_LATER = 20.0, 4.0
 """So many times as long as it computed does a thread rest: of a client's answers one in twenty at most falls into its
 work. Later, when the first minute of rests is spent, it is in more of a hurry."""
-SHORTEST_WORK, LONGEST_REST = 0.005, 1.0
+SHORTEST_WORK, LONGEST_REST = 0.02, 1.0
+"""Seconds that a thread computes before it rests, and rests at most. Many short pieces of work fall into more answers
+than a few longer ones do."""
 PATIENCE, PATIENCE_LATER = 180.0, 120.0
 """Seconds of rests in all, for whoever asked waits as well; then it goes on without. And what is left of them when it
 begins to hurry."""
@@ -31,11 +33,11 @@ def breathe() -> None:
     """Between two pieces of work: a rest, for as long as this thread has computed since the last."""
     if _left <= 0.0:
         return
-    if hasattr(_mine, "began"):
-        if time.perf_counter() - _mine.began < SHORTEST_WORK:
-            return
-        _rest(time.thread_time() - _mine.computed)
-    _mine.began, _mine.computed = time.perf_counter(), time.thread_time()
+    now = time.thread_time()
+    computed = now - _mine.__dict__.setdefault("began", now)
+    if computed >= SHORTEST_WORK:
+        _rest(computed)
+        _mine.began = time.thread_time()
 
 
 @contextmanager

@@ -2,12 +2,16 @@
 
 import ctypes
 import os
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 FEW = 32
 """Up to so many are synced one by one. A file system commits each by itself, which takes a millisecond or more."""
+AHEAD = 4
+"""So many wait at most for the thread that syncs them."""
 _syncfs: Any = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)  # Linux; Python has no name for it
 
 
@@ -37,3 +41,49 @@ def _sync_file_system(path: Path) -> None:
             raise OSError(code, os.strerror(code))
     finally:
         os.close(descriptor)
+
+
+class WriteBehind:
+    """Large files become durable while the next ones are written, and leave the system's cache.
+
+    There they would take the place of what clients read, up to all the memory there is; and the disk would stand idle
+    until somebody waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="freehold-write-behind")
+        self._waiting: deque[Future[None]] = deque()
+
+    def put_away(self, file: IO[bytes]) -> None:
+        """What is in it by now. Raises OSError, of what was put away before."""
+        self._begin(_put_away, file)
+
+    def close_behind(self, file: IO[bytes]) -> None:
+        """A file that is written whole. Raises OSError, of what was put away before."""
+        self._begin(_close, file)
+
+    def finish(self) -> None:
+        """All of them are durable now. Raises OSError."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def close(self) -> None:
+        """No file that was to be closed is open any more, whatever was raised."""
+        self._thread.shutdown(wait=True)
+
+    def _begin(self, call: Callable[[IO[bytes]], None], file: IO[bytes]) -> None:
+        self._waiting.append(self._thread.submit(call, file))
+        if len(self._waiting) > AHEAD:
+            self._waiting.popleft().result()
+
+
+def _close(file: IO[bytes]) -> None:
+    with file:
+        _put_away(file)
+
+
+def _put_away(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

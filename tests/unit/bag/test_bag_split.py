@@ -6,11 +6,14 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from freehold.kit.durable import WriteBehind
+from freehold.lifecycle.bag import split
 from freehold.lifecycle.bag.sources import BrokenArchive, Entry, Oddity, entries_of
 from freehold.lifecycle.bag.split import LARGE, JoinedStream, Splitter, _parts, apart_of, split_entries, split_size
 from freehold.lifecycle.bag.verify import verify_bag, verify_entries
@@ -178,3 +181,20 @@ def test_a_file_that_lies_apart_is_not_the_tag_that_it_is_called(tmp_path: Path)
 
 def _told(report: object) -> str:
     return str(report).replace("whole", "bag")
+
+
+def test_a_long_file_is_put_away_while_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_away: list[int] = []
+    real = WriteBehind.put_away
+
+    def seen(behind: WriteBehind, file: IO[bytes]) -> None:
+        put_away.append(file.tell())
+        real(behind, file)
+
+    monkeypatch.setattr(WriteBehind, "put_away", seen)
+    monkeypatch.setattr(split, "AT_ONCE", 1_500)
+    content = tar_of([("data/a", 5_000), ("data/b", 700)])
+    bag, _ = sent(tmp_path, content, chunk=512)
+    assert put_away == [1_536, 3_072, 4_608]
+    with JoinedStream(bag, _parts(bag)) as stream:
+        assert stream.read(len(content)) == content

@@ -9,6 +9,7 @@ Read together they are the very bytes that were sent: who laid a file apart is t
 import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,7 @@ from typing import IO, Any
 import msgspec
 
 from freehold.kit.digests import Sha256Meter
+from freehold.kit.durable import WriteBehind
 from freehold.lifecycle.bag.sources import (
     BLOCK,
     REGULAR,
@@ -30,6 +32,8 @@ from freehold.lifecycle.bag.sources import (
 
 LARGE = 1 << 20
 """Bytes of a file that is laid apart: below it the file itself would cost more than it saves."""
+AT_ONCE = 64 << 20
+"""Bytes of one file that are written before they are put away."""
 PLACES = "places.json"
 
 
@@ -146,6 +150,7 @@ class Splitter:
         self._padding = 0
         self._part: _Part | None = None
         self._places: list[_Place] = []
+        self._behind = WriteBehind()
         self.size = 0
 
     @property
@@ -162,14 +167,15 @@ class Splitter:
         self._keep(bytes(self._head))
         if self._part is not None:
             self._end_part(self._part)
+        self._behind.finish()
         self._rest.flush()
         if self._places:
             (apart_of(self._bag) / PLACES).write_bytes(msgspec.json.encode(self._places))
 
     def close(self) -> None:
-        self._rest.close()
-        if self._part is not None:
-            self._part.file.close()
+        with closing(self._behind), self._rest:
+            if self._part is not None:
+                self._part.file.close()
 
     def _take(self, view: memoryview) -> int:
         """Passes on the first bytes, and says how many."""
@@ -191,6 +197,9 @@ class Splitter:
         else:
             self._part.write(piece)
             self.size += len(piece)
+            if self._part.unsynced >= AT_ONCE:
+                self._part.unsynced = 0
+                self._behind.put_away(self._part.file)
             if not self._left:
                 self._end_part(self._part)
                 self._left = self._padding
@@ -222,18 +231,21 @@ class Splitter:
         self._meter.feed(bytes.fromhex(place.sha256))
         self._places.append(place)
         self._part = None
+        self._behind.close_behind(part.file)
 
 
 class _Part:
     def __init__(self, path: Path, start: int) -> None:
         self.file = path.open("wb")
+        self.unsynced = 0
         self._start = start
         self._meter = Sha256Meter()
 
     def write(self, piece: memoryview) -> None:
+        self.unsynced += len(piece)
         self.file.write(piece)
         self._meter.feed(piece)
 
     def end(self) -> _Place:
-        self.file.close()
+        """Its file stays open."""
         return _Place(self._start, self._meter.size, self._meter.hexdigest)

@@ -16,6 +16,7 @@ from freehold.lifecycle.imports.reading import batches_of
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable
 from freehold.lifecycle.points import ENCODERS, point_schema
+from freehold.lifecycle.readahead import read_ahead
 from freehold.lifecycle.selection import public_key
 from freehold.lifecycle.snapshot import owner_of
 from freehold.records.catalogue import Record
@@ -48,21 +49,23 @@ class PointPacker:
         name = str(self._record.table.name)
         file = f"{name}.rows"
         with BatchWriter(spool.rows / file) as rows:
-            for owner, waiting in self._by_owner():
-                for columns in waiting:
-                    self.points += len(columns.step)
-                    rows.add([len(columns.step), self._encode(columns), owner])
+            for owner, columns in read_ahead(self._unpacked()):
+                self.points += len(columns.step)
+                rows.add([len(columns.step), self._encode(columns), owner])
         links = {self._link.name: str(self._target.table.name)}
         return PreparedTable(name, file, ["count", "payload", self._link.name], links, [], rows.rows)
 
-    def _by_owner(self) -> Iterator[tuple[int, Iterator[MetricColumns]]]:
-        """Each has its points in one place, as the exporter writes them: else every point could become a row."""
+    def _unpacked(self) -> Iterator[tuple[int, MetricColumns]]:
+        """(ordinal of the owner, points of a row). Each owner has its points in one place, as the exporter writes them:
+        else every point could become a row."""
         seen: set[str | None] = set()
         for owner, pieces in groupby(self._pieces(), key=lambda piece: piece[0]):
             if owner in seen:
                 raise Refused("BagWrongOrder", "The metric points of one run stand in several places.", self._table)
             seen.add(owner)
-            yield self._row_of(owner), _joined(columns for _, columns in pieces)
+            number = self._row_of(owner)
+            for columns in _joined(columns for _, columns in pieces):
+                yield number, columns
 
     def _row_of(self, owner: str | None) -> int:
         assert len(public_key(self._target)) == 1

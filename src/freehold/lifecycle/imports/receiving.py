@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,9 +37,7 @@ async def received(
 
 async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:
     try:
-        with closing(Splitter(path)) as splitter:
-            await _take(splitter, pieces, limit)
-            await asyncio.to_thread(splitter.finish)
+        splitter = await _split(path, pieces, limit)
     except OSError as fault:
         if not is_disk_full(fault):
             raise
@@ -48,6 +46,16 @@ async def _write(path: Path, pieces: AsyncIterator[bytes], limit: int) -> str:
     if not splitter.size:
         raise Invalid("EmptyBody", "The body is empty. Send the bag as a .tar or .zip, or the index of one.")
     return splitter.hexdigest
+
+
+async def _split(path: Path, pieces: AsyncIterator[bytes], limit: int) -> Splitter:
+    splitter = Splitter(path)
+    try:
+        await _take(splitter, pieces, limit)
+        await asyncio.to_thread(splitter.finish)
+    finally:
+        await asyncio.to_thread(splitter.close)
+    return splitter
 
 
 async def _take(splitter: Splitter, pieces: AsyncIterator[bytes], limit: int) -> None:
