@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from freehold.kit.durable import WriteBehind
-from freehold.lifecycle.bag import split
 from freehold.lifecycle.bag.sources import BrokenArchive, Entry, Oddity, entries_of
 from freehold.lifecycle.bag.split import LARGE, JoinedStream, Splitter, _parts, apart_of, split_entries, split_size
 from freehold.lifecycle.bag.verify import verify_bag, verify_entries
@@ -26,7 +25,7 @@ FILES = st.lists(
         st.sampled_from(
             ["bagit.txt", "data/a", "data/b/c", f"data/{'long/' * 40}name", "data/ü", "manifest-sha256.txt"]
         ),
-        st.integers(0, 2_000),
+        st.integers(0, 6 * SMALLEST),
     ),
     max_size=6,
 )
@@ -192,9 +191,8 @@ def test_a_long_file_is_put_away_while_it_comes(tmp_path: Path, monkeypatch: pyt
         real(behind, file)
 
     monkeypatch.setattr(WriteBehind, "put_away", seen)
-    monkeypatch.setattr(split, "AT_ONCE", 1_500)
-    content = tar_of([("data/a", 5_000), ("data/b", 700)])
+    content = tar_of([("data/a", 210 * SMALLEST), ("data/b", 2 * SMALLEST)])
     bag, _ = sent(tmp_path, content, chunk=512)
-    assert put_away == [1_536, 3_072, 4_608]
+    assert [size // SMALLEST for size in put_away] == [64, 128, 192]
     with JoinedStream(bag, _parts(bag)) as stream:
         assert stream.read(len(content)) == content

@@ -9,7 +9,6 @@ Read together they are the very bytes that were sent: who laid a file apart is t
 import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
@@ -32,8 +31,9 @@ from freehold.lifecycle.bag.sources import (
 
 LARGE = 1 << 20
 """Bytes of a file that is laid apart: below it the file itself would cost more than it saves."""
-AT_ONCE = 64 << 20
-"""Bytes of one file that are written before they are put away."""
+SYNCED_FROM, SYNCED_AT_ONCE = 4, 64
+"""So many times LARGE has a file that is put on the disk as soon as it has come, and what is put there at once of a
+longer one. A sync takes the time of writing a mebibyte or more, so smaller files wait until all are synced together."""
 PLACES = "places.json"
 
 
@@ -142,6 +142,7 @@ class Splitter:
     def __init__(self, bag: Path, large: int = LARGE) -> None:
         self._bag = bag
         self._large = large
+        self._synced_from, self._at_once = SYNCED_FROM * large, SYNCED_AT_ONCE * large
         self._rest = bag.open("wb")
         self._meter = Sha256Meter()
         self._head = bytearray()
@@ -173,7 +174,8 @@ class Splitter:
             (apart_of(self._bag) / PLACES).write_bytes(msgspec.json.encode(self._places))
 
     def close(self) -> None:
-        with closing(self._behind), self._rest:
+        self._behind.close()
+        with self._rest:
             if self._part is not None:
                 self._part.file.close()
 
@@ -197,7 +199,7 @@ class Splitter:
         else:
             self._part.write(piece)
             self.size += len(piece)
-            if self._part.unsynced >= AT_ONCE:
+            if self._part.unsynced >= self._at_once:
                 self._part.unsynced = 0
                 self._behind.put_away(self._part.file)
             if not self._left:
@@ -231,7 +233,10 @@ class Splitter:
         self._meter.feed(bytes.fromhex(place.sha256))
         self._places.append(place)
         self._part = None
-        self._behind.close_behind(part.file)
+        if place.size >= self._synced_from:
+            self._behind.close_behind(part.file)
+        else:
+            part.file.close()
 
 
 class _Part:
