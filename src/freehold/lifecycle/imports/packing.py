@@ -1,6 +1,7 @@
 """Metric points on their way in: rows of a table become packed rows of the record that is read first."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,8 @@ class PointPacker:
         """Raises Refused."""
         name = str(self._record.table.name)
         file = f"{name}.rows"
-        with BatchWriter(spool.rows / file) as rows:
-            for owner, columns in read_ahead(self._unpacked()):
+        with closing(read_ahead(self._unpacked())) as unpacked, BatchWriter(spool.rows / file) as rows:
+            for owner, columns in unpacked:
                 self.points += len(columns.step)
                 rows.add([len(columns.step), self._encode(columns), owner])
         links = {self._link.name: str(self._target.table.name)}
