@@ -88,6 +88,24 @@ def mapped(texts: list[str], mapping: dict[str, str]) -> list[str]:
     return found
 
 
+def test_a_run_may_stand_before_the_one_that_it_is_nested_in(world: World, tmp_path: Path) -> None:
+    """A client may name a parent that was made later: that link is written when all runs are."""
+    child, parent = (made_run(world, name) for name in ("child", "parent"))
+    world.mlflow("POST", "runs/set-tag", {"run_id": child, "key": PARENT_TAG, "value": parent})
+    bag = export_bag(world, tmp_path / "bag.tar")
+    operation = import_bag(world, bag, at=other_workspace(world, OTHER), new_ids="true")
+    assert operation["state"] == "Succeeded", operation
+    mapping = world.get(f"{IMPORTS}/{operation['id']}/mapping", world.alice).json()
+    after = files_of(export_bag(world, tmp_path / "after.tar", at=world.workspace.replace("/default", f"/{OTHER}")))
+    parents = {row["run_id"]: row["parent_id"] for row in rows_of(after, "runs")}
+    assert parents == {mapping[child]: mapping[parent], mapping[parent]: None}
+
+
+def made_run(world: World, name: str) -> str:
+    run = world.mlflow("POST", "runs/create", {"experiment_id": "0", "run_name": name})
+    return str(run["run"]["info"]["run_id"])
+
+
 def test_what_stands_already_is_listed_and_nothing_is_written(source: World, bag: Path) -> None:
     operation = import_bag(source, bag)
     assert operation["state"] == "Failed"

@@ -151,10 +151,10 @@ class _TableWriter:
     def _link_later(self) -> None:
         key = key_of(self._table)
         for column in self._prepared.own:
-            rows = [{"its_key": each, "target": target} for each, target, link in self._later if link == column]
+            rows = [{"its_key": each, "its_link": target} for each, target, link in self._later if link == column]
             if rows:
                 here = (key == sa.bindparam("its_key"), self._table.c[WORKSPACE] == self._workspace_id)
-                self._db.execute(self._table.update().where(*here).values({column: sa.bindparam("target")}), rows)
+                self._db.execute(self._table.update().where(*here).values({column: sa.bindparam("its_link")}), rows)
 
 
 def _never_leaves(record: type[Record], name: str) -> bool:
