@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from freehold.domain.runs.parents import PARENT_TAG
+from tests.azure2020.conftest import Azure
 from tests.commands import freehold
 from tests.lifecycle.imports.bags import Files, files_of, rows_of, table_of
 from tests.lifecycle.imports.content import (
@@ -99,6 +101,23 @@ def test_a_run_may_stand_before_the_one_that_it_is_nested_in(world: World, tmp_p
     after = files_of(export_bag(world, tmp_path / "after.tar", at=world.workspace.replace("/default", f"/{OTHER}")))
     parents = {row["run_id"]: row["parent_id"] for row in rows_of(after, "runs")}
     assert parents == {mapping[child]: mapping[parent], mapping[parent]: None}
+
+
+def test_new_ids_leave_documents_readable_where_an_old_one_is_a_word_of_theirs(world: World, tmp_path: Path) -> None:
+    """A client may call a run `url` or `version`: a field of that name stays one."""
+    with httpx.Client(base_url=world.url, timeout=60) as client:
+        azure = Azure(world, client, world.alice, world.workspace, "digits")
+        azure.make_experiment()
+        for run in ("url", "version", "mimeType", "resourceRequirements"):
+            azure.put_run(run)
+        model = {"name": "digits", "url": "http://x.example.org", "mimeType": "url"}
+        azure.ok("POST", f"{azure.models}/models", model)
+        place = other_workspace(world, OTHER)
+        operation = import_bag(world, export_bag(world, tmp_path / "bag.tar"), at=place, new_ids="true")
+        assert operation["state"] == "Succeeded", operation
+        (found,) = azure.ok("GET", f"/modelmanagement/v1.0{place}/models")["value"]
+    assert {name: found[name] for name in model} == model
+    export_bag(world, tmp_path / "after.tar", at=place)
 
 
 def made_run(world: World, name: str) -> str:

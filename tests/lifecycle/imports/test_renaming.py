@@ -16,7 +16,7 @@ HEX = "0196a1b200007000800000000000000f"
 def renamer() -> Renamer:
     numbers = itertools.count(1)
     made = Renamer(lambda: f"ffffffff-0000-7000-8000-{next(numbers):012d}")
-    made.collect([UUID, HEX, "train", f"objects/01/{UUID}", "AutoML_with_a_long_name"])
+    made.collect([UUID, HEX, "train", f"objects/01/{UUID}", "AutoML_with_a_long_name", "ModuleParameters"])
     made.collect_derived([f"dcid.{HEX}", "dcid.train"])
     made.settle({"old-workspace-id-0001": "this-workspace-id-0001"})
     return made
@@ -57,6 +57,13 @@ def test_documents_are_renamed_at_any_depth(renamer: Renamer) -> None:
     new = renamer.mapping
     deep = {"deep": f"dcid.{new[HEX]}", "n": 1.5, "none": None, "yes": True}
     assert after == {"runId": new["train"], new[UUID]: [deep]}
+
+
+def test_a_short_id_is_neither_a_field_of_a_document_nor_a_word_in_it(renamer: Renamer) -> None:
+    words = {"train": 1, "state": "train", "tags": {"train": "train"}, "ModuleParameters": [], "args": ["train"]}
+    before = msgspec.json.encode(words | {"DataTypeIds": ["train"]}).decode()
+    after = msgspec.json.decode(renamer.document(before))
+    assert after == words | {"DataTypeIds": [renamer.mapping["train"]]}
 
 
 def test_digits_around_an_id_make_it_another(renamer: Renamer) -> None:

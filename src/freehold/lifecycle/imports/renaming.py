@@ -1,7 +1,7 @@
 """New public ids for everything that a bag holds, the same for each old one wherever it stands.
 
 Ids are found in the catalogue: text that is unique in its workspace and is called an id, and the keys of objects. An
-old id is replaced as a whole value anywhere, and inside longer text and documents where it can be nothing else.
+old id is replaced as a whole value where ids stand, and in any text and document where it can be nothing else.
 """
 
 import re
@@ -19,6 +19,8 @@ UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 HEX = re.compile(r"[0-9a-f]{32}")
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 _INSIDE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-f])")
+_OF_IDS = re.compile(r"(ids?(list)?|datatype)\Z", re.IGNORECASE)
+"""The name of a field of a document that has an id, or some."""
 SURE = 16
 """An id of so many characters stands for itself wherever it is found; a shorter one may be a plain word."""
 
@@ -79,18 +81,24 @@ class Renamer:
         return whole if whole is not None else _TOKEN.sub(self._token, value)
 
     def document(self, text: str) -> str:
-        """JSON text: strings at any depth, keys too."""
+        """JSON text: strings at any depth, keys too. A short id only where the field says that it is one: elsewhere it
+        may be a word that readers know. What has only letters may be the name of a field, however long."""
         has_short = len(self._tokens) < len(self.mapping)
         if not self.mapping or (not has_short and self.text(text) == text):
             return text
         return msgspec.json.encode(self._part(msgspec.json.decode(text))).decode()
 
-    def _part(self, part: Any) -> Any:
+    def _part(self, part: Any, *, of_ids: bool = False) -> Any:
         if isinstance(part, dict):
-            return {self.string(key): self._part(value) for key, value in part.items()}
+            return {self._key(key): self._part(value, of_ids=bool(_OF_IDS.search(key))) for key, value in part.items()}
         if isinstance(part, list):
-            return [self._part(each) for each in part]
-        return self.string(part) if isinstance(part, str) else part
+            return [self._part(each, of_ids=of_ids) for each in part]
+        if not isinstance(part, str):
+            return part
+        return self.string(part) if of_ids else self.text(part)
+
+    def _key(self, key: str) -> str:
+        return key if key.isalpha() else self.text(key)
 
     def string(self, value: str) -> str:
         """A value that may be an id, however short."""
