@@ -58,6 +58,8 @@ def written(shared_world: World) -> Iterator[Written]:
         write_serving(azure, secret)
         write_outside(azure, secret)
         azure.make_experiment()
+        said = {"tags": {"data": BLOB + secret("experiment"), "password": "a word of an experiment"}}
+        azure.ok("PATCH", f"{azure.history}/experiments/digits", said)
         azure.put_run("first", **run_with(secret))
         parameter = {"run_id": "first", "key": "data", "value": BLOB + secret("parameter")}
         azure.ok("POST", f"/mlflow/v2.0{azure.workspace}/api/2.0/mlflow/runs/log-parameter", parameter)
@@ -124,7 +126,7 @@ def test_no_secret_is_in_a_bag_of_all_that_holds_one(shared_world: World, writte
     parted = json.loads(bag["data/coverage.json"])["tables"]
     assert set(parted["runs"]["columns_parted"]) == {"details"}
     assert set(parted["images"]["columns_parted"]) == {"document", "location"}
-    assert set(parted["labels"]["columns_parted"]) == {"value"}
+    assert all(set(parted[name]["columns_parted"]) == {"value"} for name in ("labels", "experiment_tags"))
 
 
 def test_words_of_labels_leave_as_they_are(shared_world: World, written: Written) -> None:
@@ -134,6 +136,7 @@ def test_words_of_labels_leave_as_they_are(shared_world: World, written: Written
         '"password":"is a word, too"',
         '"log":"https://h/log"',
         "a word of theirs",
+        "a word of an experiment",
     ):
         assert said in text
 
@@ -160,6 +163,7 @@ def test_whoever_has_the_right_reads_every_secret_back(written: Written) -> None
         f"{azure.models}/images/i:1",
         f"{azure.models}/services/s?expand=true",
         f"/datastore/v1.0{azure.workspace}/datastores/hdfs",
+        f"{azure.history}/experiments/digits",
         f"{azure.history}/experiments/digits/runs/first",
     ]
     seen = [azure.call("GET", address).text for address in addresses]

@@ -52,7 +52,7 @@ class ExperimentTag(Record, table="experiment_tags", rules=_CONTENT):
     workspace_id = workspace()
     experiment_row = link("experiments", LinkKind.DEEP)
     key = text(plain())
-    value = text(plain())
+    value = text(plain(), address=True)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:

@@ -62,7 +62,8 @@ class Experiments:
         """`GET …/history/v1.0{WS}/experiments`, in order of creation."""
         leaving = Selection(chosen).leaving(Experiment)
         for page in whole.experiments(db, workspace_of(db, chosen), leaving):
-            yield from map(experiment_out, page)
+            for found in page:
+                yield experiment_out(found._replace(tags=labels_without_secrets(found.tags)))
 
 
 class Runs:
