@@ -128,16 +128,18 @@ def _wait(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
         except FreeholdError:
             raise fault from None
         server.drop_import(operation.id)
-        raise Failure(fault.code, _reason(report)) from None
+        raise Failure(fault.code, _reason(report) or str(fault)) from None
 
 
 def _reason(report: dict[str, Any]) -> str:
+    """Empty where the report found nothing in the way: what came later says itself why."""
     refused = report.get("refused")
     if refused:
         where = f" ({refused['where']})" if refused["where"] else ""
         return f"{refused['message']}{where}"
     lines = [f"{report['erased_count']} ids were erased here and do not come back."] if report["erased_count"] else []
-    lines += [f"{report['taken_count']} ids or names stand already: use --new-ids, or an empty workspace."]
+    if report["taken_count"]:
+        lines.append(f"{report['taken_count']} ids or names stand already: use --new-ids, or an empty workspace.")
     return "\n".join([*lines, *_conflicts(report)])
 
 

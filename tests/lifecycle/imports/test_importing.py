@@ -129,6 +129,7 @@ def test_what_stands_already_is_listed_and_nothing_is_written(source: World, bag
     operation = import_bag(source, bag)
     assert operation["state"] == "Failed"
     assert operation["error"]["code"] == "ImportConflicts"
+    assert "ids or names in the bag stand here already. The report lists them" in operation["error"]["message"]
     report = report_of(source, operation)
     taken = {each["record"] for each in report["taken"]}
     assert {"experiments", "runs", "models", "stored_objects", "members"} <= taken
@@ -163,6 +164,7 @@ def test_what_was_erased_here_does_not_come_back(world: World, bag: Path) -> Non
     for flags in ({}, {"new_ids": "true"}):
         operation = import_bag(world, bag, **flags)
         assert operation["error"]["code"] == "ImportErasedIds"
+        assert "ids in the bag were erased here" in operation["error"]["message"]
         assert {"record": "run", "id": "first"} in report_of(world, operation)["erased"]
 
 

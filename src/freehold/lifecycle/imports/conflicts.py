@@ -69,13 +69,13 @@ class Conflicts:
                 f"{self.erased_count} ids in the bag were erased here and do not come back. The report lists them: "
                 "GET /freehold/v1/imports/{operation}/report."
             )
-            raise Conflict("ImportErasedIds", message)
+            raise Conflict("ImportErasedIds", message, is_plain=True)
         if self.taken_count:
             message = (
                 f"{self.taken_count} ids or names in the bag stand here already. The report lists them: GET "
                 "/freehold/v1/imports/{operation}/report. Import with new ids, or into an empty workspace."
             )
-            raise Conflict("ImportConflicts", message)
+            raise Conflict("ImportConflicts", message, is_plain=True)
 
 
 def _rows_of(containers: Iterable[Prepared]) -> dict[str, int]:
