@@ -131,3 +131,16 @@ def catalogue_of(*arguments: str) -> str:
     result = CliRunner().invoke(app_of(COMMANDS), ["catalogue", *arguments], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     return result.output
+
+
+@pytest.mark.parametrize("verb", ["exports", "erasures", "holds"])
+def test_a_workspace_that_is_called_otherwise_is_not_meant(world: World, verb: str) -> None:
+    """Who says another one's id at this one's address must not lose this one."""
+    path = f"/freehold/v1{world.workspace}"
+    for wrong in ("another", "0196a1b2-0000-7000-8000-00000000000f"):
+        body = {"scope": "workspace", "id": wrong} | ({"reason": "a case"} if verb == "holds" else {})
+        answer = world.post(f"{path}/{verb}", body, world.alice)
+        assert (answer.status_code, "another id and another name" in answer.text) == (404, True), answer.text
+    dry = {"scope": "workspace", "id": "Default", "dry_run": True}
+    if verb != "holds":
+        assert world.post(f"{path}/{verb}", dry, world.alice).status_code == 200

@@ -132,11 +132,10 @@ def plan_erasure(
 
     `counts` False: without steps, objects and copies, which take long to count and bind nothing; for carrying it out.
     """
-    if scope is Scope.WORKSPACE:
-        targets = tree_below(db, workspace.workspace_id)
-    else:
-        targets = [find_root(db, workspace.workspace_id, scope, root_id)]
-    root = db.keys.forgotten.digest(scope.value, workspace.public_id, root_id or workspace.public_id)
+    found, is_whole = find_root(db, workspace.workspace_id, scope, root_id), scope is Scope.WORKSPACE
+    targets = tree_below(db, workspace.workspace_id) if is_whole else [found]
+    named = workspace.public_id if is_whole or root_id is None else root_id
+    root = db.keys.forgotten.digest(scope.value, workspace.public_id, named)
     return plan_targets(db, scope, targets, root.hex(), counts=counts)
 
 

@@ -36,10 +36,15 @@ def public_id(record: type[Record]) -> sa.Column[str]:
 def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
     """The standing root of this id, or of this name where no two have the same; of the workspace itself for None.
     Raises NotFound."""
-    if scope is Scope.WORKSPACE:
-        return Target(scope, workspace_id, (workspace_id,))
     root = root_of(scope)
     table = root.table
+    if scope is Scope.WORKSPACE:
+        if root_id is not None and not _is_called(db, workspace_id, root_id):
+            message = (
+                "The workspace of this address has another id and another name. Leave the id out, or mend the address."
+            )
+            raise NotFound("ResourceNotFound", message)
+        return Target(scope, workspace_id, (workspace_id,))
     by_id = public_id(root) == root_id
     found = (
         sa.select(key_of(table))
@@ -54,6 +59,13 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
         message = f"There is no {called(scope)} of this {names} in the workspace."
         raise NotFound("ResourceNotFound", message)
     return Target(scope, workspace_id, (int(row),))
+
+
+def _is_called(db: Transaction, workspace_id: int, said: str) -> bool:
+    """Whether the workspace is meant: who says another one's id at its address must not lose this one."""
+    c = Workspace.c
+    found = sa.select(c.public_id, c.name).where(c.workspace_id == workspace_id)
+    return said.casefold() in {each.casefold() for each in db.execute(found).one()}
 
 
 def _is_named(root: type[Record], name: str) -> sa.ColumnElement[bool]:
