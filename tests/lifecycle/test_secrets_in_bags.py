@@ -58,7 +58,10 @@ def written(shared_world: World) -> Iterator[Written]:
         write_serving(azure, secret)
         write_outside(azure, secret)
         azure.make_experiment()
-        said = {"tags": {"data": BLOB + secret("experiment"), "password": "a word of an experiment"}}
+        said = {
+            "description": f"of {BLOB}{secret('described')}",
+            "tags": {"data": BLOB + secret("experiment"), "password": "a word of an experiment"},
+        }
         azure.ok("PATCH", f"{azure.history}/experiments/digits", said)
         azure.put_run("first", **run_with(secret))
         parameter = {"run_id": "first", "key": "data", "value": BLOB + secret("parameter")}
@@ -107,6 +110,9 @@ def run_with(secret: Any) -> dict[str, Any]:
     registry = {"username": "u", "password": secret("registry")}
     return {
         "status": "Running",
+        "description": BLOB + secret("description"),
+        "target": f"https://u:{secret('target')}@h/cluster",
+        "scriptName": BLOB + secret("script"),
         "runDefinition": {"environment": {"docker": {"baseImageRegistry": registry}}},
         "inputDatasets": [{"path": BLOB + secret("input")}],
         "cancelUri": BLOB + secret("cancel"),
@@ -124,9 +130,10 @@ def test_no_secret_is_in_a_bag_of_all_that_holds_one(shared_world: World, writte
     bag = exported(shared_world, written.azure.workspace, Scope.WORKSPACE)
     assert {written.secrets[found] for found in SECRET.findall(text_of(bag))} == set()
     parted = json.loads(bag["data/coverage.json"])["tables"]
-    assert set(parted["runs"]["columns_parted"]) == {"details"}
+    assert set(parted["runs"]["columns_parted"]) == {"description", "details", "script_name", "target"}
     assert set(parted["images"]["columns_parted"]) == {"document", "location"}
     assert all(set(parted[name]["columns_parted"]) == {"value"} for name in ("labels", "experiment_tags"))
+    assert set(parted["experiments"]["columns_parted"]) == {"description"}
 
 
 def test_words_of_labels_leave_as_they_are(shared_world: World, written: Written) -> None:

@@ -109,7 +109,7 @@ class Workspace(
     arm_path_folded = text(plain())
     location = text(plain())
     friendly_name = text(plain())
-    description = text(plain())
+    description = text(plain(), address=True)
     sku = text(plain())
     tags = json(plain())
     properties = json(plain())

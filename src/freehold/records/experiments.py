@@ -31,7 +31,7 @@ class Experiment(Record, table="experiments", rules=_CONTENT):
     workspace_id = workspace()
     experiment_id = text(plain())
     name = text(plain())
-    description = text(plain(), null=True)
+    description = text(plain(), null=True, address=True)
     next_run_number = integer()
     created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
     created_at = moment()

@@ -73,8 +73,9 @@ class ContainerDocument:
         workspace = workspace_of(db, chosen)
         if chosen.scope is Scope.WORKSPACE and workspace.kind is self._kind:
             found = workspaces.get_workspace(db, workspace)
-            tags, properties = labels_without_secrets(found.tags), without_secrets(found.properties)
-            yield self._out(found._replace(ref=workspace, tags=tags, properties=properties))
+            description, tags = map(labels_without_secrets, (found.description, found.tags))
+            properties = without_secrets(found.properties)
+            yield self._out(found._replace(ref=workspace, description=description, tags=tags, properties=properties))
 
 
 def workspace_of(db: Transaction, chosen: Target) -> WorkspaceRef:

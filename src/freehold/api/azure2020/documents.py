@@ -63,7 +63,8 @@ class Experiments:
         leaving = Selection(chosen).leaving(Experiment)
         for page in whole.experiments(db, workspace_of(db, chosen), leaving):
             for found in page:
-                yield experiment_out(found._replace(tags=labels_without_secrets(found.tags)))
+                description, tags = map(labels_without_secrets, (found.description, found.tags))
+                yield experiment_out(found._replace(description=description, tags=tags))
 
 
 class Runs:
@@ -86,6 +87,9 @@ class Runs:
 def _parted(run: RunView) -> RunView:
     """As its tables have it: clients write of themselves where their code came from, and whoever may read that."""
     return run._replace(
+        description=labels_without_secrets(run.description),
+        target=labels_without_secrets(run.target),
+        script_name=labels_without_secrets(run.script_name),
         details=without_secrets(run.details),
         properties=labels_without_secrets(run.properties),
         tags=labels_without_secrets(run.tags),

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from freehold.kit.problems import InsufficientStorage
 from freehold.lifecycle.bag.split import split_size
 from freehold.lifecycle.imports.refusal import Refused
 
@@ -13,16 +14,20 @@ itself most in an honest one, metric points that never change, comes to about a 
 
 
 class Budget:
-    """Bytes that tables may still be read as. Raises Refused for more."""
+    """Bytes that tables may still be read as. `is_all_there_is`: the disk has no room for more."""
 
-    def __init__(self, left: int) -> None:
+    def __init__(self, left: int, *, is_all_there_is: bool = False) -> None:
         self._left = left
+        self._is_all_there_is = is_all_there_is
 
     def spend(self, size: int, where: str) -> None:
+        """Raises Refused, or InsufficientStorage."""
         self._left -= size
+        if self._left < 0 and self._is_all_there_is:
+            message = "The disk has too little room for what is in the bag. Free some space, then import it again."
+            raise InsufficientStorage("InsufficientStorage", message)
         if self._left < 0:
-            message = "Its tables become more bytes than an import takes: far more than the bag has, or than the disk."
-            raise Refused("BagTooLarge", message, where)
+            raise Refused("BagTooLarge", "Its tables become far more bytes than the bag has, or than one may.", where)
 
 
 def budget_of(bag: Path, largest: int) -> Budget:
@@ -30,5 +35,5 @@ def budget_of(bag: Path, largest: int) -> Budget:
 
     What is needed to find out which ids there are counts too: the same rows are read up to three times.
     """
-    free = shutil.disk_usage(bag.parent).free // 2
-    return Budget(min(largest, free, max(FREELY, TIMES * split_size(bag))))
+    free, allowed = shutil.disk_usage(bag.parent).free // 2, min(largest, max(FREELY, TIMES * split_size(bag)))
+    return Budget(min(free, allowed), is_all_there_is=free < allowed)

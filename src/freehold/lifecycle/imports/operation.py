@@ -18,7 +18,7 @@ from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.queries import is_standing
 from freehold.domain.documents.service import require_standing
 from freehold.kit.faults import passing
-from freehold.kit.problems import Conflict, Superseded
+from freehold.kit.problems import Conflict, Invalid, Problem, Superseded
 from freehold.lifecycle.bag.split import apart_of, split_size
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.making import MADE
@@ -29,6 +29,7 @@ from freehold.lifecycle.kept import KEPT_TIME, forget_bag, keep_from_now
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.targets import find_target, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
+from freehold.operations.children import TaskRefused
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
@@ -121,9 +122,22 @@ def _check(ctx: OperationContext) -> Progress:
         new_ids=bool(ctx.options[NEW_IDS]),
         kind=workspace.kind,
     )
-    counts: Mapping[str, int] = ctx.run_child(TASK, msgspec.to_builtins(job))
+    try:
+        counts: Mapping[str, int] = ctx.run_child(TASK, msgspec.to_builtins(job))
+    except TaskRefused as fault:
+        raise _as_told(fault) from fault
     passing("import:child:answered")
     return Progress(0, sum(counts.values()), counts)
+
+
+def _as_told(fault: TaskRefused) -> Problem:
+    """What a bag has wrong is in the report, which goes with the bag; an operation keeps no word of a bag."""
+    message = "The bag is refused, nothing of it was kept. Why: GET /freehold/v1/imports/{operation}/report."
+    if fault.is_plain:
+        return fault
+    told = Invalid(fault.code, message, is_plain=True)
+    told.place = fault.place
+    return told
 
 
 # ---- conflicts

@@ -13,7 +13,7 @@ from freehold.kit.problems import Invalid
 from freehold.lifecycle.imports.budget import Budget
 from freehold.lifecycle.imports.extract import Wanted
 from freehold.lifecycle.imports.reading import BAG_PATH, TableReader
-from freehold.lifecycle.imports.refusal import Refused
+from freehold.lifecycle.imports.refusal import WHAT_TO_DO, Refused
 from freehold.lifecycle.imports.renaming import Renamer, id_columns
 from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable, Row
@@ -29,6 +29,8 @@ OBJECT_KEY_LENGTH = 36
 SIZE, SHA256 = "size", "sha256"
 FOLDED = "_folded"
 """A column of this ending repeats another without case."""
+TOO_NARROW = "Nothing of it was kept. Export what holds both, an experiment or the workspace, and import that."
+"""What to do with a bag that has no more than what was asked for: it is as it was exported."""
 Key = tuple[Any, ...]
 
 
@@ -164,7 +166,8 @@ class TablePreparer:
         stored = self._record.table.c[column]
         where = f"{self._table.name}.{column}"
         if self._found.scope is Scope.WORKSPACE or not stored.nullable or stored.info["link"].kind is LinkKind.DEEP:
-            raise Refused("BagLinkOutside", "A row refers to one that is not in the bag.", where)
+            advice = WHAT_TO_DO if self._found.scope is Scope.WORKSPACE else TOO_NARROW
+            raise Refused("BagLinkOutside", "A row refers to one that is not in the bag.", where, advice=advice)
         self._found.dropped[where] = self._found.dropped.get(where, 0) + 1
 
     def _note_bytes(self, row: Row, linked: Row) -> None:

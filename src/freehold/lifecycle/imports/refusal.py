@@ -12,8 +12,8 @@ FAULTS_TOLD = 100
 class Refused(Invalid):
     """The bag is not taken. `where`: the table or the file, for the report only; no operation keeps it."""
 
-    def __init__(self, code: str, message: str, where: str = "") -> None:
-        super().__init__(code, f"{message} {WHAT_TO_DO}")
+    def __init__(self, code: str, message: str, where: str = "", *, advice: str = WHAT_TO_DO) -> None:
+        super().__init__(code, f"{message} {advice}")
         self.where = where
 
     def as_document(self) -> dict[str, Any]:
