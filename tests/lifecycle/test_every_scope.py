@@ -11,6 +11,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from freehold.lifecycle.holds import SCOPES
 from freehold.records.rules import Scope
 from tests.azure2020 import pipelines
 from tests.azure2020.conftest import Azure
@@ -47,6 +48,7 @@ TABLES = {
 """Folder below `rest/` → the table whose rows its documents are of; the container's own document has none."""
 OF_HOSTING = (Scope.MODEL, Scope.MANIFEST, Scope.IMAGE, Scope.SERVICE)
 IN_2020 = [scope for scope in Scope if scope is not Scope.MANIFEST]
+INSIDE = [scope for scope in IN_2020 if scope is not Scope.WORKSPACE]
 
 
 class Place(NamedTuple):
@@ -166,6 +168,46 @@ def test_a_bag_that_an_older_release_overfilled_is_withdrawn(world: World, noun:
     while not stays and said.exists() and time.monotonic() < until:
         time.sleep(0.1)
     assert said.exists() == stays
+
+
+@pytest.mark.parametrize("scope", INSIDE, ids=str)
+def test_a_bag_goes_with_whatever_it_holds(
+    shared_world: World, of_2020: Place, client: httpx.Client, scope: Scope
+) -> None:
+    azure = Azure(shared_world, client, shared_world.alice, of_2020.path, "")
+    address = ready(azure, of_2020.path, scope, first_of(of_2020.whole, scope))
+    bag = files_of(client.get(address, headers=shared_world.alice.headers).content)
+    inside = list(roots_of(bag))
+    assert inside
+    for each, root_id in inside:
+        copies = [copy["operation_id"] for copy in planned(azure, each, root_id)["copies"]]
+        assert address.split("/")[-2] in copies, f"{each} {root_id}"
+
+
+@pytest.mark.parametrize("scope", [scope for scope in INSIDE if scope in SCOPES], ids=str)
+def test_a_hold_holds_whatever_a_bag_of_it_holds(
+    shared_world: World, of_2020: Place, client: httpx.Client, scope: Scope
+) -> None:
+    azure = Azure(shared_world, client, shared_world.alice, of_2020.path, "")
+    asked = {"scope": scope.value, "id": first_of(of_2020.whole, scope), "reason": "dispute"}
+    held = azure.ok("POST", f"/freehold/v1{of_2020.path}/holds", asked, status=201)["id"]
+    try:
+        for each, root_id in roots_of(exported(shared_world, of_2020.path, scope, asked["id"])):
+            assert planned(azure, each, root_id)["holds"] == [held], f"{each} {root_id}"
+    finally:
+        azure.ok("DELETE", f"/freehold/v1{of_2020.path}/holds/{held}")
+
+
+def roots_of(bag: Files) -> Iterator[tuple[Scope, str]]:
+    """All in it that can be erased by itself."""
+    for scope in INSIDE:
+        for row in rows_of(bag, f"{scope.value}s"):
+            yield scope, str(row[f"{scope.value}_id"])
+
+
+def planned(azure: Azure, scope: Scope, root_id: str) -> Any:
+    asked = {"scope": scope.value, "id": root_id, "dry_run": True}
+    return azure.ok("POST", f"/freehold/v1{azure.workspace}/erasures", asked)
 
 
 def exported(world: World, place: str, scope: Scope, root_id: str | None = None) -> Files:

@@ -79,8 +79,8 @@ class Reach:
                     yield pointer.source, sa.and_(refers, stays, stands(pointer.source))
 
     def _bound_by(self, kind: LinkKind) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-        """Records with links of this kind: rows whose link leads to what goes, into it or to what it lies in. A row
-        whose links are all null is about the whole workspace."""
+        """Records with links of this kind: rows whose link leads to what goes, into it, to what it lies in or to what
+        shares it. A row whose links are all null is about the whole workspace."""
         for record in self._records.values():
             binding = {name: link for name, link in record.links().items() if link.kind is kind}
             if not binding:
@@ -88,8 +88,7 @@ class Reach:
             columns = [record.table.c[name] for name in binding]
             whole = sa.and_(*(column.is_(None) for column in columns))
             parts = [self._covers(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
-            if kind is LinkKind.HOLDS:
-                parts += [self._needs(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
+            parts += [self._needs(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
             here = record.table.c[WORKSPACE] == self.target.workspace_id
             everything = self.target.scope is Scope.WORKSPACE
             yield record, here if everything else sa.and_(here, sa.or_(whole, *parts))
@@ -134,17 +133,24 @@ class Reach:
         """A copy of what goes, or of something that it lies in."""
         if to.table.name in self._reached:
             return column.in_(sa.select(key_of(to.table)).where(self.rows(to)))
-        above = [
-            column.in_(sa.select(self.root.table.c[name]).where(self.rows(self.root)))
-            for name, link in self.root.links().items()
-            if link.kind is LinkKind.DEEP and link.to == to.table.name
-        ]
-        return sa.or_(sa.false(), *above)
+        return sa.or_(sa.false(), *(column.in_(rows) for owner, rows in self._above(self.root) if owner is to))
 
-    def _needs(self, column: sa.Column[int], held: type[Record]) -> sa.ColumnElement[bool]:
-        """What is held, or a part of it, shares what goes: a model its asset, a dataset what it was saved as."""
-        row, shared = key_of(held.table), self._shares(held)
-        for part, name in _parts_of(held):
+    def _above(
+        self, record: type[Record], rows: sa.Select[int] | None = None
+    ) -> Iterator[tuple[type[Record], sa.Select[int]]]:
+        """What the root lies in, up to the workspace (a task's run, and that one's experiment), and the keys of it."""
+        here = self.rows(record) if rows is None else key_of(record.table).in_(rows)
+        for name, link in record.links().items():
+            owner = self._records[link.to]
+            if link.kind is LinkKind.DEEP and name != WORKSPACE and owner is not record:
+                theirs = sa.select(record.table.c[name]).where(here)
+                yield owner, theirs
+                yield from self._above(owner, theirs)
+
+    def _needs(self, column: sa.Column[int], bound: type[Record]) -> sa.ColumnElement[bool]:
+        """What is bound, or a part of it, shares what goes: a model its asset, a dataset what it was saved as."""
+        row, shared = key_of(bound.table), self._shares(bound)
+        for part, name in _parts_of(bound):
             of_part = self._shares(part)
             if of_part:
                 shared.append(row.in_(sa.select(part.table.c[name]).where(sa.or_(*of_part))))
