@@ -94,6 +94,8 @@ def test_a_policy_is_set_over_its_version_shown_and_cleared(world: World) -> Non
         {"rules": [{"keep_last": 1, "experiment": "x"}]},
         {"rules": [{"keep_last": 1}] * 21},
         {"restore_days": 1, "exempt_tags": [{"key": ""}]},
+        {"restore_days": 1, "exempt_tags": [{"key": "keep\0"}]},
+        {"restore_days": 1, "exempt_tags": [{"key": "keep", "value": "\0"}]},
     ],
 )
 def test_a_policy_of_another_shape_is_refused(shared_world: World, policy: Any) -> None:

@@ -64,12 +64,14 @@ EXEMPT = {
 
 
 def check(policy: Policy) -> None:
-    """Raises Invalid where it says nothing, or a rule does."""
+    """Raises Invalid where it says nothing, or a rule does, or a tag is none that a run may have."""
     if policy.restore_days is None and not policy.rules:
         message = "A policy has a restore window or rules. To keep everything, clear the policy instead."
         raise Invalid("InvalidPolicy", message, target="rules")
     if any(rule.older_than_days is None and rule.keep_last is None for rule in policy.rules):
         raise Invalid("InvalidRule", "A rule says older_than_days, keep_last, or both.", target="rules")
+    if any("\0" in text for tag in policy.exempt_tags for text in (tag.key, tag.value or "")):
+        raise Invalid("InvalidText", "Text may not contain a NUL character. Remove it.", target="exempt_tags")
 
 
 def describe(rule: Rule) -> str:
