@@ -298,6 +298,22 @@ def test_copies_that_hold_it_go_first(plain_site: Site) -> None:
     assert rows == left
 
 
+def test_copies_that_name_it_go_first(plain_site: Site) -> None:
+    """The bag of a run has its parent's id in it, in its row and in tags."""
+    site = plain_site
+    parent, experiment = site.run(site.experiment()), site.experiment()
+    child = site.database.write_now(
+        lambda db: create_run(db, site.actor, site.workspace, experiment, parent_run_id=parent)
+    )
+    child_row = site.row_of("runs", "run_id", child)
+    naming = {_keep_bag(site, links) for links in ({"run_row": child_row}, {"experiment_row": experiment.row_id})}
+    neighbour = _keep_bag(site, {"run_row": site.row_of("runs", "run_id", site.run(experiment))})
+    plan = site.database.read_now(lambda db: plan_erasure(db, site.workspace, Scope.RUN, parent))
+    assert {copy.operation_id for copy in plan.copies} == naming
+    assert site.erase(Scope.RUN, parent).state is State.SUCCEEDED
+    assert [path.name for path in (site.folder / "exports").iterdir()] == [neighbour]
+
+
 def _keep_bag(site: Site, links: dict[str, int]) -> str:
     def add(db: Transaction) -> str:
         operation_id = db.new_id()
