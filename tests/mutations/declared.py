@@ -36,7 +36,9 @@ _TAGS = 'table="run_tags"'
 
 SCHEMA = [
     _in_runs("a column that no migration makes", _RUN, f"    nickname = text(plain())\n{_RUN}", MIGRATED),
-    _in_runs("a column gone from its record", "    script_name = text(plain(), null=True)\n", "", MIGRATED),
+    _in_runs(
+        "a column gone from its record", "    script_name = text(plain(), null=True, address=True)\n", "", MIGRATED
+    ),
     _in_runs("an index that no migration makes", 'yield Index(None, "experiment_row", "row_id")', "pass", MIGRATED),
     _in_runs(
         "a column that may be null by its record only",

@@ -93,6 +93,27 @@ ERASURE = [
         "sa.or_(sa.false(), *parts)",
         "copies_that_hold_it_go_first",
     ),
+    _erasing(
+        "copies that name it are kept",
+        "reach.py",
+        "(LinkKind.REFCOUNT, LinkKind.SHALLOW) if",
+        "(LinkKind.REFCOUNT,) if",
+        "copies_that_name_it_go_first",
+    ),
+    Mutation(
+        "a hold binds one link up",
+        "lifecycle/reach.py",
+        "                yield from self._above(owner, theirs)\n",
+        "",
+        ("tests/lifecycle/test_every_scope.py::test_a_hold_holds_whatever_a_bag_of_it_holds",),
+    ),
+    Mutation(
+        "a workspace is erased by any id",
+        "lifecycle/targets.py",
+        "root_id is not None and not _is_called",
+        "root_id is not None and False and _is_called",
+        ("tests/lifecycle/test_plans.py::test_a_workspace_that_is_called_otherwise_is_not_meant",),
+    ),
 ]
 PROOF = [
     Mutation(
