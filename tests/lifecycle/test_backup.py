@@ -12,7 +12,9 @@ from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.storage.backup import back_up, check_backup
 from freehold.storage.forget_journal import JOURNAL_FILE, append, read
+from tests.azure2020.conftest import Azure
 from tests.commands import freehold
+from tests.patience import patient
 from tests.world import World, make_world
 
 
@@ -63,6 +65,47 @@ def test_a_restored_old_backup_brings_nothing_back_that_was_erased_since(world: 
         assert [status_of(restored, each) for each in (stays, goes, below)] == [200, 404, 404]
         again = {"experiment_id": kept, "run_id": goes}
         assert restored.post("/api/2.0/mlflow/runs/log-metric", again, restored.alice).status_code in {400, 404}
+    finally:
+        restored.kill()
+
+
+def test_what_a_service_let_go_of_before_its_erasure_goes_again(world: World, tmp_path: Path) -> None:
+    """In the backup it is still needed: the image by one service, the model by another."""
+    with httpx.Client(base_url=world.url, timeout=patient(60)) as client:
+        azure = Azure(world, client, world.alice, world.workspace, "")
+        models = [
+            azure.ok(
+                "POST", f"{azure.models}/models", {"name": name, "url": "https://h.example.org/m", "mimeType": "x"}
+            )
+            for name in ("quagga", "kept")
+        ]
+        for name, model in zip(("quagga-image", "kept-image"), models, strict=True):
+            image = {"name": name, "modelIds": [model["id"]], "imageType": "Docker", "imageLocation": "r.example.org/s"}
+            azure.ok("POST", f"{azure.models}/images", image, status=202)
+        service = {"name": "scoring", "computeType": "ACI", "imageId": "quagga-image:1"}
+        azure.ok("POST", f"{azure.models}/services", service, status=202)
+        freehold(world, "backup", str(tmp_path / "old"))
+        change = [{"op": "replace", "path": "/imageId", "value": "kept-image:1"}]
+        azure.ok("PATCH", f"{azure.models}/services/scoring", change)
+    erase(world, "image", "quagga-image:1")
+    erase(world, "model", "quagga:1")
+    world.stop()
+
+    restored = World(
+        tmp_path / "restored", world.subscription_id, world.alice, world.bob, world.charlie, dict(world.environment)
+    )
+    restored.environment["FREEHOLD_KEYS"] = str(world.folder / "keys")
+    answer = freehold(restored, "restore", str(tmp_path / "old"), "--json")
+    assert json.loads(answer) == {"erased_again": 2, "failed": []}
+    assert b"quagga" not in bytes_below(restored.folder)
+    restored.start()
+    try:
+        place = f"/modelmanagement/v1.0{restored.workspace}"
+        found = restored.get(f"{place}/services/scoring", restored.alice)
+        assert (found.status_code, found.json()["imageId"]) == (200, None)
+        assert [each["id"] for each in restored.get(f"{place}/images", restored.alice).json()["value"]] == [
+            "kept-image:1"
+        ]
     finally:
         restored.kill()
 

@@ -99,10 +99,12 @@ def request_erasure(
 
 def request_again(
     db: Transaction, operations: Operations, workspace: WorkspaceRef, scope: Scope, root_id: str | None
-) -> Operation:
-    """Erase what the forget list names and a restored backup brought back. Nobody asks, nothing may refuse."""
+) -> tuple[Operation, Sequence[Target]]:
+    """Erase what the forget list names and a restored backup brought back; what is hidden now. Nobody asks, nothing may
+    refuse."""
     lock_containers(db, workspace.workspace_id)
-    return begin(db, operations, None, workspace, plan_erasure(db, workspace, scope, root_id, counts=False), 0)
+    plan = plan_erasure(db, workspace, scope, root_id, counts=False)
+    return begin(db, operations, None, workspace, plan, 0), plan.targets
 
 
 def begin(

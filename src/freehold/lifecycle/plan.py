@@ -252,7 +252,8 @@ def _conflicts(db: Transaction, reaches: Sequence[Reach]) -> list[Conflict]:
     found: dict[str, tuple[int, dict[str, None]]] = {}
     going = {(target.scope, row) for reach in reaches for target in (reach.target,) for row in target.root_rows}
     for reach in reaches:
-        for record, refuses in reach.restricting():
+        for pointer, refuses in reach.restricting():
+            record = pointer.source
             for row in db.execute(sa.select(record.table).where(refuses).limit(MOST_NAMED)):
                 owner = _owner(db, record, row)
                 if owner is None or owner[:2] not in going:

@@ -68,15 +68,15 @@ class Reach:
         """Records that forbid an erasure, and the condition for those that bear on anything that goes."""
         return self._bound_by(LinkKind.HOLDS)
 
-    def restricting(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-        """Rows that stay and refuse that what they refer to goes. What another erasure has hidden refuses nothing."""
+    def restricting(self) -> Iterator[tuple[Pointer, sa.ColumnElement[bool]]]:
+        """Links of rows that stay and refuse that what they refer to goes. What another erasure hid refuses nothing."""
         for record in self._reached.values():
             for pointer in pointers_to(record):
                 if pointer.kind is LinkKind.RESTRICT:
                     refers = pointer.column.in_(sa.select(key_of(record.table)).where(self.rows(record)))
                     goes = pointer.source.table.name in self._reached
                     stays = self.rows(pointer.source).is_not(sa.true()) if goes else sa.true()
-                    yield pointer.source, sa.and_(refers, stays, stands(pointer.source))
+                    yield pointer, sa.and_(refers, stays, stands(pointer.source))
 
     def _bound_by(self, kind: LinkKind) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
         """Records with links of this kind: rows whose link leads to what goes, into it, to what it lies in or to what

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.kit.faults import passing
-from freehold.lifecycle.reach import OWNED, Pointer, pointers_to, stands
+from freehold.lifecycle.reach import OWNED, Pointer, Reach, pointers_to, stands
 from freehold.lifecycle.repeats import Repeated, repeated
 from freehold.lifecycle.selection import HIDDEN, key_of
 from freehold.records.catalogue import Record, catalogue
@@ -142,6 +142,15 @@ def _release(db: Transaction, counted: type[Record], keys: list[int]) -> Counter
     cut = _cut(counted)
     locked(db.connection, cut.lock, {"keys": keys})
     return cut.unneeded.remove(db, len(keys), keys=keys)
+
+
+def release(db: Transaction, reach: Reach) -> None:
+    """Whatever stands and refuses lets go: it did before the erasure that a restore repeats, or there was none."""
+    for pointer, refuses in reach.restricting():
+        if _lets_go(pointer):
+            db.execute(sa.update(pointer.source.table).where(refuses).values({pointer.column.name: None}))
+        else:
+            db.execute(sa.delete(pointer.source.table).where(refuses))
 
 
 class _Cut:

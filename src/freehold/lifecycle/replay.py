@@ -8,7 +8,9 @@ import sqlalchemy as sa
 from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.forgetting.queries import list_all
 from freehold.lifecycle.erase import request_again
-from freehold.lifecycle.selection import HIDDEN, WORKSPACE, deep_owners, key_of
+from freehold.lifecycle.reach import Reach
+from freehold.lifecycle.removal import release
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, deep_owners, key_of
 from freehold.lifecycle.targets import public_id, root_of
 from freehold.operations.model import Operation
 from freehold.operations.service import Operations
@@ -30,6 +32,7 @@ def erase_returned(db: Transaction, operations: Operations) -> list[Operation]:
     """In one transaction, before anybody is served: hide whatever came back, and have it erased again."""
     forgotten = {digest for digest, _ in list_all(db)}
     begun: list[Operation] = []
+    hidden: list[Target] = []
     for scope in Scope:  # the widest first: what hangs below a returned root is hidden with it, and not found again
         for found in list(_returned(db, scope, forgotten)):
             if not _stands(db, found):
@@ -37,7 +40,11 @@ def erase_returned(db: Transaction, operations: Operations) -> list[Operation]:
             workspace = find_workspace_by_key(db, found.workspace_id)
             assert workspace is not None, "a row's workspace stands as long as the row"
             root_id = None if scope is Scope.WORKSPACE else found.root_id
-            begun.append(request_again(db, operations, workspace, scope, root_id))
+            operation, targets = request_again(db, operations, workspace, scope, root_id)
+            begun.append(operation)
+            hidden.extend(targets)
+    for target in hidden:
+        release(db, Reach(target))
     return begun
 
 
