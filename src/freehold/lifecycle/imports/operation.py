@@ -115,6 +115,9 @@ def _go_on(db: Transaction, ctx: OperationContext) -> Turn:
 
 def _check(ctx: OperationContext) -> Progress:
     """Reads the bag in a child process. What it refuses is in the report."""
+    if not _spool(ctx).bag.exists():
+        message = "The bag is not here: something was erased meanwhile, or a backup was restored. Import it again."
+        raise Superseded("ImportSuperseded", message)
     workspace = ctx.read(lambda db: _workspace(db, ctx))
     job = ImportJob(
         operation_id=ctx.operation.operation_id,
