@@ -47,14 +47,7 @@ def test_a_restored_old_backup_brings_nothing_back_that_was_erased_since(world: 
     freehold(world, "backup", str(tmp_path / "old"))
     erase(world, "run", goes)
     erase(world, "experiment", doomed)
-    world.stop()
-
-    restored = World(
-        tmp_path / "restored", world.subscription_id, world.alice, world.bob, world.charlie, dict(world.environment)
-    )
-    restored.environment["FREEHOLD_KEYS"] = str(world.folder / "keys")
-    answer = freehold(restored, "restore", str(tmp_path / "old"), "--json")
-    assert json.loads(answer) == {"erased_again": 2, "failed": []}
+    restored = restored_from(world, tmp_path)
 
     content = bytes_below(restored.folder)
     for trace in (goes, doomed, below, "run-that-goes", "doomed-experiment", "run-below-doomed"):
@@ -67,6 +60,18 @@ def test_a_restored_old_backup_brings_nothing_back_that_was_erased_since(world: 
         assert restored.post("/api/2.0/mlflow/runs/log-metric", again, restored.alice).status_code in {400, 404}
     finally:
         restored.kill()
+
+
+def restored_from(world: World, tmp_path: Path) -> World:
+    """From the backup `old`, with the newest keys, where two erasures came after it; not started."""
+    world.stop()
+    restored = World(
+        tmp_path / "restored", world.subscription_id, world.alice, world.bob, world.charlie, dict(world.environment)
+    )
+    restored.environment["FREEHOLD_KEYS"] = str(world.folder / "keys")
+    answer = freehold(restored, "restore", str(tmp_path / "old"), "--json")
+    assert json.loads(answer) == {"erased_again": 2, "failed": []}
+    return restored
 
 
 def test_what_a_service_let_go_of_before_its_erasure_goes_again(world: World, tmp_path: Path) -> None:
@@ -89,14 +94,7 @@ def test_what_a_service_let_go_of_before_its_erasure_goes_again(world: World, tm
         azure.ok("PATCH", f"{azure.models}/services/scoring", change)
     erase(world, "image", "quagga-image:1")
     erase(world, "model", "quagga:1")
-    world.stop()
-
-    restored = World(
-        tmp_path / "restored", world.subscription_id, world.alice, world.bob, world.charlie, dict(world.environment)
-    )
-    restored.environment["FREEHOLD_KEYS"] = str(world.folder / "keys")
-    answer = freehold(restored, "restore", str(tmp_path / "old"), "--json")
-    assert json.loads(answer) == {"erased_again": 2, "failed": []}
+    restored = restored_from(world, tmp_path)
     assert b"quagga" not in bytes_below(restored.folder)
     restored.start()
     try:
