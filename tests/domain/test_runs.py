@@ -1,11 +1,13 @@
 """Runs, their author, their maps: the same on both databases."""
 
 import pytest
+import sqlalchemy as sa
 
 from freehold.domain.experiments.service import ExperimentView, create_experiment
 from freehold.domain.forgetting.service import forget
 from freehold.domain.runs import service as runs
 from freehold.kit.problems import Conflict, Invalid, NotFound
+from freehold.records.people import MemberAlias
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
 
@@ -35,6 +37,28 @@ def test_a_run_reads_as_it_was_made(house: House, experiment: ExperimentView) ->
     assert run.author is not None
     assert run.author.object_id == house.alice.object_id
     assert run.data_container_id == f"dcid.{run_id}"
+
+
+def test_a_name_for_its_author_goes_with_the_last_run_that_has_it(house: House, experiment: ExperimentView) -> None:
+    first, second = (make_run(house, experiment, tags={"mlflow.user": "ann"}) for _ in range(2))
+
+    def name(run_id: str, **tags: str) -> list[str]:
+        def change(db: Transaction) -> list[str]:
+            named = {f"mlflow.{key}": value for key, value in tags.items()}
+            if named:
+                runs.set_tags(db, house.alice, house.workspace, run_id, named)
+            else:
+                runs.remove_tags(db, house.workspace, run_id, ["mlflow.user"])
+            return list(db.execute(sa.select(MemberAlias.c.alias).order_by(MemberAlias.c.row_id)).scalars())
+
+        return house.database.write_now(change)
+
+    assert name(first, user="bea") == ["ann", "bea"], "the other run has it still"
+    assert name(first, user="bea") == ["ann", "bea"]
+    assert name(second) == ["bea"]
+    assert name(second, user="bea") == ["bea"]
+    assert name(first, user="ann") == ["bea", "ann"]
+    assert name(second) == ["ann"]
 
 
 def test_run_numbers_go_on(house: House, experiment: ExperimentView) -> None:

@@ -153,12 +153,17 @@ _find_member = Prepared(
     )
 )
 _find_alias = Prepared(
-    lambda _: sa.select(MemberAlias.c.row_id).where(
-        MemberAlias.c.workspace_id == sa.bindparam("workspace_id"),
-        MemberAlias.c.member_row == sa.bindparam("member_row"),
-        MemberAlias.c.alias == sa.bindparam("alias"),
+    lambda _: (
+        sa.select(MemberAlias.c.row_id)
+        .where(
+            MemberAlias.c.workspace_id == sa.bindparam("workspace_id"),
+            MemberAlias.c.member_row == sa.bindparam("member_row"),
+            MemberAlias.c.alias == sa.bindparam("alias"),
+        )
+        .with_for_update(read=True, key_share=True)
     )
 )
+"""Held until the transaction ends: it goes with the last run that has it, and another is about to."""
 
 
 def find_member(db: Transaction, workspace_id: int, person_row: int) -> int | None:

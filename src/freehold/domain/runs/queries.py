@@ -117,6 +117,21 @@ def change(db: Transaction, workspace_id: int, row_id: int, values: dict[str, An
         db.execute(Run.table.update().where(_r.workspace_id == workspace_id, _r.row_id == row_id).values(values))
 
 
+def change_author(db: Transaction, workspace_id: int, row_id: int, alias: int | None) -> None:
+    """The name that stood before goes with the last run that has it. Two that each take away a run would both find the
+    other's, so the second waits."""
+    mine = sa.select(_r.author_alias).where(_r.workspace_id == workspace_id, _r.row_id == row_id)
+    before = db.execute(mine.with_for_update()).scalar()
+    change(db, workspace_id, row_id, {"author_alias": alias})
+    if before in (None, alias):
+        return
+    here = sa.and_(MemberAlias.c.workspace_id == workspace_id, MemberAlias.c.row_id == before)
+    db.execute(sa.select(MemberAlias.c.row_id).where(here).with_for_update())
+    having = sa.select(_r.row_id).where(_r.workspace_id == workspace_id, _r.author_alias == before)
+    if db.execute(having.limit(1)).first() is None:
+        db.execute(MemberAlias.table.delete().where(here))
+
+
 def put_entries(
     db: Transaction,
     workspace_id: int,

@@ -150,7 +150,7 @@ def set_tags(db: Transaction, actor: Actor, workspace: WorkspaceRef, run_id: str
         refuse_loss(db, workspace, Run, row_id, author, tags)
         member = member_of(db, actor, workspace.workspace_id)
         alias = alias_of(db, workspace.workspace_id, member, tags[USER_TAG])
-        queries.change(db, workspace.workspace_id, row_id, {"author_alias": alias})
+        queries.change_author(db, workspace.workspace_id, row_id, alias)
     parent = new_parent(db, workspace, row_id, tags.get(PARENT_TAG))
     if parent is not None:
         queries.change(db, workspace.workspace_id, row_id, {"parent_row": parent})
@@ -165,7 +165,7 @@ def remove_tags(db: Transaction, workspace: WorkspaceRef, run_id: str, keys: lis
     refuse_loss(db, workspace, Run, row_id, going | author, {})
     removed = queries.remove_tags(db, workspace.workspace_id, row_id, keys)
     if USER_TAG in keys:
-        queries.change(db, workspace.workspace_id, row_id, {"author_alias": None})
+        queries.change_author(db, workspace.workspace_id, row_id, None)
         removed += 1
     return removed
 
