@@ -207,14 +207,15 @@ def going(rows: dict[Name, Row], roots: set[Name]) -> set[Name]:
             referrers[to].add(row.name)
     gone = set(roots)
     while True:
-        more = {row.name for row in rows.values() if row.name not in gone and _goes(row, gone, above, here)}
+        bound = above | _referring(rows, gone)
+        more = {row.name for row in rows.values() if row.name not in gone and _goes(row, gone, bound, here)}
         more |= {to for to, held_by in referrers.items() if to not in gone and held_by <= gone}
         if not more:
             return gone
         gone |= more
 
 
-def _goes(row: Row, gone: set[Name], above: set[Name], here: set[Name]) -> bool:
+def _goes(row: Row, gone: set[Name], bound: set[Name], here: set[Name]) -> bool:
     if row.name[0] == "object_ledger":
         return True  # it lists what is to be removed from the store, and any erasure does that
     if any(to in gone for to in row.leads(*_OWNED)):
@@ -222,15 +223,24 @@ def _goes(row: Row, gone: set[Name], above: set[Name], here: set[Name]) -> bool:
     if not any(link.kind is LinkKind.COVERS for link in row.record.links().values()):
         return False
     copied = set(row.leads(LinkKind.COVERS))
-    return row.links[WORKSPACE] in here and (not copied or bool(copied & (gone | above)))
+    return row.links[WORKSPACE] in here and (not copied or bool(copied & (gone | bound)))
 
 
 def _above(rows: dict[Name, Row], roots: set[Name]) -> set[Name]:
-    """What the roots lie in: a copy of that is a copy of them."""
+    """What the roots lie in, up to the workspace: a copy of that is a copy of them."""
     found: set[Name] = set()
-    for root in roots:
-        found |= {to for to in rows[root].leads(LinkKind.DEEP) if to[0] != "workspaces" and to in rows}
+    more = roots
+    while more:
+        more = {to for each in more for to in rows[each].leads(LinkKind.DEEP) if to[0] != "workspaces" and to in rows}
+        more -= found
+        found |= more
     return found
+
+
+def _referring(rows: dict[Name, Row], gone: set[Name]) -> set[Name]:
+    """What refers to what goes, and what that is a part of: a copy of it has the other's id in it."""
+    found = {row.name for row in rows.values() if gone & set(row.leads(LinkKind.SHALLOW, LinkKind.REFCOUNT))}
+    return found | {to for each in found for to in rows[each].leads(LinkKind.DEEP) if to[0] != "workspaces"}
 
 
 def counted(gone: set[Name]) -> Counter[str]:
