@@ -36,8 +36,6 @@ def public_id(record: type[Record]) -> sa.Column[str]:
 def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
     """The standing root of this id, or of this name where no two have the same; of the workspace itself for None.
     Raises NotFound."""
-    root = root_of(scope)
-    table = root.table
     if scope is Scope.WORKSPACE:
         if root_id is not None and not _is_called(db, workspace_id, root_id):
             message = (
@@ -45,6 +43,8 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
             )
             raise NotFound("ResourceNotFound", message)
         return Target(scope, workspace_id, (workspace_id,))
+    root = root_of(scope)
+    table = root.table
     by_id = public_id(root) == root_id
     found = (
         sa.select(key_of(table))
