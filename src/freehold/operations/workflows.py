@@ -1,7 +1,11 @@
 """The binding to DBOS: which operations are alive, started, recovered, retried and forgotten. Nothing else knows DBOS.
 
-Importing this module is cheap; `Workflows()` imports DBOS, which takes half a second (docs/decisions/0004). A workflow
-is given one operation id and is called by the same; its steps answer true or false. The serializer refuses all else.
+Importing this module is cheap; `Workflows()` imports DBOS, which takes half a second (docs/decisions/0004), beside
+requests. SQLAlchemy's mapper, which DBOS needs, is imported here, before there are any: from its first moment it is
+asked about objects of every statement, and until it is whole it answers with an AttributeError.
+
+A workflow is given one operation id and is called by the same; its steps answer true or false. The serializer refuses
+all else.
 """
 
 import json
@@ -13,6 +17,7 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import sqlalchemy as sa
+import sqlalchemy.orm
 
 from freehold.operations.runner import LONGEST_PAUSE
 from freehold.operations.steps import Stopping
