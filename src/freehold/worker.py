@@ -69,7 +69,7 @@ class Bench:
         return self._database.read_now(query)
 
     def report(self, progress: Mapping[str, Any]) -> None:
-        """Tell the parent how far the task is. Counts only; a few times a second at most."""
+        """Tell the parent how far the task is, a few times a second at most. Counts and keys of rows: no content."""
         _say({"progress": dict(progress)})
 
     def close(self) -> None:

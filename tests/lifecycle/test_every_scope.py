@@ -148,28 +148,6 @@ def test_an_erased_run_is_in_no_bag_of_something_else(world: World) -> None:
         assert OTHERS.findall(text_of(files_of(bag.content))) == []
 
 
-@pytest.mark.parametrize(("noun", "stays"), [("runs", False), ("experiments", False), ("artifacts", False), ("", True)])
-def test_a_bag_that_an_older_release_overfilled_is_withdrawn(world: World, noun: str, stays: bool) -> None:
-    """No erasure would reach what such a bag holds of others: its row says that it covers one thing."""
-    with httpx.Client(base_url=world.url, timeout=patient(60)) as client:
-        azure = Azure(world, client, world.alice, world.workspace, "kept")
-        properties = {"computeType": "AmlCompute", "properties": {"vmSize": "STANDARD_D2"}}
-        where = f"{azure.workspace}/computes/cpu?api-version=2019-11-01"
-        azure.ok("PUT", where, {"location": "local", "properties": properties}, status=201)
-        address = ready(azure, azure.workspace, Scope.COMPUTE, "cpu")
-    world.stop()
-    (said,) = world.folder.glob("exports/*/data/coverage.json")
-    coverage = json.loads(said.read_text())
-    coverage["rest"] |= {noun: {"documents": 1, "fields_withheld": {}}} if noun else {}
-    said.write_text(json.dumps(coverage))
-    world.start(FREEHOLD_SWEEP_SECONDS="1")
-    assert world.get(address, world.alice).status_code == (200 if stays else 404)
-    until = time.monotonic() + patient(20)
-    while not stays and said.exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert said.exists() == stays
-
-
 @pytest.mark.parametrize("scope", INSIDE, ids=str)
 def test_a_bag_goes_with_whatever_it_holds(
     shared_world: World, of_2020: Place, client: httpx.Client, scope: Scope

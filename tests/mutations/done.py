@@ -93,12 +93,29 @@ ERASURE = [
         "sa.or_(sa.false(), *parts)",
         "copies_that_hold_it_go_first",
     ),
-    _erasing(
-        "copies that name it are kept",
-        "reach.py",
-        "(LinkKind.REFCOUNT, LinkKind.SHALLOW) if",
-        "(LinkKind.REFCOUNT,) if",
-        "copies_that_name_it_go_first",
+    Mutation(
+        "what a bag names is not noted",
+        "lifecycle/export.py",
+        "told[REFERENCES]))",
+        "{}))",
+        ("tests/azure2020/test_kept_bags.py::test_a_bag_goes_with_what_it_names[a_run_below_another_parent]",),
+    ),
+    Mutation(
+        "only what a bag refers to itself is noted",
+        "lifecycle/references.py",
+        "    while new:\n",
+        "    for _ in (0,):\n",
+        ("tests/lifecycle/export/test_references.py::test_all_that_is_referred_to_is_found_however_far_away[sqlite]",),
+    ),
+    Mutation(
+        "an export names what has gone",
+        "lifecycle/references.py",
+        "            _require_standing(db, catalogue()[name], keys)\n",
+        "",
+        (
+            "tests/lifecycle/export/test_references.py::"
+            "test_an_export_that_names_what_has_gone_meanwhile_stops[sqlite-hidden]",
+        ),
     ),
     Mutation(
         "a hold binds one link up",

@@ -51,6 +51,7 @@ CONTENT_OF_0004 = (
         for n, document in ((1, '{"savedDatasetId": "2"}'), (2, "{}"))
     ),
 )
+BAGS_OF_0001 = (("1", "ready"), ("1", "writing"), ("NULL", "ready"), ("NULL", "importing"))
 DRAWN_ON = (
     "SELECT o.pipeline_object_id, o.graph_row, d.graph_row FROM pipeline_drafts d "
     "LEFT JOIN pipeline_objects o ON o.row_id = d.graph_draft_row ORDER BY d.row_id"
@@ -147,6 +148,23 @@ def test_drafts_and_versions_find_what_they_live_by(empty: list[sa.Engine]) -> N
         versions = connection.exec_driver_sql(SAVED_AS).scalars().all()
     assert held == [("g1", 1, 1), ("g2", 2, 2), (None, None, None)]
     assert versions == [2, None]
+
+
+def test_of_kept_bags_those_go_that_may_name_what_nobody_noted(empty: list[sa.Engine]) -> None:
+    engine = empty[0]
+    with engine.connect() as connection, all_or_nothing(connection):
+        command.upgrade(_config(connection), "0001")
+        for statement in FIRST_CONTENT[:4]:
+            connection.exec_driver_sql(statement)
+        for number, (experiment, state) in enumerate(BAGS_OF_0001):
+            connection.exec_driver_sql(
+                "INSERT INTO kept_bags (workspace_id, experiment_row, operation_id, state, parts, size, snapshot_at, "
+                f"expires_at) VALUES (1, {experiment}, '{number}', '{state}', '[]', 1, 1, 1)"
+            )
+    migrate(engine)
+    with engine.connect() as connection:
+        left = connection.exec_driver_sql("SELECT state FROM kept_bags ORDER BY operation_id").scalars().all()
+    assert left == ["withdrawn", "withdrawn", "ready", "importing"]
 
 
 def test_migrating_twice_changes_nothing(empty: list[sa.Engine]) -> None:

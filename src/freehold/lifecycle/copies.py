@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, NotFound, Superseded
 from freehold.lifecycle.reach import Reach
 from freehold.operations.service import cancel_operation
-from freehold.records.catalogue import Record
+from freehold.records.lifecycle import BagReference, KeptBag
 from freehold.records.places import COPIES
 from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
@@ -23,12 +24,28 @@ WITHDRAWN = "withdrawn"
 """The state of a kept copy that nobody may have any more, whatever the clock says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An export or import that this server keeps and that holds, or names, what goes."""
+
+    operation_id: str
+    size: int
+
+
+def kept_copies(db: Transaction, reaches: Iterable[Reach]) -> list[Copy]:
+    """In the order in which they were asked for."""
+    ids = {operation_id for reach in reaches for operation_id in covering(db, reach)}
+    found = sa.select(KeptBag.c.operation_id, KeptBag.c.size).where(KeptBag.c.operation_id.in_(ids))
+    sizes = {row.operation_id: row.size for row in db.execute(found.order_by(KeptBag.c.row_id))}
+    return [Copy(operation_id, size) for operation_id, size in sizes.items()]
+
+
 def covering(db: Transaction, reach: Reach) -> list[str]:
-    """The operations whose exports hold a copy of anything that goes."""
-    found: list[str] = []
+    """The operations whose copies hold or name anything that goes."""
+    found: dict[str, None] = {}
     for record, covers in reach.copies():
-        found += db.execute(sa.select(record.table.c.operation_id).where(covers)).scalars()
-    return found
+        found |= dict.fromkeys(db.execute(sa.select(record.table.c.operation_id).where(covers)).scalars())
+    return list(found)
 
 
 def withdraw(db: Transaction, reach: Reach) -> None:
@@ -39,20 +56,19 @@ def withdraw(db: Transaction, reach: Reach) -> None:
             cancel_operation(db, operation_id, Superseded("OperationSuperseded", message))
         except (Conflict, NotFound):
             pass  # it has ended: then its bag is withdrawn here
-    for record, whole in _whole_copies(reach):
-        db.execute(sa.update(record.table).where(whole).values(state=WITHDRAWN))
+        db.execute(KeptBag.table.update().where(KeptBag.c.operation_id == operation_id).values(state=WITHDRAWN))
 
 
 def forget_copies(db: Transaction, reach: Reach) -> int:
-    """The rows of what `remove_files` has removed; how many."""
-    return sum(db.execute(sa.delete(record.table).where(whole)).rowcount for record, whole in _whole_copies(reach))
+    """The rows of what `remove_files` has removed; how many. A bag of a tree has one in each container: where one of
+    them is reached, all go."""
+    return sum(forget_copy(db, operation_id) for operation_id in covering(db, reach))
 
 
-def _whole_copies(reach: Reach) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-    """A bag of a tree has a row in each container: where one of them is reached, the bag goes, and all its rows."""
-    for record, covers in reach.copies():
-        operation_id = record.table.c.operation_id
-        yield record, operation_id.in_(sa.select(operation_id).where(covers).correlate(None))
+def forget_copy(db: Transaction, operation_id: str) -> int:
+    """How many rows of a kept bag went, with what it refers to."""
+    db.execute(BagReference.table.delete().where(BagReference.c.operation_id == operation_id))
+    return db.execute(KeptBag.table.delete().where(KeptBag.c.operation_id == operation_id)).rowcount
 
 
 def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> None:

@@ -23,17 +23,18 @@ from freehold.kit.clock import to_iso
 from freehold.kit.faults import passing
 from freehold.kit.problems import Forbidden, Invalid
 from freehold.lifecycle.bag.writer import BagWriter
-from freehold.lifecycle.kept import KEPT_TIME, READY, WRITING, forget_bag
+from freehold.lifecycle.kept import KEPT_TIME, READY, forget_bag
 from freehold.lifecycle.log.queries import append_certificate
+from freehold.lifecycle.references import WRITING, note
 from freehold.lifecycle.selection import Target
-from freehold.lifecycle.spool import SENT, ExportJob, Spool, superseded
+from freehold.lifecycle.spool import REFERENCES, SENT, ExportJob, Spool, superseded
 from freehold.lifecycle.targets import find_root, find_target, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
-from freehold.records.lifecycle import ExportLease, KeptBag
+from freehold.records.lifecycle import LEASED, ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -150,7 +151,7 @@ def _take_lease(db: Transaction, ctx: OperationContext) -> Turn:
     """
     target, now = _target(db, ctx), db.now()
     covers = {} if target.scope is Scope.WORKSPACE else {f"{target.scope.value}_row": target.root_row}
-    facts = {"state": WRITING, "parts": [], "size": 0, "snapshot_at": now, "expires_at": now + KEPT_TIME}
+    facts = {"state": LEASED, "parts": [], "size": 0, "snapshot_at": now, "expires_at": now + KEPT_TIME}
     for workspace_id in _asked_for(db, target.workspace_id, target.scope, alone=_is_alone(ctx)):
         ids = {"workspace_id": workspace_id, "operation_id": ctx.operation.operation_id}
         db.execute(ExportLease.table.insert().values(ids))
@@ -187,7 +188,7 @@ def _write(ctx: OperationContext) -> dict[str, Any]:
         since=ctx.options.get(SINCE, ""),
         dry_run=bool(ctx.options.get(DRY_RUN)),
     )
-    statement = dict(ctx.run_child(TASK, msgspec.to_builtins(job), partial(_show, ctx)))
+    statement = dict(ctx.run_child(TASK, msgspec.to_builtins(job), partial(_hear, ctx)))
     passing("export:child:answered")
     if job.dry_run:
         return statement
@@ -222,13 +223,15 @@ def _certificate(ctx: OperationContext, statement: Mapping[str, Any]) -> str:
 
 
 def _keep_bag(db: Transaction, ctx: OperationContext) -> Turn:
-    """The bag is kept only if its rows still stand: an erasure that it covered has removed them and the files."""
+    """The bag is kept only if its rows still stand: an erasure of what it covers or names has removed them and the
+    files."""
     operation_id, statement = ctx.operation.operation_id, ctx.found
     if ctx.options.get(DRY_RUN):
         return _end_dry_run(db, ctx)
     until = db.now() + KEPT_TIME
     ready = {"state": READY, "size": statement["bytes"], "snapshot_at": statement["snapshot_at"], "expires_at": until}
-    kept = KeptBag.table.update().where(KeptBag.c.operation_id == operation_id).values(ready)
+    mine = sa.and_(KeptBag.c.operation_id == operation_id, KeptBag.c.state == WRITING)
+    kept = KeptBag.table.update().where(mine).values(ready)
     kept_in = list(db.execute(kept.returning(KeptBag.c.workspace_id)).scalars())
     if len(kept_in) != statement.get("containers", 1):
         raise superseded()
@@ -255,6 +258,15 @@ def _end_dry_run(db: Transaction, ctx: OperationContext) -> Turn:
     db.after_commit(Spool(ctx.settings.data_folder, operation_id).drop)
     total = sum(counts.values())
     return finished(Progress(total, total, counts), result={"counts": counts, "dry_run": True})
+
+
+def _hear(ctx: OperationContext, told: Mapping[str, Any]) -> None:
+    """What the child says on its way: first what the bag will name, then how far it is."""
+    if REFERENCES in told:
+        ctx.database.write_now(lambda db: note(db, ctx.operation.operation_id, told[REFERENCES]))
+        passing("export:references:noted")
+    else:
+        _show(ctx, told)
 
 
 def _show(ctx: OperationContext, counts: Mapping[str, Any]) -> None:

@@ -39,9 +39,10 @@ from freehold.lifecycle.points import (
     without_first,
 )
 from freehold.lifecycle.readahead import read_ahead
+from freehold.lifecycle.references import References, referred
 from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.snapshot import Facts, RestWriter, owner_of, take_snapshot
-from freehold.lifecycle.spool import Entry, ExportJob, Spool, superseded
+from freehold.lifecycle.spool import REFERENCES, Entry, ExportJob, Spool, superseded
 from freehold.lifecycle.tables import write_parquet
 from freehold.lifecycle.tree import standing_tree, tree_changed
 from freehold.records.catalogue import Record
@@ -166,6 +167,7 @@ class Export:
         if (known := self.done.get(("snapshot", 0))) is not None:
             for content, facts in zip(self.contents, known.get("containers", [known]), strict=True):
                 content.container.facts = msgspec.convert(facts, Facts)
+            self._tell(self.root.container.facts.references)  # who was told before may have died of it
             return
         with in_one_breath(RESTS_IN_SNAPSHOT):
             self.bench.read(lambda db: self._read(db, rest))
@@ -177,10 +179,17 @@ class Export:
         """One transaction, so that no two containers are of different moments."""
         if self._job.tree and standing_tree(db, self._job.workspace_id) != list(self._job.tree):
             raise tree_changed()
+        references = referred(db, self.root.container.selection)
+        self._tell(references)
         for content in self.contents:
             each = content.container
             each.lists.mkdir(exist_ok=True, mode=0o700)
             each.facts = take_snapshot(db, each.chosen, each.lists, each.writer, rest)
+        self.root.container.facts.references = references
+
+    def _tell(self, references: References) -> None:
+        """Before anything is written: the bag goes with each of them from then on."""
+        self.bench.report({REFERENCES: references})
 
     def _copy_objects(self) -> None:
         for content in self.contents:

@@ -1,7 +1,6 @@
 """Bags that lie on this server: finding, handing out, dropping. Each is a copy, so none stays longer than it must."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,21 +11,19 @@ from freehold.domain.access.queries import roles_in
 from freehold.domain.access.rules import actions_of
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
-from freehold.lifecycle.copies import WITHDRAWN, remove_files, remove_unclaimed
+from freehold.lifecycle.copies import WITHDRAWN, forget_copy, remove_files, remove_unclaimed
 from freehold.lifecycle.imports.making import unmake
 from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import remove_abandoned
 from freehold.operations.queries import living_ids
 from freehold.records.lifecycle import ExportLease, KeptBag
-from freehold.records.rules import LinkKind, Scope
+from freehold.records.rules import Scope
 from freehold.settings import Settings
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
 KEPT_TIME = 7 * 24 * 3_600 * MICROSECONDS
-WRITING, READY = "writing", "ready"
-OVERFULL = ("experiments", "runs", "artifacts")
-"""What an older release wrote too much of; a folder below `rest/` and a table each."""
+READY = "ready"
 
 
 class ReadyBag(NamedTuple):
@@ -56,7 +53,7 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
 def no_bag() -> NotFound:
     message = (
         "There is no bag of this export here: it was dropped, has expired, was withdrawn because something that it "
-        "held was erased, or you may not see it."
+        "held or named was erased, or because an older release had made it, or you may not see it."
     )
     return NotFound("BagNotFound", message)
 
@@ -94,8 +91,8 @@ async def drop_bag(database: Database, settings: Settings, operation_id: str) ->
 
 def forget_bag(db: Transaction, operation_id: str) -> None:
     homes = list(db.execute(sa.select(KeptBag.c.workspace_id).where(KeptBag.c.operation_id == operation_id)).scalars())
-    for record in (KeptBag, ExportLease):
-        db.execute(record.table.delete().where(record.c.operation_id == operation_id))
+    forget_copy(db, operation_id)
+    db.execute(ExportLease.table.delete().where(ExportLease.c.operation_id == operation_id))
     unmake(db, operation_id, homes)
 
 
@@ -111,36 +108,6 @@ def _expired(db: Transaction) -> list[str]:
 
 def _ready(db: Transaction) -> list[str]:
     return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(KeptBag.c.state == READY)).scalars())
-
-
-def _covering_one_thing(db: Transaction) -> list[str]:
-    links = [KeptBag.c[name] for name, link in KeptBag.links().items() if link.kind is LinkKind.COVERS]
-    of_one = sa.and_(KeptBag.c.state == READY, sa.or_(*(column.is_not(None) for column in links)))
-    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(of_one)).scalars())
-
-
-def withdraw_overfull_bags(database: Database, settings: Settings) -> None:
-    """Bags of one thing into which an older release wrote the documents of its whole workspace. Their rows do not say
-    that they cover those, so no erasure would reach them."""
-    mine = database.read_now(_covering_one_thing)
-    overfull = [each for each in mine if _is_overfull(Spool(settings.data_folder, each).bag)]
-    if overfull:
-        theirs = KeptBag.c.operation_id.in_(overfull)
-        database.write_now(lambda db: db.execute(KeptBag.table.update().where(theirs).values(state=WITHDRAWN)))
-
-
-def _is_overfull(bag: Path) -> bool:
-    """It has more documents of a noun than rows."""
-    try:
-        said = json.loads((bag / "data/coverage.json").read_bytes())
-    except FileNotFoundError:
-        return False
-    documents, tables = said["rest"], said["tables"]
-    return any(
-        documents[name]["documents"] > tables.get(name, {}).get("rows_exported", 0)
-        for name in OVERFULL
-        if name in documents
-    )
 
 
 def remove_expired_bags(database: Database, settings: Settings) -> int:

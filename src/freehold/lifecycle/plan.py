@@ -18,6 +18,7 @@ from freehold.domain.holds.queries import line_of
 from freehold.kit.canonical import canonical_json
 from freehold.kit.digests import sha256_hex
 from freehold.kit.problems import PreconditionFailed
+from freehold.lifecycle.copies import Copy, kept_copies
 from freehold.lifecycle.joint import Joint, joints
 from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.removal import object_column
@@ -36,8 +37,6 @@ NOT_COVERED = (
     "weights of models trained on the data",
     "blocks that the file system or the disk has freed but not overwritten, swap and file-system snapshots",
     "backups made before the erasure: a restore replays the forget list before the server opens",
-    "exports kept here of something that referred to it when they were made, and to another thing or to none by now: "
-    "drop them, they last seven days at most",
 )
 
 
@@ -63,14 +62,6 @@ class Conflict:
 
     def as_document(self) -> dict[str, Any]:
         return {"record": self.record, "count": self.number, "needed_by": list(self.needed_by)}
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """An export that this server keeps and that holds a copy of what goes."""
-
-    operation_id: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +155,7 @@ def plan_targets(
         objects.counts(),
         _conflicts(db, reaches),
         sorted({hold for reach in reaches for hold in holds_on(db, reach)}),
-        _copies(db, reaches) if counts else [],
+        kept_copies(db, reaches) if counts else [],
         retained_records(reaches),
     )
 
@@ -295,14 +286,3 @@ def _is_about_all_of(record: type[Record], containers: Sequence[int]) -> sa.Colu
     """Holds whose links are all null are about everything in their container."""
     links = [record.table.c[name] for name, link in record.links().items() if link.kind is LinkKind.HOLDS]
     return sa.and_(record.table.c[WORKSPACE].in_(containers), *(column.is_(None) for column in links))
-
-
-def _copies(db: Transaction, reaches: Sequence[Reach]) -> list[Copy]:
-    found: dict[str, Copy] = {}
-    for reach in reaches:
-        for record, covers in reach.copies():
-            columns = record.table.c
-            query: sa.Select[Any] = sa.select(columns.operation_id, columns.size).where(covers)
-            for row in db.execute(query.order_by(key_of(record.table))):
-                found[row.operation_id] = Copy(row.operation_id, row.size)
-    return list(found.values())

@@ -6,7 +6,7 @@ refer to the root as long as its row stands, which is why the root goes last: ki
 find what is left.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -61,7 +61,7 @@ class Reach:
         return record.table.name in self._reached
 
     def copies(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
-        """Records that hold copies, and the condition for those that cover anything that goes."""
+        """Records that hold copies or say what those name, and the condition for what tells of anything that goes."""
         return self._bound_by(LinkKind.COVERS)
 
     def holds(self) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
@@ -80,7 +80,7 @@ class Reach:
 
     def _bound_by(self, kind: LinkKind) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
         """Records with links of this kind: rows whose link leads to what goes, into it, to what it lies in or to what
-        shares it. A row whose links are all null is about the whole workspace. A copy names what its rows refer to."""
+        shares it. A row whose links are all null is about the whole workspace."""
         for record in self._records.values():
             binding = {name: link for name, link in record.links().items() if link.kind is kind}
             if not binding:
@@ -88,10 +88,7 @@ class Reach:
             columns = [record.table.c[name] for name in binding]
             whole = sa.and_(*(column.is_(None) for column in columns))
             parts = [self._covers(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
-            referring = (LinkKind.REFCOUNT, LinkKind.SHALLOW) if kind is LinkKind.COVERS else (LinkKind.REFCOUNT,)
-            parts += [
-                self._refers(record.table.c[name], self._records[link.to], referring) for name, link in binding.items()
-            ]
+            parts += [self._shares(record.table.c[name], self._records[link.to]) for name, link in binding.items()]
             here = record.table.c[WORKSPACE] == self.target.workspace_id
             everything = self.target.scope is Scope.WORKSPACE
             yield record, here if everything else sa.and_(here, sa.or_(whole, *parts))
@@ -150,22 +147,20 @@ class Reach:
                 yield owner, theirs
                 yield from self._above(owner, theirs)
 
-    def _refers(
-        self, column: sa.Column[int], bound: type[Record], kinds: Collection[LinkKind]
-    ) -> sa.ColumnElement[bool]:
-        """What is bound, or a part of it, refers to what goes by such a link: a model to its asset, which it shares, a
-        dataset to what it was saved as; a run to its parent, whose id a copy of the run has in its row and tags."""
-        row, found = key_of(bound.table), self._links(bound, kinds)
+    def _shares(self, column: sa.Column[int], bound: type[Record]) -> sa.ColumnElement[bool]:
+        """What is bound, or a part of it, counts as a referrer of what goes: a model of its asset, a dataset of what it
+        was saved as."""
+        row, found = key_of(bound.table), self._counting(bound)
         for part, name in _parts_of(bound):
-            of_part = self._links(part, kinds)
+            of_part = self._counting(part)
             if of_part:
                 found.append(row.in_(sa.select(part.table.c[name]).where(sa.or_(*of_part))))
         return column.in_(sa.select(row).where(sa.or_(*found))) if found else sa.false()
 
-    def _links(self, record: type[Record], kinds: Collection[LinkKind]) -> list[sa.ColumnElement[bool]]:
+    def _counting(self, record: type[Record]) -> list[sa.ColumnElement[bool]]:
         found: list[sa.ColumnElement[bool]] = []
         for name, link in record.links().items():
-            if link.kind in kinds and link.to in self._reached:
+            if link.kind is LinkKind.REFCOUNT and link.to in self._reached:
                 owner = self._reached[link.to]
                 found.append(record.table.c[name].in_(sa.select(key_of(owner.table)).where(self.rows(owner))))
         return found

@@ -23,6 +23,7 @@ from freehold.kit.problems import NotFound, Unavailable
 from freehold.lifecycle.scan import ENCODINGS, Findings, Scanner, self_test
 from freehold.lifecycle.uploads import is_upload
 from freehold.records.catalogue import Record, catalogue
+from freehold.records.lifecycle import LEASED
 from freehold.records.places import COPIES, place_of
 from freehold.records.rules import Container, LinkKind, Retained
 from freehold.settings import Settings
@@ -52,7 +53,8 @@ class Seen:
     """Object keys on their way in, to what stands: uploads to what was erased are doomed."""
     leaving: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
-    """Operations whose kept copies stand: exports, and imports that began after what is searched for was withdrawn."""
+    """Operations whose kept copies stand: exports that have noted what they name, and imports that began after what is
+    searched for was withdrawn."""
 
 
 def search(bench: Any, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -325,7 +327,9 @@ def _know_owners(rows: "Rows", seen: Seen) -> None:
                 found |= {key for key, _ in rows.pairs(name, column, "created_at", where=f'"doomed_at" IS {where}')}
     for name, record in catalogue().items():
         if any(link.kind is LinkKind.COVERS for link in record.links().values()):
-            seen.copies |= {str(operation_id) for operation_id, _ in rows.pairs(name, "operation_id", "row_id")}
+            noted = f"\"state\" <> '{LEASED}'" if "state" in record.table.c else "TRUE"
+            pairs = rows.pairs(name, "operation_id", "row_id", where=noted)
+            seen.copies |= {str(operation_id) for operation_id, _ in pairs}
 
 
 def _object_columns(record: type[Record]) -> list[sa.Column[Any]]:

@@ -22,6 +22,7 @@ from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
 from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.reach import stands
+from freehold.lifecycle.references import References
 from freehold.lifecycle.selection import Selection, Target, deep_owners, key_of, public_key
 from freehold.lifecycle.spool import superseded
 from freehold.lifecycle.tables import (
@@ -76,7 +77,7 @@ class Facts:
     `content_at` is the latest time in the exported rows: it depends on the content, `snapshot_at` does not.
     `kept` counts rows of the workspace that stay, `packed` those that leave in another form: both may differ
     between two servers with equal content, so they stand in the certificate and not in the bag's data.
-    `objects` and `rest`: name → [files, bytes] and documents.
+    `objects` and `rest`: name → [files, bytes] and documents. `references`: what the bag names beside what it covers.
     """
 
     snapshot_at: int = 0
@@ -89,6 +90,7 @@ class Facts:
     objects: dict[str, tuple[int, int]] = field(default_factory=dict)
     rest: dict[str, int] = field(default_factory=dict)
     rest_withheld: dict[str, dict[str, str]] = field(default_factory=dict)
+    references: References = field(default_factory=dict)
 
 
 def take_snapshot(db: Transaction, chosen: Target, lists: Path, writer: PartMaker, rest: Sequence[RestWriter]) -> Facts:

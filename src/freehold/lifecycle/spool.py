@@ -24,6 +24,8 @@ from freehold.records.rules import Scope
 
 FORMAT = 1
 SENT = "sent"
+REFERENCES = "references"
+"""What the child tells before it writes anything: what the bag will name (references.py)."""
 
 
 class ExportJob(msgspec.Struct, frozen=True, kw_only=True):

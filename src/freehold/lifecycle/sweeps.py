@@ -16,7 +16,7 @@ from freehold.domain.metrics import compaction, queries
 from freehold.domain.retention.queries import workspaces_with_policy
 from freehold.kit.clock import Clock
 from freehold.kit.memory import trim
-from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags, withdraw_overfull_bags
+from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags
 from freehold.lifecycle.log.service import CertificateLog
 from freehold.lifecycle.policies import carry_out
 from freehold.lifecycle.retention import ageing, remove_aged
@@ -67,9 +67,8 @@ class Sweeper:
         self._thread.start()
 
     def prepare(self) -> None:
-        """Uploads that a killed server left are given up here, not tomorrow; nobody fetches what is to be withdrawn."""
+        """Uploads that a killed server left are given up here, not tomorrow."""
         look(self._database)
-        withdraw_overfull_bags(self._database, self._settings)
         if self._settings.is_embedded:
             self._database.write_now(doom_unfinished)
 
@@ -84,7 +83,6 @@ class Sweeper:
         self._try(lambda: compact(self._database, self._rest))
         self._try(lambda: self._database.write_now(remove_released))
         self._try(self._carry_out_policies)
-        self._try(lambda: withdraw_overfull_bags(self._database, self._settings))  # what an older release began
         self._try(lambda: remove_withdrawn_bags(self._database, self._settings))
         self._try(self._remove_by_age)
         self._try(self._reap)

@@ -28,6 +28,9 @@ from freehold.records.rules import (
     Writes,
 )
 
+LEASED = "leased"
+"""The state of a kept bag that has no files yet: what it will name is not noted before its snapshot."""
+
 
 class ExportLease(
     Record,
@@ -95,6 +98,36 @@ class KeptBag(
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("operation_id", "workspace_id")
+
+
+class BagReference(
+    Record,
+    table="bag_references",
+    rules=Rules(
+        Container.WORKSPACE,
+        Withheld(because="a bag does not hold the bags made before it"),
+        Removed(),
+        Writes.GROWING,
+        Retention("as long as the kept bag"),
+    ),
+):
+    """One thing that a kept bag names beside what it covers, as the bag's snapshot had it: a run's parent, the image of
+    a service. Nothing may refer to it any more; the bag goes with it all the same."""
+
+    row_id = key()
+    workspace_id = workspace()
+    operation_id = text(plain())
+    run_row = link("runs", LinkKind.COVERS, null=True, index=True)
+    asset_row = link("assets", LinkKind.COVERS, null=True, index=True)
+    model_row = link("models", LinkKind.COVERS, null=True, index=True)
+    manifest_row = link("manifests", LinkKind.COVERS, null=True, index=True)
+    image_row = link("images", LinkKind.COVERS, null=True, index=True)
+    dataset_row = link("datasets", LinkKind.COVERS, null=True, index=True)
+    pipeline_object_row = link("pipeline_objects", LinkKind.COVERS, null=True, index=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield Index(None, "operation_id")
 
 
 class Certificate(

@@ -207,7 +207,7 @@ def going(rows: dict[Name, Row], roots: set[Name]) -> set[Name]:
             referrers[to].add(row.name)
     gone = set(roots)
     while True:
-        bound = above | _referring(rows, gone)
+        bound = above | _sharing(rows, gone)
         more = {row.name for row in rows.values() if row.name not in gone and _goes(row, gone, bound, here)}
         more |= {to for to, held_by in referrers.items() if to not in gone and held_by <= gone}
         if not more:
@@ -237,9 +237,10 @@ def _above(rows: dict[Name, Row], roots: set[Name]) -> set[Name]:
     return found
 
 
-def _referring(rows: dict[Name, Row], gone: set[Name]) -> set[Name]:
-    """What refers to what goes, and what that is a part of: a copy of it has the other's id in it."""
-    found = {row.name for row in rows.values() if gone & set(row.leads(LinkKind.SHALLOW, LinkKind.REFCOUNT))}
+def _sharing(rows: dict[Name, Row], gone: set[Name]) -> set[Name]:
+    """What counts as a referrer of what goes, and what that is a part of: a copy of it is one of the other, too. What
+    else a bag names is noted in rows of its own, which are planted as any."""
+    found = {row.name for row in rows.values() if gone & set(row.leads(LinkKind.REFCOUNT))}
     return found | {to for each in found for to in rows[each].leads(LinkKind.DEEP) if to[0] != "workspaces"}
 
 

@@ -40,7 +40,7 @@ from freehold.lifecycle.removal import Removal
 from freehold.operations import runner
 from freehold.operations.model import Operation as OperationView
 from freehold.operations.model import State
-from freehold.records.lifecycle import Certificate, KeptBag
+from freehold.records.lifecycle import BagReference, Certificate, KeptBag
 from freehold.records.operations import IdempotencyKey, Operation, OperationTarget
 from freehold.records.rules import Scope
 from freehold.storage import portable
@@ -299,19 +299,26 @@ def test_copies_that_hold_it_go_first(plain_site: Site) -> None:
 
 
 def test_copies_that_name_it_go_first(plain_site: Site) -> None:
-    """The bag of a run has its parent's id in it, in its row and in tags."""
+    """The bag of a run had its parent's id in it, in its row and in tags, whoever is its parent now."""
     site = plain_site
-    parent, experiment = site.run(site.experiment()), site.experiment()
-    child = site.database.write_now(
-        lambda db: create_run(db, site.actor, site.workspace, experiment, parent_run_id=parent)
-    )
-    child_row = site.row_of("runs", "run_id", child)
-    naming = {_keep_bag(site, links) for links in ({"run_row": child_row}, {"experiment_row": experiment.row_id})}
-    neighbour = _keep_bag(site, {"run_row": site.row_of("runs", "run_id", site.run(experiment))})
+    experiment = site.experiment()
+    parent, child = site.run(experiment), site.run(experiment)
+    rows = {each: site.row_of("runs", "run_id", each) for each in (parent, child)}
+    naming, neighbour = (_keep_bag(site, {"run_row": rows[child]}) for _ in range(2))
+
+    def name(db: Transaction) -> None:
+        for operation_id, named in ((naming, parent), (neighbour, child)):
+            values = {"operation_id": operation_id, "workspace_id": 1, "run_row": rows[named]}
+            db.execute(BagReference.table.insert().values(values))
+
+    site.database.write_now(name)
     plan = site.database.read_now(lambda db: plan_erasure(db, site.workspace, Scope.RUN, parent))
-    assert {copy.operation_id for copy in plan.copies} == naming
+    assert [copy.operation_id for copy in plan.copies] == [naming]
     assert site.erase(Scope.RUN, parent).state is State.SUCCEEDED
     assert [path.name for path in (site.folder / "exports").iterdir()] == [neighbour]
+    for record in (KeptBag, BagReference):
+        left = sa.select(record.c.operation_id)
+        assert site.database.read_now(lambda db, left=left: db.execute(left).scalars().all()) == [neighbour]  # type: ignore[misc]  # binds the loop's value
 
 
 def _keep_bag(site: Site, links: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from freehold.lifecycle.increments.combining import combine
 from freehold.lifecycle.spool import Entry, Spool
 from tests.conftest import House
 from tests.lifecycle.export.content import add_file, fill, job_of
-from tests.lifecycle.export.test_resuming import ROOT, finish
+from tests.lifecycle.export.test_resuming import ROOT, counts, finish
 from tests.lifecycle.increments.edits import Edits, full, increment
 from tests.lifecycle.increments.test_combining import same_payload
 from tests.sent_bags import as_sent
@@ -43,9 +44,7 @@ def start(house: House) -> "subprocess.Popen[bytes]":
 def killed_after(house: House, pieces: int) -> bool:
     """kill -9 when so many pieces were told as finished; False when the increment was ready before."""
     child = start(house)
-    assert child.stdout is not None
-    for _ in range(pieces):
-        line = child.stdout.readline()
+    for line in islice(counts(child), pieces):
         if b"progress" not in line:
             assert b"result" in line, child.communicate()[1].decode()
             child.communicate()

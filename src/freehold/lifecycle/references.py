@@ -1,0 +1,98 @@
+"""What a bag of one thing names beside what it covers: its documents have the ids, and some the content, of what its
+rows refer to, and of what that refers to in turn (a service its image's models). Read in the snapshot, for links
+change: a run that has another parent now is in a kept bag with the one it had. Derived from the catalogue's links.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+import sqlalchemy as sa
+
+from freehold.lifecycle.reach import pointers_to, stands
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, key_of
+from freehold.lifecycle.spool import superseded
+from freehold.records.catalogue import Record, catalogue
+from freehold.records.lifecycle import LEASED, BagReference, KeptBag
+from freehold.records.rules import LinkKind, Scope
+from freehold.storage.portable import among
+from freehold.storage.transaction import Transaction
+
+WRITING = "writing"
+"""The state of a kept bag from the moment that what it names has been noted."""
+REFERRING = {LinkKind.SHALLOW, LinkKind.REFCOUNT, LinkKind.RESTRICT}
+References = dict[str, list[int]]
+"""Record's table → keys of rows, in order."""
+
+
+def referred(db: Transaction, selection: Selection) -> References:
+    """All that stands and is referred to, however far away. Of a whole workspace nothing: no link leaves it."""
+    if selection.chosen.scope is Scope.WORKSPACE:
+        return {}
+    found: dict[str, set[int]] = {}
+    new = _ends(db, ((record, selection.rows(record)) for record in selection.exported()))
+    while new:
+        for name, keys in new.items():
+            found.setdefault(name, set()).update(keys)
+        further = _ends(db, _holding(new))
+        new = {name: more for name, keys in further.items() if (more := keys - found.get(name, set()))}
+    return {name: sorted(keys) for name, keys in sorted(found.items())}
+
+
+def note(db: Transaction, operation_id: str, references: Mapping[str, Sequence[int]]) -> None:
+    """From now on the bag goes with each of them. In place of what an earlier try of the same export has noted.
+
+    Raises Superseded where one of them has gone since the snapshot, or the bag itself was withdrawn.
+    """
+    mine = KeptBag.c.operation_id == operation_id
+    kept = db.execute(sa.select(KeptBag.c.workspace_id).where(mine, KeptBag.c.state.in_((LEASED, WRITING)))).first()
+    if kept is None:
+        raise superseded()
+    db.execute(BagReference.table.delete().where(BagReference.c.operation_id == operation_id))
+    here = {"operation_id": operation_id, WORKSPACE: kept.workspace_id}
+    for name, column in _columns().items():
+        keys = references.get(name, ())
+        if keys:
+            _require_standing(db, catalogue()[name], keys)
+            db.execute(BagReference.table.insert(), [here | {column: key} for key in keys])
+    db.execute(KeptBag.table.update().where(mine).values(state=WRITING))
+
+
+def _ends(db: Transaction, chosen: Iterable[tuple[type[Record], sa.ColumnElement[bool]]]) -> dict[str, set[int]]:
+    """Where the links of these rows lead."""
+    ends: dict[str, set[int]] = {}
+    for record, condition in chosen:
+        for column, target in _links_to_roots(record):
+            standing = sa.select(key_of(target.table)).where(stands(target)).correlate(None)
+            keys = sa.select(column).where(condition, column.in_(standing)).distinct()
+            ends.setdefault(str(target.table.name), set()).update(db.execute(keys).scalars())
+    return {name: keys for name, keys in ends.items() if keys}
+
+
+def _holding(rows: Mapping[str, Iterable[int]]) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+    """These rows and what hangs on them directly and is no thing of its own."""
+    for name, keys in rows.items():
+        record, listed = catalogue()[name], list(keys)
+        yield record, among(key_of(record.table), listed)
+        for pointer in pointers_to(record):
+            if pointer.kind is LinkKind.DEEP and HIDDEN not in pointer.source.table.c:
+                yield pointer.source, among(pointer.column, listed)
+
+
+def _links_to_roots(record: type[Record]) -> Iterator[tuple[sa.Column[int], type[Record]]]:
+    for name, link in record.links().items():
+        target = catalogue()[link.to]
+        if link.kind in REFERRING and HIDDEN in target.table.c:
+            yield record.table.c[name], target
+
+
+def _require_standing(db: Transaction, record: type[Record], keys: Sequence[int]) -> None:
+    key = key_of(record.table)
+    standing = sa.select(key).where(among(key, keys), stands(record)).order_by(key)
+    if len(db.execute(standing.with_for_update(read=True, of=record.table)).all()) != len(keys):
+        raise superseded()
+
+
+@cache
+def _columns() -> dict[str, str]:
+    """Record's table → the link to it."""
+    return {link.to: name for name, link in BagReference.links().items() if link.kind is LinkKind.COVERS}
