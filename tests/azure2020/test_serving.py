@@ -125,6 +125,23 @@ def test_put_makes_or_changes(azure: Azure) -> None:
     assert (service["numReplicas"], service["imageId"]) == (3, image)
 
 
+def test_put_changes_the_models_that_a_service_runs(azure: Azure) -> None:
+    name = azure.name("runs")
+    old, new, image = make_model(azure, name), make_model(azure, azure.name("new")), make_image(azure, name)["id"]
+    body = {"name": name, "computeType": "ACI", "modelIds": [old]}
+    where = f"{azure.models}/services"
+    follow(azure, azure.call("PUT", where, body))
+    follow(azure, azure.call("PUT", where, {**body, "modelIds": [], "imageId": image}))
+    assert [each["id"] for each in azure.ok("GET", f"{where}/{name}")["models"]] == [old]
+    follow(azure, azure.call("PUT", where, {**body, "modelIds": [new, new]}))
+    service = azure.ok("GET", f"{where}/{name}")
+    assert ([each["id"] for each in service["models"]], service["imageId"]) == ([new], image)
+    azure.ok("DELETE", f"{azure.models}/models/{old}")
+    assert azure.call("DELETE", f"{azure.models}/models/{new}").status_code == 412
+    assert azure.call("PUT", where, {**body, "modelIds": ["nobody:1"]}).status_code == 404
+    assert [each["id"] for each in azure.ok("GET", f"{where}/{name}")["models"]] == [new]
+
+
 def test_a_patch_moves_a_service_to_another_image(azure: Azure) -> None:
     _, image, name = chain(azure)
     other = make_image(azure, azure.name("other"))["id"]

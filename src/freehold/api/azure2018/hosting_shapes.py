@@ -122,7 +122,7 @@ class ServiceIn(Wire):
 
     def change(self) -> Change:
         given = {name: value for name, value in self._document().items() if value is not None}
-        return Change(given, self.image_id, self.scoring_uri)
+        return Change(given, self.image_id, scoring_uri=self.scoring_uri)
 
     def _document(self) -> dict[str, Any]:
         given = msgspec.to_builtins(self)

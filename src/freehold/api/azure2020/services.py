@@ -63,7 +63,8 @@ async def create_service(call: Call) -> Response:
 
 @model_management_route("PUT", "/services", Action.WRITE, body=ServiceIn, status=202)
 async def put_service(call: Call) -> Response:
-    """Register a service, or change the one of this name to what the body says."""
+    """Register a service, or change the one of this name to what the body says; image and models that it does not name
+    stay."""
     body = await read_json(call, ServiceIn)
 
     def put(db: Transaction) -> Operation:
@@ -73,7 +74,8 @@ async def put_service(call: Call) -> Response:
         except NotFound:
             made = services.create_service(db, call.actor, call.workspace, new)
         else:
-            change = Change(new.document, new.image_name, new.scoring_uri, new.is_probed, new.tags, new.properties)
+            runs = (new.image_name, new.model_names or None, new.scoring_uri, new.is_probed)
+            change = Change(new.document, *runs, new.tags, new.properties)
             made = services.change_service(db, call.workspace, body.name, change)
         return note_registration(db, call, Scope.SERVICE, made.row_id)
 
@@ -112,6 +114,7 @@ async def change_service(call: Call) -> Response:
         new = Change(
             {name: changed[name] for name in KEPT if name in changed and changed[name] != fields[name]},
             image if image != fields["imageId"] else None,
+            None,
             changed["scoringUri"] if changed["scoringUri"] != fields["scoringUri"] else None,
             None,
             texts(changed["kvTags"], "kvTags"),

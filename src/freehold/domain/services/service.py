@@ -76,6 +76,7 @@ class Change(NamedTuple):
 
     document: dict[str, Any] | None = None
     image_name: str | None = None
+    model_names: Sequence[str] | None = None
     scoring_uri: str | None = None
     is_probed: bool | None = None
     tags: dict[str, str] | None = None
@@ -98,10 +99,8 @@ def create_service(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: 
     check_name(KIND, new.name, most=LONGEST_NAME)
     if queries.find(db, workspace.workspace_id, new.name) is not None:
         raise Conflict("ServiceExists", "A service of this name stands already. Update it, or delete it first.")
-    if len(new.model_names) > MOST_MODELS:
-        raise Invalid("TooManyModels", f"A service has at most {MOST_MODELS} models.", target="models")
     image = images.get_image(db, workspace, new.image_name) if new.image_name else None
-    model_rows = [models.get_row(db, workspace, name) for name in dict.fromkeys(new.model_names)]
+    model_rows = _models(db, workspace, new.model_names)
     document, hidden = secret_rules.part(new.document)
     values = new_document(db, actor, workspace) | {
         "service_id": db.new_id(),
@@ -115,8 +114,7 @@ def create_service(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: 
     }
     row_id = documents.add(db, workspace.workspace_id, Service, values)
     secrets.keep(db, workspace, Service, row_id, hidden | {name: _new_key() for name in KEYS})
-    for model_row in model_rows:
-        documents.add(db, workspace.workspace_id, ServiceModel, {"service_row": row_id, "model_row": model_row})
+    _run_models(db, workspace, row_id, model_rows)
     put_labels(db, workspace, Service, row_id, tags=new.tags, properties=new.properties)
     return get_service(db, workspace, new.name)
 
@@ -140,7 +138,7 @@ def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> d
 
 
 def change_service(db: Transaction, workspace: WorkspaceRef, name: str, change: Change) -> ServiceView:
-    """A change of what it runs sets it moving again. Raises NotFound."""
+    """A change of what it runs sets it moving again. Raises NotFound, Invalid."""
     row = _find(db, workspace, name)
     values: dict[str, Any] = {"updated_at": db.now()}
     if change.document is not None:
@@ -150,6 +148,11 @@ def change_service(db: Transaction, workspace: WorkspaceRef, name: str, change: 
         values["document"] = row.document | document
     if change.image_name is not None:
         values["image_row"] = images.get_image(db, workspace, change.image_name).row_id
+        values["state"] = rules.TRANSITIONING
+    if change.model_names is not None:
+        model_rows = _models(db, workspace, change.model_names)
+        documents.remove(db, workspace.workspace_id, ServiceModel, ServiceModel.c.service_row == row.row_id)
+        _run_models(db, workspace, row.row_id, model_rows)
         values["state"] = rules.TRANSITIONING
     if change.scoring_uri is not None:
         values["scoring_uri"] = change.scoring_uri
@@ -201,6 +204,18 @@ def renew_key(db: Transaction, workspace: WorkspaceRef, name: str, key: str, val
     kept = secrets.secrets_of(db, workspace, Service, [row.row_id])[row.row_id]
     secrets.keep(db, workspace, Service, row.row_id, kept | {wanted: value or _new_key()})
     return keys_of(db, workspace, row.name)
+
+
+def _models(db: Transaction, workspace: WorkspaceRef, names: Sequence[str]) -> list[int]:
+    """Their rows. Raises NotFound, Invalid."""
+    if len(names) > MOST_MODELS:
+        raise Invalid("TooManyModels", f"A service has at most {MOST_MODELS} models.", target="models")
+    return list(dict.fromkeys(models.get_row(db, workspace, name) for name in names))
+
+
+def _run_models(db: Transaction, workspace: WorkspaceRef, row_id: int, model_rows: Sequence[int]) -> None:
+    for model_row in model_rows:
+        documents.add(db, workspace.workspace_id, ServiceModel, {"service_row": row_id, "model_row": model_row})
 
 
 def _new_key() -> str:
