@@ -179,3 +179,19 @@ def test_what_is_no_compute_is_refused(azure: Azure, body: dict[str, Any], code:
 
 def test_one_of_another_type_keeps_its_name(azure: Azure, compute: str) -> None:
     assert azure.call("PUT", at(azure, compute), VIRTUAL_MACHINE).status_code == 409
+
+
+def test_each_person_follows_their_own_deletion(azure: Azure) -> None:
+    """Two people delete within the moment in which one person's deletions become one operation."""
+    bob = Azure(azure.world, azure.client, azure.world.bob, azure.workspace, "")
+    statuses = []
+    for person in (azure, bob, azure):
+        name = azure.name("cpu")
+        azure.ok("PUT", at(azure, name), AML, status=201)
+        deleted = person.call("DELETE", f"{at(azure, name)}&underlyingResourceAction=Delete")
+        assert deleted.status_code == 202
+        statuses.append(deleted.headers["Azure-AsyncOperation"])
+        assert azure.client.get(statuses[-1], headers=person.person.headers).status_code == 200
+    assert statuses[0] == statuses[2] != statuses[1]
+    assert azure.client.get(statuses[0], headers=bob.person.headers).status_code == 404
+    azure.erased()

@@ -1,6 +1,7 @@
 """Of the operations each person is shown those that they may see, in full pages, and no id of another."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,32 @@ def test_each_person_may_see_some_of_them_only(shared_world: World, every: list[
     assert shown["alice"] == set(every)  # she owns all that is on this server
     assert (len(shown["charlie"]), len(shown["bob"])) == (4, 4)
     assert not shown["bob"] & shown["charlie"]
+
+
+@pytest.mark.parametrize("name", ["bob", "charlie"])
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [
+        ("GET", OPERATIONS + "/{id}"),
+        ("POST", OPERATIONS + "/{id}/cancel"),
+        ("POST", OPERATIONS + "/{id}/retry"),
+        ("GET", "/freehold/v1/certificates/{id}"),
+        ("GET", "/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/local/{status}"),
+    ],
+)
+def test_one_of_others_answers_as_one_that_never_was(
+    shared_world: World, every: list[str], name: str, method: str, place: str
+) -> None:
+    theirs, none = every[1], every[1][:-8] + "0" * 8  # an erasure, asked for by Alice
+
+    def ask(person: Person | None, operation_id: str) -> tuple[int, dict[str, Any]]:
+        status = f"computeOperationsStatus/{operation_id}?api-version=2019-11-01"
+        answer = shared_world.request(method, place.format(id=operation_id, status=status), person)
+        return answer.status_code, {key: value for key, value in answer.json().items() if key != "instance"}
+
+    assert ask(None, theirs)[0] == ask(None, none)[0] == 401
+    assert ask(getattr(shared_world, name), theirs) == ask(getattr(shared_world, name), none)
+    assert ask(getattr(shared_world, name), theirs)[0] == 404
 
 
 def people(world: World) -> list[tuple[str, Person]]:

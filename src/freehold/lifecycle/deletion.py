@@ -1,7 +1,7 @@
 """DELETE as the published pages have it: hidden before it answers, erased soon after, verified by the next sweep.
 
-Deletions of one workspace that come within a moment of each other are one erasure, with one search and one
-certificate: a script that deletes a thousand models begins a few operations, not a thousand.
+Deletions of one person in one workspace that come within a moment of each other are one erasure, with one search and
+one certificate: a script that deletes a thousand models begins a few operations, not a thousand.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def delete(
     root = db.keys.forgotten.digest(SCOPE, workspace.public_id, repr(sorted(roots))).hex()
     plan = plan_targets(db, targets[0].scope, targets, root, counts=False)
     refuse_unless_free(plan)
-    open_one = _find_open(db, workspace.workspace_id)
+    open_one = _find_open(db, actor, workspace.workspace_id)
     target_id = name_targets(db, plan.targets, open_one.target_id if open_one else None)
     hide(db, workspace, plan, forget_days)
     record(db, actor, workspace.workspace_id, f"{targets[0].scope.value} deleted", target_id)
@@ -65,13 +65,17 @@ def delete(
     )
 
 
-def _find_open(db: Transaction, workspace_id: int) -> Operation | None:
-    """A deletion of this workspace that has not begun to run, locked so that it does not begin meanwhile."""
+def _find_open(db: Transaction, actor: Actor, workspace_id: int) -> Operation | None:
+    """A deletion of this actor in this workspace that has not begun to run, locked so that it does not begin meanwhile.
+
+    Somebody else's is not for them to see: neither how it ends nor what its certificate counts.
+    """
     o, t = OperationRecord.c, OperationTarget.c
     mine = sa.select(t.target_id).where(t.workspace_id == workspace_id)
     waiting = (
         sa.select(o.operation_id, o.target_id)
         .where(o.kind == KIND, o.scope == SCOPE, o.state == State.NOT_STARTED, o.target_id.in_(mine))
+        .where(o.requested_by == actor.person_row)
         .with_for_update(of=OperationRecord.table)
     )
     found = db.execute(waiting.order_by(o.row_id.desc()).limit(1)).first()

@@ -7,7 +7,7 @@ from freehold.domain.access.queries import roles_in, workspaces_with
 from freehold.domain.access.rules import actions_of, roles_with
 from freehold.kit.problems import Forbidden, NotFound
 from freehold.operations.model import Operation
-from freehold.operations.service import get_operation
+from freehold.operations.queries import find
 from freehold.records.operations import Operation as OperationRecord
 from freehold.records.operations import OperationTarget
 from freehold.storage.transaction import Transaction
@@ -17,8 +17,8 @@ _NEEDED = {"export": Action.EXPORT, "erase": Action.ERASE, "import": Action.MANA
 
 def see_operation(db: Transaction, actor: Actor, operation_id: str) -> Operation:
     """Raises NotFound when there is none that this actor may see."""
-    operation = get_operation(db, operation_id)
-    if not may_see(db, actor, operation):
+    operation = find(db, operation_id)
+    if operation is None or not may_see(db, actor, operation):
         raise NotFound("OperationNotFound", "There is no operation with this id, or you may not see it.")
     return operation
 

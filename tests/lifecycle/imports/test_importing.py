@@ -14,6 +14,7 @@ from tests.azure2020.conftest import Azure
 from tests.commands import freehold
 from tests.lifecycle.imports.bags import Files, files_of, rows_of, table_of
 from tests.lifecycle.imports.content import (
+    EXPORTS,
     IMPORTS,
     begin_import,
     build_everything,
@@ -230,6 +231,25 @@ def test_only_who_owns_may_import(world: World, bag: Path) -> None:
     assert world.request("DELETE", f"{IMPORTS}/{operation_id}/report", world.charlie).status_code == 404
     assert world.request("DELETE", f"{IMPORTS}/{operation_id}/report", world.alice).status_code == 204
     assert list((world.folder / "imports").iterdir()) == []
+
+
+def test_what_an_import_under_way_has_is_not_removed(world: World, bag: Path) -> None:
+    operation_id = begin_import(world, bag)
+    left = f"{IMPORTS}/{operation_id}/report"
+    assert world.request("DELETE", left).status_code == 401
+    assert world.request("DELETE", left, world.charlie).status_code == 404
+    refused = world.request("DELETE", left, world.alice)
+    assert (refused.status_code, refused.json()["code"]) == (409, "ImportNotEnded")
+    assert ended(world, operation_id)["state"] == "Succeeded"
+    assert world.request("DELETE", left, world.alice).status_code == 204
+
+
+def test_the_bag_of_an_export_is_nothing_left_of_an_import(world: World) -> None:
+    operation_id = world.post(EXPORTS, {"scope": "workspace"}, world.alice).json()["id"]
+    assert ended(world, operation_id)["state"] == "Succeeded"
+    for method, tail in (("GET", "report"), ("GET", "mapping"), ("DELETE", "report")):
+        assert world.request(method, f"{IMPORTS}/{operation_id}/{tail}", world.alice).status_code == 404
+    assert world.get(f"{EXPORTS}/{operation_id}/bag", world.alice).status_code == 200
 
 
 def test_a_repeated_request_is_one_import(world: World, bag: Path) -> None:

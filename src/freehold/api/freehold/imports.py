@@ -16,10 +16,10 @@ from freehold.api.replies import empty, reply
 from freehold.api.routing import CONTAINER, SignedIn
 from freehold.domain.access.actor import Action
 from freehold.domain.workspaces import service as workspaces
-from freehold.kit.problems import NotFound
+from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle import kept
 from freehold.lifecycle.imports.making import make_home
-from freehold.lifecycle.imports.operation import request_import
+from freehold.lifecycle.imports.operation import kept_import, request_import
 from freehold.lifecycle.imports.receiving import received
 from freehold.lifecycle.imports.spool import ImportSpool
 from freehold.operations.model import Operation
@@ -81,16 +81,22 @@ async def mapping(call: Call) -> Response:
 
 @freehold.route("DELETE", f"{V1}/imports/{{operation}}/report", SignedIn(), status=204)
 async def drop(call: Call) -> Response:
-    """Remove what is left of an import that has ended: its report and its mapping."""
-    await _spool(call)
-    await kept.drop_bag(call.services.database, call.services.settings, call.params["operation"])
+    """Remove what is left of an import that has ended: its report and its mapping. 409 while it is under way."""
+    operation = await _find(call)
+    if not operation.is_ended:
+        message = "The import is under way. Wait until it ends, or cancel it: POST /freehold/v1/operations/{id}/cancel."
+        raise Conflict("ImportNotEnded", message)
+    await kept.drop_bag(call.services.database, call.services.settings, operation.operation_id)
     return empty(204)
 
 
 async def _spool(call: Call) -> ImportSpool:
+    return ImportSpool(call.services.settings.data_folder, (await _find(call)).operation_id)
+
+
+async def _find(call: Call) -> Operation:
     operation_id = call.params["operation"]
-    await call.services.database.read(lambda db: kept.require_kept(db, call.actor, operation_id, Action.MANAGE))
-    return ImportSpool(call.services.settings.data_folder, operation_id)
+    return await call.services.database.read(lambda db: kept_import(db, call.actor, operation_id))
 
 
 def _read(path: Path) -> Any:

@@ -18,20 +18,20 @@ from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.queries import is_standing
 from freehold.domain.documents.service import require_standing
 from freehold.kit.faults import passing
-from freehold.kit.problems import Conflict, Invalid, Problem, Superseded
+from freehold.kit.problems import Conflict, Invalid, NotFound, Problem, Superseded
 from freehold.lifecycle.bag.split import apart_of, split_size
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.making import MADE
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
-from freehold.lifecycle.kept import KEPT_TIME, forget_bag, keep_from_now
+from freehold.lifecycle.kept import KEPT_TIME, forget_bag, keep_from_now, require_kept
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.targets import find_target, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.operations.children import TaskRefused
 from freehold.operations.model import Operation, Progress, State
-from freehold.operations.service import Operations, request_operation
+from freehold.operations.service import Operations, get_operation, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
 from freehold.records.lifecycle import KeptBag
 from freehold.records.rules import Scope
@@ -91,6 +91,15 @@ def request_import(
         passing("import:request:apart")
     sent.replace(spool.bag)
     passing("import:request:moved")
+    return operation
+
+
+def kept_import(db: Transaction, actor: Actor, operation_id: str) -> Operation:
+    """An import of which files are here. Raises NotFound for others, and where the actor may not manage all of it."""
+    require_kept(db, actor, operation_id, Action.MANAGE)
+    operation = get_operation(db, operation_id)
+    if operation.kind != KIND:
+        raise NotFound("ImportNotFound", "This operation is no import. The bag of an export is at its own address.")
     return operation
 
 
