@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.azure2018.conftest import ACCOUNTS, CLUSTERS, EXPERIMENTATION, Tree, as_person
-from tests.world import World
+from tests.world import Person, World
 
 CANARY = "storage-key-canary-9"
 SERVICE_SECRET = "principal-canary-4"
@@ -218,6 +218,28 @@ def test_a_cluster_lives_by_the_verbs_its_client_has(tree: Tree) -> None:
 def test_what_was_given_no_role_makes_nothing(tree: Tree, shared_world: World) -> None:
     bob = as_person(tree, shared_world.bob)
     assert bob.arm("PUT", tree.account + "x", {"location": "local", "properties": {}}).status_code == 403
+
+
+@pytest.mark.parametrize(("place", "version"), [("account", EXPERIMENTATION), ("hosting", ACCOUNTS)])
+def test_who_may_make_none_does_not_learn_which_names_are_taken(tree: Tree, place: str, version: str) -> None:
+    """Charlie sees no group, and Bob one in which he may make nothing."""
+    taken = getattr(tree, place)
+    free = taken + "x"
+
+    def put(person: Person | None, at: str) -> tuple[int, str]:
+        made = tree.world.request("PUT", f"{at}?{version}", person, json={"location": "local", "properties": {}})
+        return made.status_code, made.text if person else ""
+
+    def bring(person: Person | None, at: str) -> tuple[int, str]:
+        brought = tree.world.request("POST", f"/freehold/v1{at}/imports/new", person, content=b"no bag")
+        return brought.status_code, brought.json()["detail"]
+
+    for ask in (put, bring):
+        assert ask(None, taken)[0] == 401
+        assert ask(tree.world.charlie, taken) == ask(tree.world.charlie, free)
+        assert ask(tree.world.charlie, taken)[0] == 404
+        assert ask(tree.world.bob, taken) == ask(tree.world.bob, free)
+        assert ask(tree.world.bob, taken)[0] == 403
 
 
 def test_a_new_project_below_an_account_is_another_plan(fresh_tree: Tree) -> None:

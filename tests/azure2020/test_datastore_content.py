@@ -125,6 +125,15 @@ def test_ranges_are_served(content: Content) -> None:
     assert (head.status_code, head.headers["content-length"]) == (200, "10")
 
 
+def test_a_range_of_what_stood_there_before_means_the_whole(content: Content) -> None:
+    content.put("ranged again", b"0123456789")
+    before = content.get("ranged again").headers["etag"]
+    asked = {"Range": "bytes=2-4", "If-Range": before}
+    assert content.get("ranged again", **asked).content == b"234"
+    content.put("ranged again", b"9876543210!")
+    assert content.get("ranged again", **asked).content == b"9876543210!"
+
+
 def test_an_empty_file_is_a_file(content: Content) -> None:
     assert content.put("empty", b"").json()["size"] == 0
     assert content.get("empty").content == b""

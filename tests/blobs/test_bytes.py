@@ -71,6 +71,18 @@ def test_a_range_of_another_form_means_the_whole(blob: Blob, asked: str) -> None
     assert (blob.get(range=asked).status_code, len(blob.get(range=asked).content)) == (200, 1024)
 
 
+def test_a_range_of_what_stood_there_before_means_the_whole(blob: Blob) -> None:
+    blob.put(CONTENT)
+    before = blob.get().headers["etag"]
+    assert blob.get(range="bytes=512-", if_range=before).content == CONTENT[512:]
+    blob.put(CONTENT[::-1])
+    for header in ("range", "x_ms_range"):
+        answer = blob.get(**{header: "bytes=512-", "if_range": before})
+        assert (answer.status_code, answer.content) == (200, CONTENT[::-1])
+    assert blob.get(range="bytes=512-", if_range=answer.headers["etag"]).status_code == 206
+    assert blob.get(range="bytes=4096-", if_range=before).status_code == 200
+
+
 def test_blocks_become_one_blob_in_the_order_of_the_list(blob: Blob) -> None:
     for block_id, content in (("Qg==", b"second"), ("QQ==", b"first-"), ("Qg==", b"SECOND"), ("Qw==", b"left out")):
         assert blob.put(content, f"&comp=block&blockid={block_id}").status_code == 201

@@ -30,8 +30,7 @@ def stream_bag(request: Request, bag: ReadyBag, form: str) -> Response:
     except FileNotFoundError:
         raise no_bag() from None
     etag, is_head = f'"{bag.name}.{form}"', request.method == "HEAD"
-    is_same = request.headers.get("if-range", etag) == etag
-    span = asked_span(request.headers, size) if is_same and not is_head else None
+    span = None if is_head else asked_span(request.headers, size, etag)
     start, end = span or (0, size)
     headers = {
         "Accept-Ranges": "bytes",

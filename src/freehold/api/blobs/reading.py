@@ -22,7 +22,7 @@ async def read_blob(call: Call) -> Response:
         raise NotFound("BlobNotFound", "The artifact is registered, but its content was not uploaded yet.")
     if _is_unchanged(call, artifact):
         return Response(status_code=304, headers=wire_headers(call) | blob_headers(artifact))
-    span = asked_span(call.request.headers, artifact.size)
+    span = asked_span(call.request.headers, artifact.size, f'"{artifact.etag}"')
     start, end = span or (0, artifact.size)
     headers = _headers(call, artifact) | {"Content-Length": str(end - start)}
     if span:

@@ -82,9 +82,10 @@ async def read_file(call: Call) -> Response:
     path = _path(call)
     store = await _open(call)
     found = await store.find(path)
-    span = asked_span(call.request.headers, found.size)
+    headers = _headers(found)
+    span = asked_span(call.request.headers, found.size, headers.get("ETag"))
     start, end = span or (0, found.size)
-    headers = _headers(found) | {"Content-Length": str(end - start)}
+    headers["Content-Length"] = str(end - start)
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"
     status = 206 if span else 200

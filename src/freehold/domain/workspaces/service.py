@@ -174,7 +174,7 @@ def put_workspace(db: Transaction, actor: Actor, name: WorkspaceName, wanted: Wa
     row = queries.find_in_group(db, group.row_id, name.arm_path)
     if row is None:
         return _make(db, actor, group, parent, name, wanted), True
-    _check_standing(db, actor, name, row)
+    _check_standing(db, actor, group, parent, name, row)
     return change_workspace(db, actor, _view(row).ref, wanted), False
 
 
@@ -186,7 +186,7 @@ def check_making(db: Transaction, actor: Actor, name: WorkspaceName) -> None:
     if row is None:
         _check_new(db, actor, group, parent, name)
     else:
-        _check_standing(db, actor, name, row)
+        _check_standing(db, actor, group, parent, name, row)
 
 
 def change_workspace(db: Transaction, actor: Actor, workspace: WorkspaceRef, wanted: Wanted) -> WorkspaceView:
@@ -302,8 +302,13 @@ def _check_new(
     return roles
 
 
-def _check_standing(db: Transaction, actor: Actor, name: WorkspaceName, row: sa.Row[Any]) -> None:
-    """Raises Conflict where it is on its way out, or another's."""
+def _check_standing(
+    db: Transaction, actor: Actor, group: GroupView, parent: WorkspaceRef | None, name: WorkspaceName, row: sa.Row[Any]
+) -> None:
+    """Raises Conflict where it is on its way out, or another's; Forbidden before that to who may make none here anyway:
+    that a name is taken is not for them to learn."""
+    if row.hidden_at is not None or not _is_seen(db, actor, row):
+        _check_new(db, actor, group, parent, name)
     if row.hidden_at is not None:
         message = f"Another {FACTS[name.kind].called} of this name is being erased. Try again when that has ended."
         raise Conflict("WorkspaceIsBeingErased", message)
