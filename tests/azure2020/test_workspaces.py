@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.azure2020.conftest import Azure
-from tests.world import World
+from tests.world import Person, World
 
 VERSION = "api-version=2020-01-01"
 HISTORICAL = ["2018-03-01-preview", "2019-06-01", "2019-11-01", "2020-08-01", "2022-05-01"]
@@ -174,6 +174,34 @@ def test_delete_erases_and_frees_the_name(azure: Azure) -> None:
     assert second.status_code == 201
     assert second.json()["properties"]["workspaceId"] != first["properties"]["workspaceId"]
     assert azure.ok("GET", f"{inside.history}/experiments")["value"] == []
+
+
+@pytest.mark.parametrize("verb", ["erasures", "exports"])
+def test_a_key_for_what_was_asked_of_an_erased_one_is_none_for_another_of_its_name(azure: Azure, verb: str) -> None:
+    """Or the erasure of a run that stands would be answered by one that is verified."""
+    name = azure.name("again")
+    inside = Azure(azure.world, azure.client, azure.person, in_group(azure.world, name), "exp")
+
+    def ask(person: Person | None) -> httpx.Response:
+        body = {"scope": "run", "id": "the-run"}
+        headers = {"Idempotency-Key": name}
+        return azure.world.post(f"/freehold/v1{inside.workspace}/{verb}", body, person, headers=headers)
+
+    def make() -> None:
+        assert put(azure, name).status_code == 201
+        inside.make_experiment()
+        inside.put_run("the-run")
+
+    make()
+    assert ask(None).status_code == 401
+    assert ask(azure.world.charlie).status_code == 404
+    assert ask(azure.person).json()["id"] == ask(azure.person).json()["id"]
+    deleted = azure.call("DELETE", f"{inside.workspace}?{VERSION}")
+    if deleted.status_code == 202:
+        follow(azure, deleted)
+    make()
+    again = ask(azure.person)
+    assert (again.status_code, again.json()["code"]) == (409, "IdempotencyKeyReused")
 
 
 def follow(azure: Azure, answer: httpx.Response) -> None:

@@ -47,7 +47,7 @@ async def start(call: Call) -> Response:
         begin = partial(request_export, alone=alone, since=since, plan=plan)
         return begin(db, call.services.engine, call.actor, call.workspace, *asked)
 
-    return begun(await once(call, raw, make))
+    return begun(await once(call, raw, make, of=call.workspace.public_id))
 
 
 @container_route("POST", "/increments", Action.EXPORT, answer=OperationOut, status=202)
@@ -65,7 +65,8 @@ async def start_increment(call: Call) -> Response:
             begin = partial(request_export, since=since, data_folder=services.settings.data_folder)
             return begin(db, services.engine, call.actor, call.workspace, *asked, alone=alone)
 
-        return begun(await once(call, f"{sent.digest} {asked} {alone} {dry_run}".encode(), make))
+        said = f"{sent.digest} {asked} {alone} {dry_run}".encode()
+        return begun(await once(call, said, make, of=call.workspace.public_id))
 
 
 def _plan(db: Transaction, call: Call, wanted: ExportIn) -> dict[str, Any]:

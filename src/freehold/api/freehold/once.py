@@ -12,13 +12,17 @@ from freehold.storage.transaction import Transaction
 LONGEST_KEY = 255
 
 
-async def once(call: Call, body: bytes, make: Callable[[Transaction], Operation]) -> Operation:
-    """Run `make` unless this actor sent the same key and body in the last 24 hours. Raises Conflict, Invalid."""
+async def once(call: Call, body: bytes, make: Callable[[Transaction], Operation], *, of: str = "") -> Operation:
+    """Run `make` unless this actor sent the same key and body in the last 24 hours. Raises Conflict, Invalid.
+
+    `of`: the public id of the container that it is asked of. One made anew under the name of an erased one has the same
+    address, and what was asked of that one was not done in it. An import names none: it may change that id itself.
+    """
     key = call.request.headers.get("idempotency-key")
     if key is None:
         return await call.services.database.write(make)
     if not 1 <= len(key) <= LONGEST_KEY:
         raise Invalid("InvalidIdempotencyKey", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-    request = f"{call.route.method} {call.request.url.path}\n".encode() + body
+    request = f"{call.route.method} {call.request.url.path} {of}\n".encode() + body
     actor: Actor = call.actor
     return await call.services.database.write(lambda db: idempotency.once(db, actor, key, request, make))

@@ -63,7 +63,7 @@ async def start(call: Call) -> Response:
             forget_days=call.services.settings.forget_days,
         )
 
-    operation = await once(call, raw, make)
+    operation = await once(call, raw, make, of=call.workspace.public_id)
     return begun(operation)
 
 
