@@ -106,6 +106,23 @@ def test_an_image_made_for_a_service_goes_with_its_last_service(azure: Azure) ->
     assert azure.call("GET", f"{azure.models}/images/{image}").status_code == 404
 
 
+def test_an_erasure_of_a_service_takes_the_image_that_was_made_for_it(azure: Azure) -> None:
+    name, erasures = azure.name("auto"), f"/freehold/v1{azure.workspace}/erasures"
+    model = make_model(azure, name)
+    image = make_image(azure, name, autoDelete=True, modelIds=[model])["id"]
+    for number in (1, 2):
+        make_service(azure, f"{name}-{number}", imageId=image)
+    for number, images in ((1, 0), (2, 1)):
+        asked = {"scope": "service", "id": f"{name}-{number}"}
+        plan = azure.ok("POST", erasures, asked | {"dry_run": True})
+        counts = {step["record"]: step["count"] for step in plan["steps"]}
+        assert (counts["services"], counts.get("images", 0)) == (1, images)
+        azure.ok("POST", erasures, asked, status=202)
+        azure.erased()
+    assert azure.call("GET", f"{azure.models}/images/{image}").status_code == 404
+    assert azure.ok("GET", f"{azure.models}/models/{model}")["id"] == model
+
+
 def test_a_second_service_of_a_name_is_refused_until_the_first_is_gone(azure: Azure) -> None:
     name = azure.name("twice")
     make_service(azure, name)

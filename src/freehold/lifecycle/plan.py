@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.holds.queries import line_of
+from freehold.domain.images.queries import made_for_services
 from freehold.kit.canonical import canonical_json
 from freehold.kit.digests import sha256_hex
 from freehold.kit.problems import PreconditionFailed
@@ -189,11 +190,22 @@ def _together(targets: Sequence[Target]) -> list[Target]:
 
 
 def with_going_along(db: Transaction, targets: Sequence[Target]) -> list[Target]:
-    """The targets, and behind them roots that only these refer to (a model's asset), and that only those refer to."""
-    found = list(targets)
+    """The targets, and behind them images that were made for the services among them, roots that only these refer to (a
+    model's asset), and that only those refer to."""
+    found = [*targets, *_made_for_services(db, targets)]
     while more := [each for joint in joints(_dry(found)) for each in _last_referred(db, joint)]:
         found += more
     return found
+
+
+def _made_for_services(db: Transaction, targets: Sequence[Target]) -> Iterator[Target]:
+    """No link says it: an image that somebody else made is needed by its services, and does not go with them."""
+    named = {(target.scope, row) for target in targets for row in target.root_rows}
+    for target in targets:
+        if target.scope is Scope.SERVICE:
+            rows = made_for_services(db, target.workspace_id, target.root_rows)
+            if mine := tuple(row for row in rows if (Scope.IMAGE, row) not in named):
+                yield Target(Scope.IMAGE, target.workspace_id, mine)
 
 
 def _last_referred(db: Transaction, joint: Joint) -> Iterator[Target]:

@@ -130,9 +130,7 @@ async def delete_service(call: Call) -> Response:
     """Delete a service: 200 done, 204 there was none. An image that was made for it alone goes with it."""
 
     def find(db: Transaction) -> list[tuple[Scope, int]]:
-        found = services.get_service(db, call.workspace, call.params["id"])
-        image_row = images.find_own_of_service(db, call.workspace, found.row_id)
-        return [(Scope.SERVICE, found.row_id), *([(Scope.IMAGE, image_row)] if image_row else [])]
+        return [(Scope.SERVICE, services.get_service(db, call.workspace, call.params["id"]).row_id)]
 
     return await delete_document(call, find)
 

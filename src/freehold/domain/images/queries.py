@@ -70,16 +70,18 @@ def _of_manifest(workspace_id: int, manifest_id: str | None, name: str | None) -
     return _i.manifest_row.in_(named)
 
 
-def find_own_of_service(db: Transaction, workspace_id: int, service_row: int) -> int | None:
-    """The row of the image that was made for services and that this one alone runs."""
+def made_for_services(db: Transaction, workspace_id: int, service_rows: Sequence[int]) -> list[int]:
+    """Rows of the images that were made for services and that none but these run."""
     s, other = Service.c, Service.table.alias("other")
     shared = sa.select(other.c.row_id).where(
-        other.c.image_row == _i.row_id, other.c.row_id != service_row, other.c.hidden_at.is_(None)
+        other.c.image_row == _i.row_id, other.c.row_id.not_in(service_rows), other.c.hidden_at.is_(None)
     )
     found = (
         sa.select(_i.row_id)
+        .distinct()
         .join(Service.table, s.image_row == _i.row_id)
-        .where(s.workspace_id == workspace_id, s.row_id == service_row)
+        .where(s.workspace_id == workspace_id, s.row_id.in_(service_rows))
         .where(_i.is_auto_deleted, _i.hidden_at.is_(None), ~shared.exists())
+        .order_by(_i.row_id)
     )
-    return db.execute(found).scalar()
+    return list(db.execute(found).scalars())

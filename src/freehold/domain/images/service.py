@@ -163,11 +163,6 @@ def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> d
     return {view.row_id: view for view in _views(db, workspace, found)}
 
 
-def find_own_of_service(db: Transaction, workspace: WorkspaceRef, service_row: int) -> int | None:
-    """The row of the image that goes with this service: made for it, and run by no other."""
-    return queries.find_own_of_service(db, workspace.workspace_id, service_row)
-
-
 def rows_named(db: Transaction, workspace: WorkspaceRef, image_id: str | None, name: str | None) -> list[int] | None:
     """Rows of one image, or of all versions of a name; None where neither is asked for."""
     if image_id is not None:
