@@ -13,10 +13,11 @@ from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.copies import WITHDRAWN, forget_copy, remove_files, remove_unclaimed
 from freehold.lifecycle.imports.making import unmake
+from freehold.lifecycle.references import WRITING
 from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import remove_abandoned
 from freehold.operations.queries import living_ids
-from freehold.records.lifecycle import ExportLease, KeptBag
+from freehold.records.lifecycle import LEASED, ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.settings import Settings
 from freehold.storage.database import Database
@@ -42,8 +43,10 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
         raise no_bag()
     found = every[0]
-    if found["state"] != READY:
+    if found["state"] in (LEASED, WRITING):
         raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
+    if found["state"] != READY:
+        raise no_bag()  # it is kept for an import
     scope = next((each for each in Scope if found.get(f"{each}_row") is not None), Scope.WORKSPACE)
     name = f"{scope}-{to_datetime(found['snapshot_at']):%Y%m%dT%H%M%SZ}-{operation_id[-8:]}"
     seconds = found["snapshot_at"] // MICROSECONDS

@@ -228,6 +228,7 @@ def test_only_who_owns_may_import(world: World, bag: Path) -> None:
     operation_id = begin_import(world, bag, dry_run="true")
     ended(world, operation_id)
     assert world.get(f"{IMPORTS}/{operation_id}/report", world.charlie).status_code == 404
+    assert world.get(f"/freehold/v1/exports/{operation_id}/bag", world.alice).json()["code"] == "BagNotFound"
     assert world.request("DELETE", f"{IMPORTS}/{operation_id}/report", world.charlie).status_code == 404
     assert world.request("DELETE", f"{IMPORTS}/{operation_id}/report", world.alice).status_code == 204
     assert list((world.folder / "imports").iterdir()) == []
