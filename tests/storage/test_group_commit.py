@@ -85,6 +85,39 @@ def test_commands_that_wait_share_a_commit(sqlite_house: House) -> None:
     assert frames < 12, "twenty commits would have written at least twenty frames"
 
 
+def test_what_was_done_outside_is_taken_back_before_a_command_is_run_again(house: House, tmp_path: Path) -> None:
+    """Of a group with a command that is refused, all are undone and run once more, each by itself."""
+    sent, kept = tmp_path / "sent", tmp_path / "kept"
+    sent.touch()
+
+    def move(db: Transaction) -> None:
+        db.if_undone(lambda: kept.rename(sent))
+        sent.rename(kept)
+
+    async def together() -> list[object]:
+        calls: list[Callable[[Transaction], object]] = [move, fail("b")]
+        return await asyncio.gather(*map(house.database.write, calls), return_exceptions=True)
+
+    results = asyncio.run(together())
+    assert [type(each).__name__ for each in results] == ["NoneType", "Conflict"]
+    assert (sent.exists(), kept.exists()) == (False, True)
+
+
+def test_what_a_refused_command_did_outside_is_taken_back_last_first(house: House) -> None:
+    taken_back: list[str] = []
+
+    def refused(db: Transaction) -> None:
+        for name in ("a", "b"):
+            db.if_undone(lambda name=name: taken_back.append(name))  # type: ignore[misc]  # binds the loop's value
+        fail("c")(db)
+
+    with pytest.raises(Conflict):
+        house.database.write_now(refused)
+    assert taken_back[-2:] == ["b", "a"]
+    house.database.write_now(lambda db: db.if_undone(lambda: taken_back.append("committed")))
+    assert "committed" not in taken_back
+
+
 def test_what_follows_a_commit_runs_only_after_it(house: House) -> None:
     seen: list[set[str]] = []
 

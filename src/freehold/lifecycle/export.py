@@ -4,6 +4,7 @@ These are the server's steps; what the child does is in `export_task.py`, which 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,8 +100,16 @@ def request_export(
     if since is not None and since.sent is not None and data_folder is not None:
         base = Spool(data_folder, operation.operation_id).base
         base.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        db.if_undone(partial(_give_back, base, since.sent))
         since.sent.replace(base)
     return operation
+
+
+def _give_back(base: Path, sent: Path) -> None:
+    """To where it was received, unless its sender has left."""
+    with suppress(FileNotFoundError):
+        base.replace(sent)
+    base.unlink(missing_ok=True)
 
 
 def _asked_for(db: Transaction, workspace_id: int, scope: Scope, *, alone: bool) -> list[int]:

@@ -25,7 +25,7 @@ from freehold.storage.portable import (
 )
 from freehold.storage.transaction import Transaction
 from freehold.storage.write_ahead import WriteAheadLog
-from freehold.storage.writer import Command, Exclusive, GroupWriter, Stream, follow
+from freehold.storage.writer import Command, Exclusive, GroupWriter, Stream, follow, take_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -259,9 +259,17 @@ class PostgresDatabase:
         return Transaction(connection, *self._sources)
 
     def _write_once(self, command: Callable[[Transaction], T]) -> T:
-        with self.engine.begin() as connection:
-            db = self._transaction(connection)
-            result = command(db)
+        undoing: list[Callable[[], object]] = []
+        try:
+            with self.engine.begin() as connection:
+                db = self._transaction(connection)
+                try:
+                    result = command(db)
+                finally:
+                    undoing = db.take_if_undone()
+        except BaseException:
+            take_back(undoing)
+            raise
         follow(db.take_after_commit())
         return result
 

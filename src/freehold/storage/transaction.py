@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Transaction:
-    __slots__ = ("_after", "_clock", "_ids", "connection", "keys")
+    __slots__ = ("_after", "_clock", "_ids", "_undoing", "connection", "keys")
 
     def __init__(self, connection: sa.Connection, clock: Clock, ids: IdSource, keys: "KeyStore") -> None:
         self.connection = connection
@@ -21,6 +21,7 @@ class Transaction:
         self._clock = clock
         self._ids = ids
         self._after: list[Callable[[], None]] = []
+        self._undoing: list[Callable[[], object]] = []
 
     def execute(
         self,
@@ -40,7 +41,17 @@ class Transaction:
         """Run `action` once this transaction is durable; never if it fails."""
         self._after.append(action)
 
+    def if_undone(self, action: Callable[[], object]) -> None:
+        """Run `action` if this transaction is undone: it takes back what was done outside the database. A command may
+        be run again after it, be it only because another one of its group was refused."""
+        self._undoing.append(action)
+
     def take_after_commit(self) -> list[Callable[[], None]]:
         """For the database: hands over the actions, once."""
         actions, self._after = self._after, []
         return actions
+
+    def take_if_undone(self) -> list[Callable[[], object]]:
+        """For the database: hands over the actions, once, in the order in which they are to be run."""
+        actions, self._undoing = self._undoing, []
+        return actions[::-1]

@@ -42,6 +42,7 @@ class Command:
     result: Any = None
     fault: BaseException | None = None
     after: list[Callable[[], None]] = field(default_factory=list)
+    undoing: list[Callable[[], object]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -132,6 +133,7 @@ class GroupWriter:
                 raw.execute("ROLLBACK")
             if is_disk_full(fault):
                 self._write_ahead.make_room(raw)
+            _take_back(commands)
             for command in commands:
                 command.fault, command.after = _as_problem(fault), []
         for command in commands:
@@ -151,6 +153,7 @@ class GroupWriter:
                 raise
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
+            _take_back(commands)
             for command in commands:
                 command.result, command.after = None, []
             return False
@@ -180,6 +183,7 @@ class GroupWriter:
             raw.execute("RELEASE command")
             if is_disk_full(fault):
                 raise
+            _take_back(members)
             for member in members:
                 member.fault = fault
             return
@@ -207,7 +211,29 @@ def follow(actions: list[Callable[[], None]]) -> None:
             log.error("what follows a commit failed", extra={"fault": type(fault).__name__})
 
 
+def take_back(actions: list[Callable[[], object]]) -> None:
+    """What an undone transaction did outside the database; a fault is logged and the rest goes on."""
+    for action in actions:
+        try:
+            action()
+        except Exception as fault:
+            log.error("what was undone has left something", extra={"fault": type(fault).__name__})
+
+
+def _take_back(commands: list[Command]) -> None:
+    for command in reversed(commands):
+        actions, command.undoing = command.undoing, []
+        take_back(actions)
+
+
 def _call(db: Transaction, members: list[Command]) -> None:
+    try:
+        _run(db, members)
+    finally:
+        members[0].undoing = db.take_if_undone()
+
+
+def _run(db: Transaction, members: list[Command]) -> None:
     first = members[0]
     if first.stream is not None:
         batches: dict[Hashable, list[Any]] = {}

@@ -1,18 +1,29 @@
 """A death while an import is asked for: the sender was told nothing, and nothing of the bag stays for good."""
 
+import asyncio
 import os
 import time
+from collections.abc import Callable
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from freehold.kit.faults import EXIT_CODE, VARIABLE
+from freehold.kit.problems import Conflict
+from freehold.lifecycle.bag.split import Splitter, apart_of
+from freehold.lifecycle.export import Since, request_export
+from freehold.lifecycle.imports.operation import request_import
 from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags
 from freehold.lifecycle.uploads import is_upload
 from freehold.operations import queries
+from freehold.operations.model import Operation, State
 from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
+from tests.lifecycle.erase.site import Site
 from tests.lifecycle.faults.work import ask_export, ask_import, open_whole, run
+from tests.lifecycle.imports.bags import frozen
 from tests.patience import patient
 
 A_DAY = 24 * 3_600
@@ -51,6 +62,82 @@ def test_bag_of_a_request_that_was_not_committed_is_swept(tmp_path: Path, point:
             os.utime(path, (time.time() - A_DAY - 60,) * 2)
         remove_expired_bags(site.database, site.settings)
         assert [path.name for path in (folder / "imports").iterdir()] == [waiting.operation_id]
+    finally:
+        site.close()
+
+
+def _refuse(db: Transaction) -> None:
+    raise Conflict("Planted", "This write is refused.")
+
+
+def _together(site: Site, ask: Callable[[Transaction], Operation]) -> Operation:
+    """In one group with a write of somebody else that is refused: all of it is undone, and run again."""
+
+    async def ask_both() -> Operation:
+        asked, refused = await asyncio.gather(
+            site.database.write(ask), site.database.write(_refuse), return_exceptions=True
+        )
+        assert isinstance(refused, Conflict)
+        assert isinstance(asked, Operation), asked
+        return asked
+
+    return asyncio.run(ask_both())
+
+
+def test_import_beside_a_write_that_is_refused_is_asked_for_once(tmp_path: Path) -> None:
+    site = open_whole(tmp_path / "data")
+    try:
+        sent = site.folder / "imports" / "one.sent" / "bag"
+        sent.parent.mkdir(parents=True)
+        with closing(Splitter(sent, large=3_000)) as splitter:
+            splitter.feed(frozen())
+            splitter.finish()
+        assert apart_of(sent).exists()
+        operation = _together(
+            site, lambda db: request_import(db, site.engine, site.actor, site.workspace, sent, site.folder)
+        )
+        assert {path.name for path in (site.folder / "imports").iterdir()} == {"one.sent", operation.operation_id}
+        assert site.work_off(operation).state is State.SUCCEEDED
+    finally:
+        site.close()
+
+
+def test_increment_beside_a_write_that_is_refused_is_asked_for_once(tmp_path: Path) -> None:
+    site = open_whole(tmp_path / "data")
+    try:
+        sent = tmp_path / "index"
+        sent.write_bytes(b"an index")
+        since, whole = Since(sent=sent), Scope.WORKSPACE
+        operation = _together(
+            site,
+            lambda db: request_export(
+                db, site.engine, site.actor, site.workspace, whole, since=since, data_folder=site.folder
+            ),
+        )
+        assert [path.name for path in (site.folder / "spools").iterdir()] == [f"{operation.operation_id}.base"]
+    finally:
+        site.close()
+
+
+@pytest.mark.parametrize("is_received", [True, False])
+def test_request_that_is_undone_leaves_nothing_of_its_bag(tmp_path: Path, is_received: bool) -> None:
+    """It is with its receiver again, unless that has given it up."""
+    site = open_whole(tmp_path / "data")
+    sent = site.folder / "imports" / "one.sent" / "bag"
+    sent.parent.mkdir(parents=True)
+    sent.write_bytes(frozen())
+
+    def ask(db: Transaction) -> None:
+        request_import(db, site.engine, site.actor, site.workspace, sent, site.folder)
+        if not is_received:
+            sent.parent.rmdir()
+        _refuse(db)
+
+    try:
+        with pytest.raises((Conflict, FileNotFoundError)):
+            site.database.write_now(ask)
+        left = [path.name for path in (site.folder / "imports").rglob("*")]
+        assert left == (["one.sent", "bag"] if is_received else [])
     finally:
         site.close()
 

@@ -5,6 +5,8 @@ is there whole or not at all, and whatever ends it before leaves nothing (docs/d
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -84,6 +86,7 @@ def request_import(
     kept = {"workspace_id": workspace_id, "operation_id": operation.operation_id, "state": IMPORTING, "parts": []}
     db.execute(KeptBag.table.insert().values(kept | {"size": size, "snapshot_at": now, "expires_at": now + KEPT_TIME}))
     spool = ImportSpool(data_folder, operation.operation_id)
+    db.if_undone(partial(_give_back, spool, sent))
     spool.folder.mkdir(parents=True, mode=0o700)
     passing("import:request:unmoved")
     if apart_of(sent).exists():
@@ -92,6 +95,15 @@ def request_import(
     sent.replace(spool.bag)
     passing("import:request:moved")
     return operation
+
+
+def _give_back(spool: ImportSpool, sent: Path) -> None:
+    """To where it was received, unless its sender has left."""
+    with suppress(FileNotFoundError):
+        if apart_of(spool.bag).exists():
+            apart_of(spool.bag).replace(apart_of(sent))
+        spool.bag.replace(sent)
+    spool.drop()
 
 
 def kept_import(db: Transaction, actor: Actor, operation_id: str) -> Operation:
