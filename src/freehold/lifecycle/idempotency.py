@@ -14,6 +14,7 @@ from freehold.kit.problems import Conflict
 from freehold.operations.model import Operation
 from freehold.operations.service import get_operation
 from freehold.records.operations import IdempotencyKey
+from freehold.storage.portable import one_inserter_at_a_time
 from freehold.storage.transaction import Transaction
 
 HOURS_KEPT = 24
@@ -26,6 +27,7 @@ def once(
     """The operation of the first such request, or a new one. Raises Conflict when the key came with another request."""
     said = (("idempotency key", key.encode()), ("idempotent request", request))
     key_digest, request_digest = (db.keys.forgotten.digest(kind, "", sha256_hex(text)) for kind, text in said)
+    one_inserter_at_a_time(db.connection, IdempotencyKey.table)  # who comes at the same time waits for the answer
     mine = sa.and_(_k.person_row == actor.person_row, _k.key_digest == key_digest)
     found = db.execute(sa.select(_k.request_digest, _k.operation_id).where(mine)).first()
     if found is not None:  # until it is swept, whatever the clock says: nothing is to be done twice because that jumps
