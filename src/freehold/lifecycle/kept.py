@@ -16,7 +16,7 @@ from freehold.lifecycle.imports.making import unmake
 from freehold.lifecycle.references import WRITING
 from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import remove_abandoned
-from freehold.operations.queries import living_ids
+from freehold.operations.queries import cancelled_ids, living_ids
 from freehold.records.lifecycle import LEASED, ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.settings import Settings
@@ -100,7 +100,9 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
 
 
 def _withdrawn(db: Transaction) -> list[str]:
-    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(sa.not_(_is_kept()))).scalars())
+    """Also those of what was cancelled: it cleans up after itself, unless its server died before the engine had it."""
+    nobodys = sa.or_(sa.not_(_is_kept()), KeptBag.c.operation_id.in_(cancelled_ids()))
+    return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(nobodys)).scalars())
 
 
 def _expired(db: Transaction) -> list[str]:

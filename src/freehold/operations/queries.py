@@ -68,6 +68,10 @@ def living_ids() -> sa.Select[tuple[str]]:
     return sa.select(_TABLE.c.operation_id).where(_TABLE.c.state.in_(UNFINISHED))
 
 
+def cancelled_ids() -> sa.Select[tuple[str]]:
+    return sa.select(_TABLE.c.operation_id).where(_TABLE.c.state == State.CANCELED)
+
+
 def change(db: Transaction, operation_id: str, values: Mapping[str, Any], *, fence: int | None = None) -> bool:
     """Change an unfinished operation. False: it has ended, or its fence is no longer the one given."""
     given = {"updated_at": db.now(), **values}

@@ -222,6 +222,8 @@ def _moves(db: Transaction, kind: Kind, step: Step, operation: Operation, turn: 
         values |= {"error_code": None, "error_message": None}  # what it waited for is back
     if turn.result is not None:
         values["result"] = dict(turn.result)
+    if turn.is_finished and step.settles:
+        values["options"] = {**operation.options, service.CAN_CANCEL: False}
     if turn.is_finished:
         following = kind.after(step)
         ended = {"state": State.SUCCEEDED, "ended_at": db.now()}

@@ -121,7 +121,7 @@ def cancel_operation(db: Transaction, operation_id: str, because: Superseded | N
     if operation.state is State.CANCELED:
         return operation
     if not can_be_cancelled(operation):
-        message = "An operation of this kind cannot be cancelled once it was requested. Wait until it ends."
+        message = "An erasure cannot be cancelled, nor what has done what it was asked for. Wait until it ends."
         raise Conflict("OperationCannotBeCanceled", message)
     ended: dict[str, Any] = {"state": State.CANCELED, "ended_at": db.now(), "fence": operation.fence + 1}
     if because is not None:

@@ -122,12 +122,14 @@ class Step:
     `effect` then runs in one transaction, with the progress and the fence: it is committed once or not at all.
     `retried_at`: the earlier step that a retry begins with once this one has failed, where it finds what is left by
     looking; else a retry begins with this one. What it failed with may be what only the earlier one can mend.
+    `settles`: with it what was asked for is done; from there on the operation cannot be cancelled.
     """
 
     name: str
     effect: Callable[[Transaction, OperationContext], Turn]
     work: Callable[[OperationContext], Any] | None = None
     retried_at: str = ""
+    settles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def import_kind() -> Kind:
         Step(CHECK, _go_on, _check),
         Step(CONFLICTS, _reserve, _find_conflicts),
         Step(OBJECTS, _go_on, _store_objects),
-        Step(ROWS, _write_rows),
+        Step(ROWS, _write_rows, settles=True),
         Step(CLOSE, _close, _strip),
     )
     return Kind(KIND, steps, clean_up=_clean_up, on_failure=tell_failure)
