@@ -67,6 +67,7 @@ def delete(
 
 def _find_open(db: Transaction, actor: Actor, workspace_id: int) -> Operation | None:
     """A deletion of this actor in this workspace that has not begun to run, locked so that it does not begin meanwhile.
+    One that is to be retried has noted already what it erases, and would say of the rest that it is gone, too.
 
     Somebody else's is not for them to see: neither how it ends nor what its certificate counts.
     """
@@ -74,7 +75,7 @@ def _find_open(db: Transaction, actor: Actor, workspace_id: int) -> Operation | 
     mine = sa.select(t.target_id).where(t.workspace_id == workspace_id)
     waiting = (
         sa.select(o.operation_id, o.target_id)
-        .where(o.kind == KIND, o.scope == SCOPE, o.state == State.NOT_STARTED, o.target_id.in_(mine))
+        .where(o.kind == KIND, o.scope == SCOPE, o.state == State.NOT_STARTED, o.step == "", o.target_id.in_(mine))
         .where(o.requested_by == actor.person_row)
         .with_for_update(of=OperationRecord.table)
     )

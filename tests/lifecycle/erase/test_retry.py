@@ -4,9 +4,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from freehold.lifecycle.deletion import delete
+from freehold.operations.model import Operation, State
+from freehold.operations.runner import Runner
+from freehold.operations.service import retry_operation
+from freehold.records.rules import Scope
+from tests.lifecycle.erase.site import Site, open_site, traces
 from tests.world import World, make_world
 
 
@@ -49,3 +56,39 @@ def test_an_erasure_that_found_a_trace_goes_on_once_it_is_gone(world: World) -> 
     statement = world.get(f"/freehold/v1/certificates/{begun['id']}", world.alice).json()["statement"]
     assert statement["level"] == "verified"
     assert world.post(address, None, world.alice).status_code == 409
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = open_site(tmp_path / "data")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("step", ["", "forget", "copies", "rows"])
+def test_what_is_deleted_beside_a_retry_is_erased_too(site: Site, step: str) -> None:
+    """A deletion that had begun knows what it erases; none of what comes later is counted to it."""
+    experiment = site.experiment()
+    of_experiment = len(site.canaries)
+    first = delete_run(site, site.run(experiment, points=500))
+    fail_at(site, first, step)
+    site.database.write_now(lambda db: retry_operation(db, site.engine, first.operation_id))
+    second = delete_run(site, site.run(experiment, points=500))
+    for each in {first.operation_id, second.operation_id}:
+        assert site.work_off(site.operation(each)).state is State.SUCCEEDED
+    assert traces(site.folder, site.canaries[of_experiment:]) == {}
+
+
+def delete_run(site: Site, run_id: str) -> Operation:
+    row = site.row_of("runs", "run_id", run_id)
+    return site.database.write_now(
+        lambda db: delete(db, site.engine, site.actor, site.workspace, [(Scope.RUN, row)], forget_days=1)
+    )
+
+
+def fail_at(site: Site, operation: Operation, step: str) -> None:
+    runner = Runner(site.database, site.settings, site.engine.kinds, site.engine._stopping)
+    with patch("freehold.operations.runner.SLICE_SECONDS", 0):
+        while site.operation(operation.operation_id).step != step:
+            assert runner.run_slice(operation.operation_id)
+    runner.give_up(operation.operation_id, "Planted")
