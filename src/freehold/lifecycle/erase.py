@@ -55,6 +55,8 @@ from freehold.storage.transaction import Transaction
 
 KIND = "erase"
 REMOVALS = "removals"
+WITH_ANOTHER = "ErasedWithAnother"
+"""How an erasure ends that another one, which covers it, has left nothing to do."""
 ROWS_AT_ONCE = 2_000
 OBJECTS_AT_ONCE = 10_000  # many at a time: each of their 256 folders is synced once a step
 FEWEST_OBJECTS = 2_000
@@ -197,7 +199,7 @@ def _collect(context: OperationContext) -> None:
         return  # rows have begun to go, so the evidence was saved before
     if not targets:
         message = "Another erasure, which covers this one, has erased it meanwhile. That one's certificate says so."
-        raise Superseded("ErasedWithAnother", message)
+        raise Superseded(WITH_ANOTHER, message)
     objects = open_objects(context.settings)
     together = joints([Reach(target) for target in targets])
     ids, values = collect_needles(context.read, together, objects, context.rest)

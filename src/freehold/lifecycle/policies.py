@@ -25,7 +25,7 @@ from freehold.domain.retention.due.queries import (
 )
 from freehold.domain.retention.rules import Policy, Verdict
 from freehold.domain.retention.service import PolicyView, find_policy
-from freehold.lifecycle.erase import begin
+from freehold.lifecycle.erase import WITH_ANOTHER, begin
 from freehold.lifecycle.gathering import MOST_ROOTS, free_of, plan_together, terms_of_policy
 from freehold.lifecycle.plan import ErasePlan
 from freehold.lifecycle.telling import RETENTION
@@ -198,6 +198,7 @@ def _is_time(standing: PolicyView, now: int) -> bool:
 
 
 def _is_busy(db: Transaction, standing: PolicyView) -> bool:
-    """The erasure before has not ended, or failed and waits for somebody: one at a time, and no heap of failures."""
+    """The erasure before has not ended, or failed and waits for somebody: one at a time, and no heap of failures. Where
+    another has erased what it was about, there is nothing to wait for."""
     before = find_operation(db, standing.operation_id) if standing.operation_id else None
-    return before is not None and before.state is not State.SUCCEEDED
+    return before is not None and before.state is not State.SUCCEEDED and before.error_code != WITH_ANOTHER

@@ -97,6 +97,19 @@ def test_erasure_of_what_another_has_erased_says_so(tmp_path: Path) -> None:
         pair.site.close()
 
 
+def test_retention_goes_on_after_another_has_erased_what_it_had_found_due(tmp_path: Path) -> None:
+    """There is nothing that a retry of it could do, so nobody is waited for."""
+    pair = Pair(tmp_path / "data")
+    try:
+        due, of_experiment = pair.retain_run(), pair.erase_experiment()
+        assert pair.work_off_late(of_experiment).state is State.SUCCEEDED
+        assert pair.work_off_late(due).error_code == "ErasedWithAnother"
+        pair.run_id = pair.site.run(pair.site.experiment(), points=500)
+        assert pair.site.work_off(pair.retain_run()).state is State.SUCCEEDED
+    finally:
+        pair.site.close()
+
+
 def test_same_erasure_is_refused_a_second_time(tmp_path: Path) -> None:
     pair = Pair(tmp_path / "data")
     try:
