@@ -100,8 +100,10 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
 
 
 def _withdrawn(db: Transaction) -> list[str]:
-    """Also those of what was cancelled: it cleans up after itself, unless its server died before the engine had it."""
-    nobodys = sa.or_(sa.not_(_is_kept()), KeptBag.c.operation_id.in_(cancelled_ids()))
+    """Also those of what was cancelled, and of exports that failed: they clean up after themselves, unless the server
+    died before the engine had them, or could not reach the files."""
+    was_given_up = sa.and_(KeptBag.c.state == WRITING, KeptBag.c.operation_id.not_in(living_ids()))
+    nobodys = sa.or_(sa.not_(_is_kept()), KeptBag.c.operation_id.in_(cancelled_ids()), was_given_up)
     return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(nobodys)).scalars())
 
 

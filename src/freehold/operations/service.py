@@ -120,7 +120,7 @@ def cancel_operation(db: Transaction, operation_id: str, because: Superseded | N
     operation = get_operation(db, operation_id)
     if operation.state is State.CANCELED:
         return operation
-    if not can_be_cancelled(operation):
+    if not operation.is_ended and not can_be_cancelled(operation):
         message = "An erasure cannot be cancelled, nor what has done what it was asked for. Wait until it ends."
         raise Conflict("OperationCannotBeCanceled", message)
     ended: dict[str, Any] = {"state": State.CANCELED, "ended_at": db.now(), "fence": operation.fence + 1}

@@ -7,18 +7,23 @@ from collections.abc import Callable
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+import sqlalchemy as sa
 
 from freehold.kit.faults import EXIT_CODE, VARIABLE
 from freehold.kit.problems import Conflict
 from freehold.lifecycle.bag.split import Splitter, apart_of
 from freehold.lifecycle.export import Since, request_export
 from freehold.lifecycle.imports.operation import request_import
-from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags
+from freehold.lifecycle.kept import WRITING, remove_expired_bags, remove_withdrawn_bags
+from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import is_upload
 from freehold.operations import queries
 from freehold.operations.model import Operation, State
+from freehold.operations.runner import Runner
+from freehold.records.lifecycle import KeptBag
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site
@@ -62,6 +67,22 @@ def test_bag_of_a_request_that_was_not_committed_is_swept(tmp_path: Path, point:
             os.utime(path, (time.time() - A_DAY - 60,) * 2)
         remove_expired_bags(site.database, site.settings)
         assert [path.name for path in (folder / "imports").iterdir()] == [waiting.operation_id]
+    finally:
+        site.close()
+
+
+def test_export_that_failed_and_could_not_clean_up_is_swept(tmp_path: Path) -> None:
+    site = open_whole(tmp_path / "data")
+    try:
+        operation = ask_export(site, Scope.WORKSPACE, None)
+        runner = Runner(site.database, site.settings, site.engine.kinds, site.engine._stopping)
+        assert runner.advance(operation.operation_id)
+        with patch.object(Spool, "drop", side_effect=PermissionError), pytest.raises(PermissionError):
+            runner.give_up(operation.operation_id, "Planted")
+        kept = sa.select(KeptBag.c.state)
+        assert site.database.read_now(lambda db: db.execute(kept).scalars().all()) == [WRITING]
+        remove_withdrawn_bags(site.database, site.settings)
+        assert site.database.read_now(lambda db: db.execute(kept).scalars().all()) == []
     finally:
         site.close()
 

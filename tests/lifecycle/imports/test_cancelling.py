@@ -63,6 +63,8 @@ def test_once_its_rows_are_written_it_cannot_be_cancelled_any_more(site: Site) -
     with pytest.raises(Conflict, match="has done what it was asked for"):
         cancel(site, operation)
     assert site.work_off(operation).state is State.SUCCEEDED
+    with pytest.raises(Conflict, match="has ended"):
+        cancel(site, operation)
 
 
 def test_an_erasure_beside_it_does_not_let_it_say_that_nothing_came_in(site: Site) -> None:
