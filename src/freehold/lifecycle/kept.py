@@ -24,7 +24,7 @@ from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
 KEPT_TIME = 7 * 24 * 3_600 * MICROSECONDS
-READY = "ready"
+UNFINISHED, READY = (LEASED, WRITING), "ready"
 
 
 class ReadyBag(NamedTuple):
@@ -43,7 +43,7 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
         raise no_bag()
     found = every[0]
-    if found["state"] in (LEASED, WRITING):
+    if found["state"] in UNFINISHED:
         raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
     if found["state"] != READY:
         raise no_bag()  # it is kept for an import
@@ -102,7 +102,7 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
 def _withdrawn(db: Transaction) -> list[str]:
     """Also those of what was cancelled, and of exports that failed: they clean up after themselves, unless the server
     died before the engine had them, or could not reach the files."""
-    was_given_up = sa.and_(KeptBag.c.state == WRITING, KeptBag.c.operation_id.not_in(living_ids()))
+    was_given_up = sa.and_(KeptBag.c.state.in_(UNFINISHED), KeptBag.c.operation_id.not_in(living_ids()))
     nobodys = sa.or_(sa.not_(_is_kept()), KeptBag.c.operation_id.in_(cancelled_ids()), was_given_up)
     return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(nobodys)).scalars())
 

@@ -17,13 +17,13 @@ from freehold.kit.problems import Conflict
 from freehold.lifecycle.bag.split import Splitter, apart_of
 from freehold.lifecycle.export import Since, request_export
 from freehold.lifecycle.imports.operation import request_import
-from freehold.lifecycle.kept import WRITING, remove_expired_bags, remove_withdrawn_bags
+from freehold.lifecycle.kept import remove_expired_bags, remove_withdrawn_bags
 from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import is_upload
 from freehold.operations import queries
 from freehold.operations.model import Operation, State
 from freehold.operations.runner import Runner
-from freehold.records.lifecycle import KeptBag
+from freehold.records.lifecycle import LEASED, KeptBag
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site
@@ -80,7 +80,7 @@ def test_export_that_failed_and_could_not_clean_up_is_swept(tmp_path: Path) -> N
         with patch.object(Spool, "drop", side_effect=PermissionError), pytest.raises(PermissionError):
             runner.give_up(operation.operation_id, "Planted")
         kept = sa.select(KeptBag.c.state)
-        assert site.database.read_now(lambda db: db.execute(kept).scalars().all()) == [WRITING]
+        assert site.database.read_now(lambda db: db.execute(kept).scalars().all()) == [LEASED]
         remove_withdrawn_bags(site.database, site.settings)
         assert site.database.read_now(lambda db: db.execute(kept).scalars().all()) == []
     finally:
