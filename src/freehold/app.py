@@ -247,7 +247,9 @@ def _ended(services: Services, operation_id: str) -> Operation:
 def _engine(services: Services) -> OperationEngine:
     engine = OperationEngine(services.database, services.settings)
     for kind in operation_kinds():
-        engine.register(kind.name, kind.steps, clean_up=kind.clean_up, on_failure=kind.on_failure)
+        engine.register(
+            kind.name, kind.steps, clean_up=kind.clean_up, on_failure=kind.on_failure, is_local=kind.is_local
+        )
     return engine
 
 

@@ -142,6 +142,7 @@ def export_kind() -> Kind:
         (Step("lease", _take_lease), Step("write", _keep_bag, _write)),
         clean_up=_clean_up,
         on_failure=tell_failure,
+        is_local=True,
     )
 
 

@@ -56,7 +56,8 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
 def no_bag() -> NotFound:
     message = (
         "There is no bag of this export here: it was dropped, has expired, was withdrawn because something that it "
-        "held or named was erased, or because an older release had made it, or you may not see it."
+        "held or named was erased, or because an older release had made it, or you may not see it. Where several "
+        "servers have one database, ask the one that was asked for the export."
     )
     return NotFound("BagNotFound", message)
 

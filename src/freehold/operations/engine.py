@@ -62,6 +62,7 @@ class OperationEngine:
         self._is_untidy = True  # the process before this one may have been killed before it tidied
         self._runner = Runner(database, settings, self.kinds, self._stopping)
         self._watch = Watch(STALE_SWEEPS * settings.sweep_seconds)
+        self._unbegun = Watch(STALE_SWEEPS * settings.sweep_seconds)
         self._thread = threading.Thread(target=self._live, name="freehold-operations", daemon=True)
 
     def register(
@@ -71,11 +72,12 @@ class OperationEngine:
         *,
         clean_up: Callable[[OperationContext], None] | None = None,
         on_failure: Callable[[Transaction, Operation], None] | None = None,
+        is_local: bool = False,
     ) -> None:
         """Make operations of this kind known. The steps' names outlive a release: rename none."""
         if kind in self.kinds:
             raise ValueError(f"The operation kind {kind!r} is registered already.")
-        self.kinds[kind] = Kind(kind, tuple(steps), clean_up, on_failure)
+        self.kinds[kind] = Kind(kind, tuple(steps), clean_up, on_failure, is_local)
 
     def knows(self, kind: str) -> bool:
         return kind in self.kinds
@@ -171,7 +173,7 @@ class OperationEngine:
                 next_sweep, pause = time.monotonic() + pause, min(2 * pause, self._settings.sweep_seconds)
             operation_id = self._next_request()
             if operation_id is not None:
-                self._guarded(partial(workflows.start, operation_id))
+                self._guarded(partial(self._start, workflows, operation_id))
                 self._stopping.wait(PACE_SECONDS)
             elif self._ended:
                 self._guarded(partial(self._tidy, workflows, system))
@@ -193,11 +195,24 @@ class OperationEngine:
         self._tidy(workflows, system)
         unfinished = self._database.read_now(queries.unfinished_ids)
         live = workflows.live_ids() if unfinished else set()
-        for operation_id in unfinished:
-            if operation_id not in live:
-                workflows.start(operation_id)
+        idle = [operation_id for operation_id in unfinished if operation_id not in live]
+        for operation_id in idle if self._database.is_embedded else self._left_by_others(idle):
+            self._start(workflows, operation_id)
         if not self._database.is_embedded:
             self._take_over(workflows)
+
+    def _left_by_others(self, idle: list[str]) -> list[str]:
+        """What no server was asked for in particular, and what the one that was has not begun for a long time."""
+        local = {operation_id: "idle" for operation_id in idle if self._is_local(operation_id)}
+        late = self._unbegun.standing_still(local, time.monotonic())
+        return [operation_id for operation_id in idle if operation_id not in local or operation_id in late]
+
+    def _start(self, workflows: Workflows, operation_id: str) -> None:
+        workflows.start(operation_id, here=self._database.is_embedded or self._is_local(operation_id))
+
+    def _is_local(self, operation_id: str) -> bool:
+        operation = self._database.read_now(lambda db: queries.find(db, operation_id))
+        return operation is not None and self.knows(operation.kind) and self.kinds[operation.kind].is_local
 
     def _take_over(self, workflows: Workflows) -> None:
         """Every worker shows at each sweep what it works on. What nobody shows any more was a dead worker's; what waits

@@ -136,13 +136,15 @@ class Step:
 class Kind:
     """A sort of operation. `clean_up` runs after a failure or a cancellation, outside transactions; repeatable.
 
-    `on_failure` runs in the transaction that ends it as failed.
+    `on_failure` runs in the transaction that ends it as failed. `is_local`: it takes or leaves files in the data
+    folder, so of several servers the one runs it that was asked for it.
     """
 
     name: str
     steps: tuple[Step, ...]
     clean_up: Callable[[OperationContext], None] | None = None
     on_failure: Callable[[Transaction, Operation], None] | None = None
+    is_local: bool = False
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -76,13 +76,13 @@ class Workflows:
         if self._spread:
             self._dbos.register_queue(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=1.0)
 
-    def start(self, operation_id: str) -> None:
-        """Start it, unless a workflow of this operation is there already."""
+    def start(self, operation_id: str, *, here: bool) -> None:
+        """Start it, unless a workflow of this operation is there already; `here`: in this process, else in any."""
         with self._with_id(operation_id):
-            if self._spread:
-                self._dbos.enqueue_workflow(QUEUE, self._operate, operation_id)
-            else:
+            if here:
                 self._dbos.start_workflow(self._operate, operation_id)
+            else:
+                self._dbos.enqueue_workflow(QUEUE, self._operate, operation_id)
 
     def resume(self, operation_id: str) -> None:
         """Take it away from an executor that seems dead. If it is not, the fence lets one of the two pass."""

@@ -124,7 +124,7 @@ def import_kind() -> Kind:
         Step(ROWS, _write_rows, settles=True),
         Step(CLOSE, _close, _strip),
     )
-    return Kind(KIND, steps, clean_up=_clean_up, on_failure=tell_failure)
+    return Kind(KIND, steps, clean_up=_clean_up, on_failure=tell_failure, is_local=True)
 
 
 def _go_on(db: Transaction, ctx: OperationContext) -> Turn:
@@ -137,7 +137,10 @@ def _go_on(db: Transaction, ctx: OperationContext) -> Turn:
 def _check(ctx: OperationContext) -> Progress:
     """Reads the bag in a child process. What it refuses is in the report."""
     if not _spool(ctx).bag.exists():
-        message = "The bag is not here: something was erased meanwhile, or a backup was restored. Import it again."
+        message = (
+            "The bag is not here: something was erased meanwhile, a backup was restored, or the server that had "
+            "received it is away. Import it again."
+        )
         raise Superseded("ImportSuperseded", message)
     workspace = ctx.read(lambda db: _workspace(db, ctx))
     job = ImportJob(
