@@ -104,6 +104,17 @@ def the_run_of_a_model_of_an_image(azure: Azure) -> Left:
     return Left(Scope.IMAGE, _image(azure, _model(azure, runId=run)), Scope.RUN, run, lambda: None)
 
 
+def a_model_with_one_made_of_it(azure: Azure) -> Left:
+    """Nothing in it refers to that one: its documents list what refers to it."""
+    model = _model(azure)
+    return Left(Scope.MODEL, model, Scope.MODEL, _model(azure, parentModelId=model), lambda: None)
+
+
+def an_image_of_a_model_with_one_made_of_it(azure: Azure) -> Left:
+    left = a_model_with_one_made_of_it(azure)
+    return left._replace(scope=Scope.IMAGE, root_id=_image(azure, left.root_id))
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -113,6 +124,8 @@ def the_run_of_a_model_of_an_image(azure: Azure) -> Left:
         a_schedule_of_another_pipeline,
         a_service_on_another_image,
         the_run_of_a_model_of_an_image,
+        a_model_with_one_made_of_it,
+        an_image_of_a_model_with_one_made_of_it,
     ],
 )
 def test_a_bag_goes_with_what_it_names(azure: Azure, make: Callable[[Azure], Left]) -> None:

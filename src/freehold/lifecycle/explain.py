@@ -30,6 +30,8 @@ FATES = {
     LinkKind.COVERS: "holds a copy of that: it goes when any of it is erased",
 }
 
+_NAMED_BACK = "; documents of that name this"
+
 
 def explain(record: type[Record]) -> dict[str, Any]:
     """`fields` in the order of the table."""
@@ -63,7 +65,7 @@ def _field(column: Column[Any]) -> dict[str, Any]:
     document["what"] = _what(info) + (_repeating(info["repeats"]) if "repeats" in info else "")
     document["personal"] = info["rule"].of if isinstance(info.get("rule"), Personal) else None
     document["link"] = link.to if link else None
-    document["fate"] = FATES[link.kind] if link else None
+    document["fate"] = FATES[link.kind] + (_NAMED_BACK if link.named_back else "") if link else None
     if link is not None and link.because:
         document["because"] = f"{link.because} ({link.basis})"
     return document

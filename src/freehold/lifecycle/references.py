@@ -1,6 +1,7 @@
 """What a bag of one thing names beside what it covers: its documents have the ids, and some the content, of what its
-rows refer to, and of what that refers to in turn (a service its image's models). Read in the snapshot, for links
-change: a run that has another parent now is in a kept bag with the one it had. Derived from the catalogue's links.
+rows refer to, and of what that refers to in turn (a service its image's models), and the names of what refers to any of
+these where documents list that (the models made of one). Read in the snapshot, for links change: a run that has
+another parent now is in a kept bag with the one it had. Derived from the catalogue's links.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,17 +26,21 @@ References = dict[str, list[int]]
 
 
 def referred(db: Transaction, selection: Selection) -> References:
-    """All that stands and is referred to, however far away. Of a whole workspace nothing: no link leaves it."""
+    """All that stands and is referred to, however far away, or is named back. Of a whole workspace nothing: no link
+    leaves it."""
     if selection.chosen.scope is Scope.WORKSPACE:
         return {}
     found: dict[str, set[int]] = {}
-    new = _ends(db, ((record, selection.rows(record)) for record in selection.exported()))
+    covered = [(record, selection.rows(record)) for record in selection.exported()]
+    new = _ends(db, covered)
     while new:
         for name, keys in new.items():
             found.setdefault(name, set()).update(keys)
         further = _ends(db, _holding(new))
         new = {name: more for name, keys in further.items() if (more := keys - found.get(name, set()))}
-    return {name: sorted(keys) for name, keys in sorted(found.items())}
+    for name, keys in _named_back(db, [*covered, *_holding(found)]):
+        found.setdefault(name, set()).update(keys)
+    return {name: sorted(keys) for name, keys in sorted(found.items()) if keys}
 
 
 def note(db: Transaction, operation_id: str, references: Mapping[str, Sequence[int]]) -> None:
@@ -66,6 +71,18 @@ def _ends(db: Transaction, chosen: Iterable[tuple[type[Record], sa.ColumnElement
             keys = sa.select(column).where(condition, column.in_(standing)).distinct()
             ends.setdefault(str(target.table.name), set()).update(db.execute(keys).scalars())
     return {name: keys for name, keys in ends.items() if keys}
+
+
+def _named_back(
+    db: Transaction, chosen: Iterable[tuple[type[Record], sa.ColumnElement[bool]]]
+) -> Iterator[tuple[str, set[int]]]:
+    """Rows that documents of the chosen ones name, though the link leads the other way."""
+    for record, condition in chosen:
+        for pointer in pointers_to(record):
+            if pointer.column.info["link"].named_back:
+                named = sa.select(key_of(record.table)).where(condition).correlate(None)
+                keys = sa.select(key_of(pointer.source.table)).where(pointer.column.in_(named), stands(pointer.source))
+                yield str(pointer.source.table.name), set(db.execute(keys).scalars())
 
 
 def _holding(rows: Mapping[str, Iterable[int]]) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:

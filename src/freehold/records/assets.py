@@ -76,7 +76,7 @@ class Model(Record, table="models", rules=_MODEL):
     version = integer()
     document = json(plain())
     asset_row = link("assets", LinkKind.REFCOUNT, null=True, index=True)
-    parent_row = link("models", LinkKind.SHALLOW, null=True, index=True)
+    parent_row = link("models", LinkKind.SHALLOW, null=True, index=True, named_back=True)
     run_row = link("runs", LinkKind.SHALLOW, null=True, index=True)
     created_by = link("members", LinkKind.DECORRELATE, null=True, index=True)
     created_at = moment()

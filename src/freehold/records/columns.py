@@ -130,9 +130,10 @@ def link(
     index: bool = False,
     because: str = "",
     basis: str = "",
+    named_back: bool = False,
 ) -> Column[int]:
     """A reference to a row of the table `to`, and what happens when that row is erased."""
-    rule = Link(to, kind, because, basis)
+    rule = Link(to, kind, because, basis, named_back)
     return Column(
         _BIG,
         ForeignKey(f"{to}.{target}"),

@@ -173,10 +173,13 @@ ColumnRule = Plain | Personal | Secret
 
 @dataclass(frozen=True)
 class Link:
+    """`named_back`: documents of what it leads to name the row that has the link."""
+
     to: str
     kind: LinkKind
     because: str = ""
     basis: str = ""
+    named_back: bool = False
 
     def __post_init__(self) -> None:
         if self.kind is LinkKind.RETAIN:
