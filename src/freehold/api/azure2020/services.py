@@ -63,8 +63,7 @@ async def create_service(call: Call) -> Response:
 
 @model_management_route("PUT", "/services", Action.WRITE, body=ServiceIn, status=202)
 async def put_service(call: Call) -> Response:
-    """Register a service, or change the one of this name to what the body says; image and models that it does not name
-    stay."""
+    """Register a service, or change the one of this name to the body; image and models that it does not name stay."""
     body = await read_json(call, ServiceIn)
 
     def put(db: Transaction) -> Operation:
