@@ -170,6 +170,16 @@ def test_a_backup_target_must_be_new(tmp_path: Path) -> None:
         back_up(world.settings(), tmp_path / "there", SystemClock())
 
 
+@pytest.mark.parametrize("place", ["data/backups/monday", "keys/monday", "link/monday"])
+def test_a_backup_is_not_put_where_the_server_has_its_own_files(tmp_path: Path, place: str) -> None:
+    """An erasure finds there what it has erased, and cannot end."""
+    world = make_world(tmp_path / "data", FREEHOLD_KEYS=str(tmp_path / "keys"))
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    with pytest.raises(Invalid):
+        back_up(world.settings(), tmp_path / place, SystemClock())
+    assert not (tmp_path / place).exists()
+
+
 def test_the_journal_keeps_each_digest_once_and_survives_a_torn_line(tmp_path: Path) -> None:
     first, second, third = (bytes([n]) * 32 for n in (1, 2, 3))
     append(tmp_path, [(first, 10), (second, 20)])

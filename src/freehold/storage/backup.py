@@ -53,7 +53,7 @@ class _Object(NamedTuple):
 def back_up(
     settings: Settings, target: Path, clock: Clock, on_object: Callable[[int], None] | None = None
 ) -> BackupMark:
-    """Write a backup into the new folder `target`. Raises Conflict, NotFound, NotImplementedHere."""
+    """Write a backup into the new folder `target`. Raises Conflict, Invalid, NotFound, NotImplementedHere."""
     source = settings.data_folder / DATABASE_FILE
     _check_source(settings, source, target)
     target.mkdir(parents=True, mode=0o700)
@@ -148,6 +148,11 @@ def _check_source(settings: Settings, source: Path, target: Path) -> None:
         raise NotFound("NoData", f"There is no database in {settings.data_folder}. Name its folder with --data.")
     if target.exists():
         raise Conflict("TargetExists", f"{target} is there already. Name a new folder.")
+    # Whatever lies there is searched after every erasure, and a backup has in it what is erased later.
+    owned = (settings.data_folder, settings.key_folder, object_folder(settings))
+    if any(folder is not None and target.resolve().is_relative_to(folder.resolve()) for folder in owned):
+        message = f"{target} lies in a folder of the server itself, where no erasure could end. Name another place."
+        raise Invalid("TargetInDataFolder", message)
 
 
 def _copy_objects(
