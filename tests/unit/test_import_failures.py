@@ -18,14 +18,29 @@ class Server:
         self.drop_import = lambda _: None
 
 
+NAMED = NOTHING | {"taken_count": 1, "taken": [{"record": "experiments", "what": {"name": "digits"}}]}
+
+
 @pytest.mark.parametrize(
-    ("report", "said"),
+    ("report", "new_ids", "said"),
     [
-        (NOTHING, "The disk is full."),
-        (TAKEN, "1 ids or names stand already: use --new-ids, or an empty workspace.\n  taken: runs run_id first"),
+        (NOTHING, False, "The disk is full."),
+        (
+            TAKEN,
+            False,
+            "1 ids or names stand already: use --new-ids, or an empty workspace.\n  taken: runs run_id first",
+        ),
+        (
+            NAMED,
+            True,
+            "1 names stand already, which --new-ids leaves as they are: use an empty workspace.\n"
+            "  taken: experiments name digits",
+        ),
     ],
 )
-def test_it_says_what_stood_in_the_way(monkeypatch: pytest.MonkeyPatch, report: dict[str, Any], said: str) -> None:
+def test_it_says_what_stood_in_the_way(
+    monkeypatch: pytest.MonkeyPatch, report: dict[str, Any], new_ids: bool, said: str
+) -> None:
     def watch(*_: object, **__: object) -> None:
         raise FreeholdError(507, "InsufficientStorage", "The disk is full.")
 
@@ -33,5 +48,5 @@ def test_it_says_what_stood_in_the_way(monkeypatch: pytest.MonkeyPatch, report: 
     operation: Any = type("Operation", (), {"id": "1"})
     server: Any = Server(report)
     with pytest.raises(Failure) as failure:
-        imports._wait(server, operation, quiet=True)
+        imports._wait(server, operation, quiet=True, new_ids=new_ids)
     assert str(failure.value) == said

@@ -59,7 +59,7 @@ def import_bag(
         place = _place_of(bag, below or _only_group(server)) if make else None
         with _sending(bag, quiet=as_json) as pieces:
             operation = server.import_bag(pieces, new_ids=new_ids, dry_run=dry_run, make=place)
-        ended = _wait(server, operation, quiet=as_json)
+        ended = _wait(server, operation, quiet=as_json, new_ids=new_ids)
         report = server.import_report(ended.id)
         ids = server.import_mapping(ended.id) if new_ids else {}
         if mapping is not None:
@@ -118,7 +118,7 @@ def _sending(bag: Path, *, quiet: bool) -> Iterator[Iterator[bytes]]:
         raise Failure("Interrupted", message, INTERRUPTED) from None
 
 
-def _wait(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
+def _wait(server: Freehold, operation: Operation, *, quiet: bool, new_ids: bool = False) -> Operation:
     """Raises Failure with the reasons that the report gives."""
     try:
         return watch(server, operation, quiet=quiet)
@@ -128,10 +128,10 @@ def _wait(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
         except FreeholdError:
             raise fault from None
         server.drop_import(operation.id)
-        raise Failure(fault.code, _reason(report) or str(fault)) from None
+        raise Failure(fault.code, _reason(report, new_ids=new_ids) or str(fault)) from None
 
 
-def _reason(report: dict[str, Any]) -> str:
+def _reason(report: dict[str, Any], *, new_ids: bool) -> str:
     """Empty where the report found nothing in the way: what came later says itself why."""
     refused = report.get("refused")
     if refused:
@@ -139,7 +139,9 @@ def _reason(report: dict[str, Any]) -> str:
         return f"{refused['message']}{where}"
     lines = [f"{report['erased_count']} ids were erased here and do not come back."] if report["erased_count"] else []
     if report["taken_count"]:
-        lines.append(f"{report['taken_count']} ids or names stand already: use --new-ids, or an empty workspace.")
+        as_is = "names stand already, which --new-ids leaves as they are: use an empty workspace."
+        told = as_is if new_ids else "ids or names stand already: use --new-ids, or an empty workspace."
+        lines.append(f"{report['taken_count']} {told}")
     return "\n".join([*lines, *_conflicts(report)])
 
 
