@@ -151,6 +151,22 @@ def test_a_server_that_is_not_trusted_is_told_from_one_that_is_not_there(
     assert freehold(*asked, SSL_CERT_FILE=authority).returncode == DONE
 
 
+def test_a_token_that_is_none_is_refused_and_not_shown(data: tuple[str, str]) -> None:
+    ended = freehold("operations", *data, "--token", "first-line\nsecond-line")
+    assert (ended.returncode, "end of line" in ended.stderr) == (WRONG, True)
+    assert "first-line" not in ended.stderr + ended.stdout
+
+
+def test_a_token_may_come_with_the_end_of_its_line(data: tuple[str, str]) -> None:
+    token = freehold("token", *data).stdout.strip()
+    assert freehold("operations", *data, FREEHOLD_TOKEN=f"{token}\r\n").returncode == DONE
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_the_log_is_read_where_freehold_url_says(shared_world: World, tmp_path: Path, command: str) -> None:
+    parsed(freehold("log", command, "--data", tmp_path, "--json", FREEHOLD_URL=shared_world.url))
+
+
 def test_backup_is_made_beside_the_running_server(data: tuple[str, str], tmp_path: Path) -> None:
     told = parsed(freehold("backup", tmp_path / "backup", *data, "--json"))
     assert told["objects"] >= 0
@@ -188,6 +204,8 @@ USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["operations", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
     (["operations", "{unknown}"], FAILED, "OperationNotFound"),
     (["operations", "--url", NOWHERE], UNREACHABLE, "freehold serve"),
+    (["log", "verify", "--url", NOWHERE], UNREACHABLE, NOWHERE),
+    (["log", "show", "--url", NOWHERE], UNREACHABLE, NOWHERE),
     (["backup", "{empty}/backup", "--data", "{empty}/nothing"], FAILED, "{empty}/nothing"),
     (["backup", "{folder}"], FAILED, "{folder}"),
     (["backup"], WRONG, "Missing argument"),

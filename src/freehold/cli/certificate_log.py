@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.error import URLError
 
 import typer
 
-from freehold.cli.connection import AsJson, Data, Url, serving_url
+from freehold.cli.connection import AsJson, Data, Url, address_of
 from freehold.cli.failure import Failure
 from freehold.cli.printing import console, print_json
 from freehold.cli.serving import settings_of
@@ -27,6 +28,8 @@ def show(data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
     try:
         note = verify_log.read(where, "checkpoint").decode()
         keys = verify_log.read(where, "key").decode().split()
+    except URLError as fault:
+        raise _unreachable(where, fault) from None
     except (verify_log.LogFault, OSError) as fault:
         raise Failure("LogUnreadable", str(fault)) from None
     if as_json:
@@ -64,6 +67,8 @@ def verify(
         signers = verify_log.read_signers(where, trusted) if leaves else None
         for jws in certificates.values():
             verify_log.check_certificate(jws, signers or {})
+    except URLError as fault:
+        raise _unreachable(where, fault) from None
     except (verify_log.LogFault, OSError, ValueError) as fault:
         raise Failure("NotVerified", str(fault)) from None
     if save:
@@ -96,4 +101,8 @@ def begin_anew(data: Data = None, keys: Keys = None, as_json: AsJson = False) ->
 
 
 def _address(data: str | None, url: str | None) -> str:
-    return f"{url or serving_url(settings_of(data).data_folder)}/freehold/v1/log"
+    return f"{address_of(settings_of(data), url)}/freehold/v1/log"
+
+
+def _unreachable(where: str, fault: URLError) -> Failure:
+    return Failure("ServerUnreachable", f"No Freehold server answers at {where} ({fault.reason}).", 3)

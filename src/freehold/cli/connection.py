@@ -35,10 +35,19 @@ def connect(data: str | None, url: str | None, token: str | None, workspace: str
         message = "--workspace takes an ARM path: /subscriptions/…/resourceGroups/…/providers/…/workspaces/NAME."
         raise Failure("WrongArguments", message, 2)
     settings = settings_of(data)
-    url = url or os.environ.get("FREEHOLD_URL") or serving_url(settings.data_folder)
-    given = token or os.environ.get("FREEHOLD_TOKEN") or partial(_local_token, settings)  # one expires after an hour
+    given = (token or os.environ.get("FREEHOLD_TOKEN") or "").strip()  # a file of it may end with a line's end
+    if given and not given.isprintable():
+        message = "The token of --token or FREEHOLD_TOKEN is none: it has an end of line or the like in it."
+        raise Failure("WrongArguments", message, 2)
+    shown = given or partial(_local_token, settings)  # one expires after an hour
     ca_file = settings.key_folder / "tls" / "ca.pem"
-    return Freehold(url, given, workspace=workspace, ca_file=str(ca_file) if ca_file.exists() else None)
+    where = address_of(settings, url)
+    return Freehold(where, shown, workspace=workspace, ca_file=str(ca_file) if ca_file.exists() else None)
+
+
+def address_of(settings: Settings, url: str | None) -> str:
+    """Raises Failure where no server is known."""
+    return url or os.environ.get("FREEHOLD_URL") or serving_url(settings.data_folder)
 
 
 def serving_url(folder: Path) -> str:
