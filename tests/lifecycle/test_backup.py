@@ -1,15 +1,21 @@
 """Backup and restore: what is there comes back, what was erased does not."""
 
+import errno
 import json
 import shutil
+import sqlite3
 import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
+from freehold.cli.backups import backup as backup_command
+from freehold.cli.backups import restore as restore_command
+from freehold.cli.failure import Failure
 from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Conflict, Invalid, NotFound
+from freehold.storage import backup
 from freehold.storage.backup import back_up, check_backup
 from freehold.storage.forget_journal import JOURNAL_FILE, append, read
 from tests.azure2020.conftest import Azure
@@ -178,6 +184,72 @@ def test_a_backup_is_not_put_where_the_server_has_its_own_files(tmp_path: Path, 
     with pytest.raises(Invalid):
         back_up(world.settings(), tmp_path / place, SystemClock())
     assert not (tmp_path / place).exists()
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_of_a_backup_that_was_not_finished_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    world = make_world(tmp_path / "data")
+
+    def stop(*_: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_copy_objects", stop)
+        with pytest.raises(type(fault)):
+            back_up(world.settings(), tmp_path / "b", SystemClock())
+    assert not (tmp_path / "b").exists()
+    assert back_up(world.settings(), tmp_path / "b", SystemClock()).objects == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "store/object"), "No space left on device"),
+        (sqlite3.OperationalError("database or disk is full"), "database or disk is full"),
+    ],
+)
+def test_a_backup_onto_a_full_disk_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, said: str
+) -> None:
+    """The operating system names the file that was read."""
+    world, target = make_world(tmp_path / "data"), tmp_path / "b"
+
+    def fill(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(backup, "_copy_objects", fill)
+    with pytest.raises(Failure) as failure:
+        backup_command(target, data=str(world.folder))
+    assert str(target) in str(failure.value)
+    assert said in str(failure.value)
+    assert "store" not in str(failure.value)
+
+
+def test_a_restore_onto_a_full_disk_says_where_and_goes_on(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment_id = world.mlflow("POST", "experiments/create", {"name": "digits"})["experiment_id"]
+    for name in ("first", "second"):
+        make_run(world, experiment_id, name)
+    freehold(world, "backup", str(tmp_path / "b"))
+    world.stop()
+    copied: list[str] = []
+
+    def fill(source: Path, _: Path) -> None:
+        copied.append(str(source))
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    keys = str(world.settings().key_folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", fill)
+        with pytest.raises(Failure) as failure:
+            restore_command(tmp_path / "b", data=str(tmp_path / "new"), keys=keys)
+    assert (str(tmp_path / "new") in str(failure.value), copied[0] in str(failure.value)) == (True, False)
+    assert len(copied) == 1
+    restore_command(tmp_path / "b", data=str(tmp_path / "new"), keys=keys)
+    assert all(f"content of {name}".encode() in bytes_below(tmp_path / "new") for name in ("first", "second"))
 
 
 def test_the_journal_keeps_each_digest_once_and_survives_a_torn_line(tmp_path: Path) -> None:

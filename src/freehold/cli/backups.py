@@ -38,6 +38,10 @@ def backup(
             mark = back_up(settings, to, SystemClock(), lambda size: bar.advance(task, size))
     except Problem as fault:
         raise Failure(fault.code, fault.message) from None
+    except OSError as fault:
+        raise Failure(
+            "NoBackupMade", f"There is no backup at {to}: {_reason(fault)}. Nothing of it was kept."
+        ) from None
     if as_json:
         print_json(msgspec.to_builtins(mark))
         return
@@ -70,6 +74,11 @@ def restore(
         raise Failure("DataFolderBusy", str(fault)) from None
     except Problem as fault:
         raise Failure(fault.code, fault.message) from None
+    except OSError as fault:
+        message = (
+            f"The backup could not be put into {settings.data_folder}: {_reason(fault)}. The same command goes on."
+        )
+        raise Failure("NotRestored", message) from None
     failed = [each for each in erased if each.state != "Succeeded"]
     if as_json:
         print_json({"erased_again": len(erased), "failed": [each.operation_id for each in failed]})
@@ -104,3 +113,8 @@ def rotate_keys(
         print_json({"rewrapped": rewrapped})
     else:
         console.print(f"[green]✓[/] new keys in {settings.key_folder} · {rewrapped} sealed values rewrapped")
+
+
+def _reason(fault: OSError) -> str:
+    """Without the file: of a copy that failed it is the one that was read."""
+    return fault.strerror or str(fault)

@@ -8,6 +8,7 @@ into the backup, so that it is whole wherever they were; of old versions that a 
 """
 
 import contextlib
+import errno
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -53,11 +54,26 @@ class _Object(NamedTuple):
 def back_up(
     settings: Settings, target: Path, clock: Clock, on_object: Callable[[int], None] | None = None
 ) -> BackupMark:
-    """Write a backup into the new folder `target`. Raises Conflict, Invalid, NotFound, NotImplementedHere."""
+    """Write a backup into the new folder `target`, whole or not at all.
+
+    Raises Conflict, Invalid, NotFound, NotImplementedHere, OSError.
+    """
     source = settings.data_folder / DATABASE_FILE
     _check_source(settings, source, target)
     target.mkdir(parents=True, mode=0o700)
-    made_at = to_iso(clock.now())
+    try:
+        return _write(settings, source, target, to_iso(clock.now()), on_object)
+    except sqlite3.OperationalError as fault:  # a full disk, too
+        shutil.rmtree(target, ignore_errors=True)
+        raise OSError(errno.EIO, str(fault)) from fault
+    except BaseException:  # Ctrl-C too: half a backup is content that nobody knows of, and stands in the next one's way
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+
+
+def _write(
+    settings: Settings, source: Path, target: Path, made_at: str, on_object: Callable[[int], None] | None
+) -> BackupMark:
     copy = target / DATABASE_FILE
     with contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
@@ -190,7 +206,7 @@ def _put_objects_back(settings: Settings, folder: Path) -> None:
     if not held.exists():
         return
     if place is not None:
-        shutil.copytree(held, place, dirs_exist_ok=True)
+        _copy_tree(held, place)
         return
     objects = open_objects(settings)
     for path in sorted(path for path in held.rglob("*") if path.is_file()):
@@ -198,6 +214,16 @@ def _put_objects_back(settings: Settings, folder: Path) -> None:
         if objects.size(key) != path.stat().st_size:
             objects.put_file(key, path)
             passing("restore:object:put")
+
+
+def _copy_tree(held: Path, place: Path) -> None:
+    """As shutil.copytree, but the first fault ends it: that one goes on, and tells of every file on a full disk."""
+    for path in sorted(held.rglob("*")):
+        copy = place / path.relative_to(held)
+        if path.is_dir():
+            copy.mkdir(parents=True, exist_ok=True, mode=0o700)
+        else:
+            shutil.copyfile(path, copy)
 
 
 def _leave_out(connection: sqlite3.Connection, object_row: int) -> None:
