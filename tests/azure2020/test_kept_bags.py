@@ -1,6 +1,7 @@
 """A kept bag goes with whatever it names, also where nothing refers to that any more."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -149,3 +150,16 @@ def test_a_bag_that_was_made_after_the_move_stays(azure: Azure) -> None:
     azure.ok("POST", f"/freehold/v1{azure.workspace}/erasures", {"scope": "run", "id": left.named}, status=202)
     azure.erased()
     assert left.named not in text_of(files_of(azure.call("GET", bag).content))
+
+
+@pytest.mark.parametrize("scope", [Scope.RUN, Scope.WORKSPACE])
+def test_a_bag_asked_for_beside_an_erasure_names_nothing_of_it(azure: Azure, scope: Scope) -> None:
+    """The id of a parent stands in a child's tags until the parent's row goes: the export waits for that."""
+    parent = azure.new_run()
+    child = azure.new_run(parentRunId=parent, tags={PARENT: parent})
+    azure.ok("POST", f"/freehold/v1{azure.workspace}/erasures", {"scope": "run", "id": parent}, status=202)
+    bag = ready(azure, azure.workspace, scope, child if scope is Scope.RUN else None)
+    azure.erased()
+    text = text_of(files_of(azure.call("GET", bag).content))
+    assert child in text
+    assert re.search(rf"\b{parent}\b", text) is None

@@ -179,7 +179,9 @@ class Export:
         """One transaction, so that no two containers are of different moments."""
         if self._job.tree and standing_tree(db, self._job.workspace_id) != list(self._job.tree):
             raise tree_changed()
-        references = referred(db, self.root.container.selection)
+        references: References = {}
+        for content in self.contents:
+            references |= referred(db, content.container.selection)  # only where there is one has it any
         self._tell(references)
         for content in self.contents:
             each = content.container

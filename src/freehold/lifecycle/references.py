@@ -9,6 +9,7 @@ from functools import cache
 
 import sqlalchemy as sa
 
+from freehold.kit.problems import Away
 from freehold.lifecycle.reach import pointers_to, stands
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, key_of
 from freehold.lifecycle.spool import superseded
@@ -23,22 +24,29 @@ WRITING = "writing"
 REFERRING = {LinkKind.SHALLOW, LinkKind.REFCOUNT, LinkKind.RESTRICT}
 References = dict[str, list[int]]
 """Record's table → keys of rows, in order."""
+Chosen = tuple[type[Record], sa.ColumnElement[bool]]
+"""Rows: of this record, those that meet the condition."""
 
 
 def referred(db: Transaction, selection: Selection) -> References:
-    """All that stands and is referred to, however far away, or is named back. Of a whole workspace nothing: no link
-    leaves it."""
+    """All that is referred to, however far away, or is named back. Of a whole workspace nothing: no link leaves it.
+
+    Raises Away where it is being erased: the texts that repeat it go with its row, and would stay in the bag.
+    """
+    leaving = [(record, selection.rows(record)) for record in selection.exported()]
+    _wait_for_erasures(db, leaving)
     if selection.chosen.scope is Scope.WORKSPACE:
         return {}
     found: dict[str, set[int]] = {}
-    covered = [(record, selection.rows(record)) for record in selection.exported()]
-    new = _ends(db, covered)
+    new = _ends(db, leaving)
     while new:
         for name, keys in new.items():
             found.setdefault(name, set()).update(keys)
-        further = _ends(db, _holding(new))
+        held = list(_holding(new))
+        _wait_for_erasures(db, held)
+        further = _ends(db, held)
         new = {name: more for name, keys in further.items() if (more := keys - found.get(name, set()))}
-    for name, keys in _named_back(db, [*covered, *_holding(found)]):
+    for name, keys in _named_back(db, [*leaving, *_holding(found)]):
         found.setdefault(name, set()).update(keys)
     return {name: sorted(keys) for name, keys in sorted(found.items()) if keys}
 
@@ -62,20 +70,26 @@ def note(db: Transaction, operation_id: str, references: Mapping[str, Sequence[i
     db.execute(KeptBag.table.update().where(mine).values(state=WRITING))
 
 
-def _ends(db: Transaction, chosen: Iterable[tuple[type[Record], sa.ColumnElement[bool]]]) -> dict[str, set[int]]:
+def _wait_for_erasures(db: Transaction, chosen: Sequence[Chosen]) -> None:
+    for record, condition in chosen:
+        for column, target in _links_to_roots(record):
+            going = sa.select(key_of(target.table)).where(sa.not_(stands(target))).correlate(None)
+            if db.execute(sa.select(column).where(condition, column.in_(going)).limit(1)).first() is not None:
+                message = "Something that this export refers to is being erased. Where that has failed, retry it."
+                raise Away("ErasureUnderWay", message)
+
+
+def _ends(db: Transaction, chosen: Sequence[Chosen]) -> dict[str, set[int]]:
     """Where the links of these rows lead."""
     ends: dict[str, set[int]] = {}
     for record, condition in chosen:
         for column, target in _links_to_roots(record):
-            standing = sa.select(key_of(target.table)).where(stands(target)).correlate(None)
-            keys = sa.select(column).where(condition, column.in_(standing)).distinct()
+            keys = sa.select(column).where(condition, column.is_not(None)).distinct()
             ends.setdefault(str(target.table.name), set()).update(db.execute(keys).scalars())
     return {name: keys for name, keys in ends.items() if keys}
 
 
-def _named_back(
-    db: Transaction, chosen: Iterable[tuple[type[Record], sa.ColumnElement[bool]]]
-) -> Iterator[tuple[str, set[int]]]:
+def _named_back(db: Transaction, chosen: Sequence[Chosen]) -> Iterator[tuple[str, set[int]]]:
     """Rows that documents of the chosen ones name, though the link leads the other way."""
     for record, condition in chosen:
         for pointer in pointers_to(record):
@@ -85,7 +99,7 @@ def _named_back(
                 yield str(pointer.source.table.name), set(db.execute(keys).scalars())
 
 
-def _holding(rows: Mapping[str, Iterable[int]]) -> Iterator[tuple[type[Record], sa.ColumnElement[bool]]]:
+def _holding(rows: Mapping[str, Iterable[int]]) -> Iterator[Chosen]:
     """These rows and what hangs on them directly and is no thing of its own."""
     for name, keys in rows.items():
         record, listed = catalogue()[name], list(keys)

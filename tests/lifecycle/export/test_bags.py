@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.domain.metrics.compaction import compact_run
+from freehold.kit.problems import Away
 from freehold.lifecycle.bag.verify import verify_bag
 from freehold.lifecycle.selection import Selection, Target
 from freehold.records.catalogue import catalogue
@@ -129,7 +130,11 @@ def test_an_experiment_leaves_with_all_its_runs(house: House) -> None:
 def test_what_is_being_erased_does_not_leave(house: House) -> None:
     run_ids = fill(house)
     hide = sa.update(Experiment.table).where(Experiment.c.name == "first/ø").values(hidden_at=1)
+    let_go = sa.update(Run.table).where(Run.c.run_id == run_ids["three"]).values(parent_row=None)
     house.database.write_now(lambda db: db.execute(hide).rowcount)
+    with pytest.raises(Away):
+        export(house, "waits")
+    house.database.write_now(lambda db: db.execute(let_go).rowcount)
     bag = export(house, "op1")
     assert [r["run_id"] for r in rows_of(bag, "runs")] == [run_ids["three"]]
     assert rows_of(bag, "runs")[0]["parent_id"] is None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from freehold.kit.problems import Superseded
+from freehold.kit.problems import Away, Superseded
 from freehold.lifecycle.export_task import write_bag
 from freehold.lifecycle.references import REFERRING, WRITING, note, referred
 from freehold.lifecycle.selection import HIDDEN, Selection, Target
@@ -61,11 +61,19 @@ def test_a_bag_of_the_whole_workspace_names_nothing_beside_it(house: House) -> N
     assert house.database.read_now(lambda db: referred(db, Selection(Target(Scope.WORKSPACE, 1, (1,))))) == {}
 
 
-def test_what_is_hidden_is_named_by_no_bag(house: House) -> None:
-    _, middle, young = family(house)
-    table = catalogue()["runs"].table
-    house.database.write_now(lambda db: db.execute(table.update().where(table.c.row_id == middle).values(hidden_at=1)))
-    assert house.database.read_now(lambda db: referred(db, Selection(Target(Scope.RUN, 1, (young,))))) == {}
+@pytest.mark.parametrize("scope", [Scope.RUN, Scope.EXPERIMENT, Scope.WORKSPACE])
+@pytest.mark.parametrize("hidden", [0, 1])
+def test_an_export_waits_for_the_erasure_of_what_it_refers_to(house: House, scope: Scope, hidden: int) -> None:
+    """The parent's id stands in tags of the child until the parent's row goes; of one further away, it may."""
+    rows = family(house)
+    root = {Scope.RUN: rows[2], Scope.EXPERIMENT: 1, Scope.WORKSPACE: 1}[scope]
+    selection, table = Selection(Target(scope, 1, (root,))), catalogue()["runs"].table
+    hide = table.update().where(table.c.row_id == rows[hidden]).values(hidden_at=1)
+    house.database.write_now(lambda db: db.execute(hide))
+    with pytest.raises(Away):
+        house.database.read_now(lambda db: referred(db, selection))
+    house.database.write_now(lambda db: db.execute(table.update().values(parent_row=None)))
+    assert house.database.read_now(lambda db: referred(db, selection)) == {}
 
 
 def test_the_child_tells_before_it_writes_and_again_when_it_goes_on(sqlite_house: House) -> None:

@@ -55,9 +55,13 @@ class Edits:
             self._chance.choice(kinds)()
 
     def erase_run(self, run_id: str) -> None:
-        """Hidden, as it is from the moment when its erasure is asked for."""
+        """Hidden, as it is from the moment when its erasure is asked for, and referred to by nothing, as exports wait
+        for."""
+        row = sa.select(Run.c.row_id).where(Run.c.run_id == run_id).scalar_subquery()
+        let_go = sa.update(Run.table).where(Run.c.parent_row == row).values(parent_row=None)
         hide = sa.update(Run.table).where(Run.c.run_id == run_id).values(hidden_at=1)
-        self._house.database.write_now(lambda db: db.execute(hide).rowcount)
+        for change in (let_go, hide):
+            self._house.database.write_now(lambda db, change=change: db.execute(change).rowcount)  # type: ignore[misc]  # binds the loop's value
 
     def _add_run(self) -> None:
         experiment = add_experiment(self._house, f"experiment {self._count}")
