@@ -243,7 +243,7 @@ def test_a_restore_onto_a_full_disk_says_where_and_goes_on(
 
     keys = str(world.settings().key_folder)
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfile", fill)
+        patch.setattr(shutil, "copy2", fill)
         with pytest.raises(Failure) as failure:
             restore_command(tmp_path / "b", data=str(tmp_path / "new"), keys=keys)
     assert (str(tmp_path / "new") in str(failure.value), copied[0] in str(failure.value)) == (True, False)

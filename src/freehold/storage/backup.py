@@ -223,7 +223,7 @@ def _copy_tree(held: Path, place: Path) -> None:
         if path.is_dir():
             copy.mkdir(parents=True, exist_ok=True, mode=0o700)
         else:
-            shutil.copyfile(path, copy)
+            shutil.copy2(path, copy)
 
 
 def _leave_out(connection: sqlite3.Connection, object_row: int) -> None:
