@@ -111,6 +111,19 @@ def test_a_version_is_replaced_unless_it_changed_meanwhile(azure: Azure) -> None
     assert azure.ok("GET", at)["dataflow"] == "[]"
 
 
+def test_the_id_of_what_a_version_was_saved_as_goes_with_it(azure: Azure) -> None:
+    name = azure.name("alone")
+    saved = register(azure, name)["latest"]["savedDatasetId"]
+    assert azure.ok("GET", f"{root(azure)}/datasets/query/savedDatasetId={saved}")["value"]
+    asked = {"scope": "dataset", "id": saved}
+    azure.ok("POST", f"/freehold/v1{azure.workspace}/erasures", asked, status=202)
+    assert named(azure, name)["latest"]["savedDatasetId"] is None
+    azure.erased()
+    assert named(azure, name)["latest"]["savedDatasetId"] is None
+    with sqlite3.connect(f"file:{azure.world.folder}/freehold.db?mode=ro", uri=True) as database:
+        assert not any(saved in line for line in database.iterdump())
+
+
 def test_a_dataset_is_changed_and_its_state_moves(azure: Azure) -> None:
     name = azure.name("changed")
     made = register(azure, name, tags={"old": "1"})

@@ -146,6 +146,8 @@ def test_drafts_and_versions_find_what_they_live_by(empty: list[sa.Engine]) -> N
     with engine.connect() as connection:
         held = [tuple(row) for row in connection.exec_driver_sql(DRAWN_ON)]
         versions = connection.exec_driver_sql(SAVED_AS).scalars().all()
+        documents = connection.exec_driver_sql("SELECT document FROM dataset_definitions").scalars().all()
+    assert documents == ["{}", "{}"]
     assert held == [("g1", 1, 1), ("g2", 2, 2), (None, None, None)]
     assert versions == [2, None]
 

@@ -26,7 +26,6 @@ from tests.world import make_world
 OPENED = {
     "assets.document: given",
     "computes.document: properties",
-    "dataset_definitions.document: savedDatasetId",
     "images.document: assets",
     "models.document: datasets/0",
     "models.document: url",

@@ -172,7 +172,7 @@ def get_saved(db: Transaction, workspace: WorkspaceRef, saved_id: str, *, may_be
     if row is None and may_be_registered:
         dataset = queries.find(db, workspace.workspace_id, saved_id)
         newest = queries.find_definition(db, workspace.workspace_id, dataset.row_id) if dataset else None
-        wanted = newest.document.get("savedDatasetId") if newest else None
+        wanted = newest.saved_id if newest else None
         row = queries.find_saved(db, workspace.workspace_id, wanted) if wanted else None
     if row is None:
         raise NotFound("SavedDatasetNotFound", "There is no saved dataset with this id in the workspace.")
@@ -209,7 +209,7 @@ def definition_view(row: sa.Row[Any], dataset_id: str) -> DefinitionView:
         dataset_id,
         row.version,
         row.document["state"],
-        row.document.get("savedDatasetId"),
+        row.saved_id,
         row.etag,
         row.document,
         row.created_at,
@@ -220,20 +220,19 @@ def definition_view(row: sa.Row[Any], dataset_id: str) -> DefinitionView:
 def _with_saved(
     db: Transaction, actor: Actor, workspace: WorkspaceRef, new: NewDefinition, dataset_type: str | None
 ) -> tuple[dict[str, Any], int]:
-    """The definition with the id of what it was saved as, and the row of that. It is saved now, if it was not yet."""
+    """The definition, and the row of what it was saved as, whose id stands in no text: it goes with the link. It is
+    saved now, if it was not yet."""
     if new.saved_id is None:
         shared = {name: new.content.get(name) for name in ("properties", "dataPath")}
         content = {"dataflowJson": new.content.get("dataflow"), **shared}
-        made = save_dataset(db, actor, workspace, dataset_type, content)
-        return new.content | {"savedDatasetId": made.saved_id}, made.row_id
+        return new.content, save_dataset(db, actor, workspace, dataset_type, content).row_id
     saved = queries.find_saved(db, workspace.workspace_id, new.saved_id)
     if saved is None:
         message = "There is no saved dataset with this id in the workspace. Save it first, or leave the id out."
         raise Invalid("SavedDatasetNotFound", message, target="savedDatasetId")
     given = {key: value for key, value in new.content.items() if value is not None}
     shown, known = _fields(saved.document), _fields(open_saved(db, workspace, _saved_view(saved)).document)
-    said = new.content | known | rules.kept_from(shown, known, given)
-    return said | {"savedDatasetId": new.saved_id}, saved.row_id
+    return new.content | known | rules.kept_from(shown, known, given), saved.row_id
 
 
 def _fields(saved: dict[str, Any]) -> dict[str, Any]:

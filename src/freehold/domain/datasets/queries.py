@@ -13,6 +13,7 @@ from freehold.storage.portable import checked, json_text, matches
 from freehold.storage.transaction import Transaction
 
 _d, _v = Dataset.c, DatasetDefinition.c
+_saved = Dataset.table.alias("saved")
 _IS_REGISTERED = _d.state != SAVED
 
 
@@ -65,13 +66,12 @@ def find_saved_alike(db: Transaction, workspace_id: int, name: str) -> sa.Row[An
 
 def definitions_of_saved(db: Transaction, workspace_id: int, saved_id: str) -> dict[int, sa.Row[Any]]:
     """Dataset's row → its newest definition that is this saved dataset."""
-    saved = json_text(db.connection, _v.document, "savedDatasetId")
-    found = _definitions(workspace_id).where(saved == saved_id).order_by(_v.version)
+    found = _definitions(workspace_id).where(_saved.c.dataset_id == saved_id).order_by(_v.version)
     return {row.dataset_row: row for row in db.execute(found)}
 
 
 def link_saved(db: Transaction, workspace_id: int) -> None:
-    """Definitions without a saved dataset get the one that their document names."""
+    """Definitions without a saved dataset get the one that their document names, as an older release wrote it."""
     named = json_text(db.connection, _v.document, "savedDatasetId")
     saved = sa.select(_d.row_id).where(
         _d.workspace_id == workspace_id, _d.state == SAVED, _d.hidden_at.is_(None), _d.dataset_id == named
@@ -112,4 +112,8 @@ def find_definitions(
 
 
 def _definitions(workspace_id: int) -> sa.Select[Any]:
-    return sa.select(*DatasetDefinition.table.columns).where(_v.workspace_id == workspace_id)
+    """With `saved_id`: of what it was saved as, as long as that stands."""
+    columns = (*DatasetDefinition.table.columns, _saved.c.dataset_id.label("saved_id"))
+    is_saved_as = sa.and_(_saved.c.row_id == _v.saved_row, _saved.c.hidden_at.is_(None))
+    source = DatasetDefinition.table.outerjoin(_saved, is_saved_as)
+    return sa.select(*columns).select_from(source).where(_v.workspace_id == workspace_id)
