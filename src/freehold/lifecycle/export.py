@@ -26,7 +26,7 @@ from freehold.kit.problems import Forbidden, Invalid
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.kept import KEPT_TIME, READY, forget_bag
 from freehold.lifecycle.log.queries import append_certificate
-from freehold.lifecycle.references import WRITING, note
+from freehold.lifecycle.references import note
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import REFERENCES, SENT, ExportJob, Spool, superseded
 from freehold.lifecycle.targets import find_root, find_target, name_targets
@@ -35,7 +35,7 @@ from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.service import Operations, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
-from freehold.records.lifecycle import LEASED, ExportLease, KeptBag
+from freehold.records.lifecycle import LEASED, WRITING, ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 

@@ -13,18 +13,17 @@ from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.copies import WITHDRAWN, forget_copy, remove_files, remove_unclaimed
 from freehold.lifecycle.imports.making import unmake
-from freehold.lifecycle.references import WRITING
 from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import remove_abandoned
 from freehold.operations.queries import cancelled_ids, living_ids
-from freehold.records.lifecycle import LEASED, ExportLease, KeptBag
+from freehold.records.lifecycle import BEING_WRITTEN, ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.settings import Settings
 from freehold.storage.database import Database
 from freehold.storage.transaction import Transaction
 
 KEPT_TIME = 7 * 24 * 3_600 * MICROSECONDS
-UNFINISHED, READY = (LEASED, WRITING), "ready"
+READY = "ready"
 
 
 class ReadyBag(NamedTuple):
@@ -43,7 +42,7 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
         raise no_bag()
     found = every[0]
-    if found["state"] in UNFINISHED:
+    if found["state"] in BEING_WRITTEN:
         raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
     if found["state"] != READY:
         raise no_bag()  # it is kept for an import
@@ -103,7 +102,7 @@ def forget_bag(db: Transaction, operation_id: str) -> None:
 def _withdrawn(db: Transaction) -> list[str]:
     """Also those of what was cancelled, and of exports that failed: they clean up after themselves, unless the server
     died before the engine had them, or could not reach the files."""
-    was_given_up = sa.and_(KeptBag.c.state.in_(UNFINISHED), KeptBag.c.operation_id.not_in(living_ids()))
+    was_given_up = sa.and_(KeptBag.c.state.in_(BEING_WRITTEN), KeptBag.c.operation_id.not_in(living_ids()))
     nobodys = sa.or_(sa.not_(_is_kept()), KeptBag.c.operation_id.in_(cancelled_ids()), was_given_up)
     return list(db.execute(sa.select(KeptBag.c.operation_id).distinct().where(nobodys)).scalars())
 

@@ -14,13 +14,11 @@ from freehold.lifecycle.reach import pointers_to, stands
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, key_of
 from freehold.lifecycle.spool import superseded
 from freehold.records.catalogue import Record, catalogue
-from freehold.records.lifecycle import LEASED, BagReference, KeptBag
+from freehold.records.lifecycle import BEING_WRITTEN, WRITING, BagReference, KeptBag
 from freehold.records.rules import LinkKind, Scope
 from freehold.storage.portable import among
 from freehold.storage.transaction import Transaction
 
-WRITING = "writing"
-"""The state of a kept bag from the moment that what it names has been noted."""
 REFERRING = {LinkKind.SHALLOW, LinkKind.REFCOUNT, LinkKind.RESTRICT}
 References = dict[str, list[int]]
 """Record's table → keys of rows, in order."""
@@ -57,7 +55,7 @@ def note(db: Transaction, operation_id: str, references: Mapping[str, Sequence[i
     Raises Superseded where one of them has gone since the snapshot, or the bag itself was withdrawn.
     """
     mine = KeptBag.c.operation_id == operation_id
-    kept = db.execute(sa.select(KeptBag.c.workspace_id).where(mine, KeptBag.c.state.in_((LEASED, WRITING)))).first()
+    kept = db.execute(sa.select(KeptBag.c.workspace_id).where(mine, KeptBag.c.state.in_(BEING_WRITTEN))).first()
     if kept is None:
         raise superseded()
     db.execute(BagReference.table.delete().where(BagReference.c.operation_id == operation_id))
@@ -71,21 +69,19 @@ def note(db: Transaction, operation_id: str, references: Mapping[str, Sequence[i
 
 
 def _wait_for_erasures(db: Transaction, chosen: Sequence[Chosen]) -> None:
-    for record, condition in chosen:
-        for column, target in _links_to_roots(record):
-            going = sa.select(key_of(target.table)).where(sa.not_(stands(target))).correlate(None)
-            if db.execute(sa.select(column).where(condition, column.in_(going)).limit(1)).first() is not None:
-                message = "Something that this export refers to is being erased. Where that has failed, retry it."
-                raise Away("ErasureUnderWay", message)
+    for column, target, condition in _links_to_roots(chosen):
+        going = sa.select(key_of(target.table)).where(sa.not_(stands(target))).correlate(None)
+        if db.execute(sa.select(column).where(condition, column.in_(going)).limit(1)).first() is not None:
+            message = "Something that this export refers to is being erased. Where that has failed, retry it."
+            raise Away("ErasureUnderWay", message)
 
 
 def _ends(db: Transaction, chosen: Sequence[Chosen]) -> dict[str, set[int]]:
     """Where the links of these rows lead."""
     ends: dict[str, set[int]] = {}
-    for record, condition in chosen:
-        for column, target in _links_to_roots(record):
-            keys = sa.select(column).where(condition, column.is_not(None)).distinct()
-            ends.setdefault(str(target.table.name), set()).update(db.execute(keys).scalars())
+    for column, target, condition in _links_to_roots(chosen):
+        keys = sa.select(column).where(condition, column.is_not(None)).distinct()
+        ends.setdefault(str(target.table.name), set()).update(db.execute(keys).scalars())
     return {name: keys for name, keys in ends.items() if keys}
 
 
@@ -109,11 +105,15 @@ def _holding(rows: Mapping[str, Iterable[int]]) -> Iterator[Chosen]:
                 yield pointer.source, among(pointer.column, listed)
 
 
-def _links_to_roots(record: type[Record]) -> Iterator[tuple[sa.Column[int], type[Record]]]:
-    for name, link in record.links().items():
-        target = catalogue()[link.to]
-        if link.kind in REFERRING and HIDDEN in target.table.c:
-            yield record.table.c[name], target
+def _links_to_roots(
+    chosen: Sequence[Chosen],
+) -> Iterator[tuple[sa.Column[int], type[Record], sa.ColumnElement[bool]]]:
+    """Each link by which the rows refer to a thing of its own, the record of that, and which rows."""
+    for record, condition in chosen:
+        for name, link in record.links().items():
+            target = catalogue()[link.to]
+            if link.kind in REFERRING and HIDDEN in target.table.c:
+                yield record.table.c[name], target, condition
 
 
 def _require_standing(db: Transaction, record: type[Record], keys: Sequence[int]) -> None:

@@ -28,8 +28,8 @@ from freehold.records.rules import (
     Writes,
 )
 
-LEASED = "leased"
-"""The state of a kept bag that has no files yet: what it will name is not noted before its snapshot."""
+BEING_WRITTEN = LEASED, WRITING = "leased", "writing"
+"""States of a kept bag under way: it has no files before what it will name has been noted."""
 
 
 class ExportLease(

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from freehold.kit.problems import Away, Superseded
 from freehold.lifecycle.export_task import write_bag
-from freehold.lifecycle.references import REFERRING, WRITING, note, referred
+from freehold.lifecycle.references import REFERRING, note, referred
 from freehold.lifecycle.selection import HIDDEN, Selection, Target
 from freehold.records.catalogue import catalogue
-from freehold.records.lifecycle import LEASED, BagReference, KeptBag
+from freehold.records.lifecycle import LEASED, WRITING, BagReference, KeptBag
 from freehold.records.rules import LinkKind, Rows, Scope
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
