@@ -244,3 +244,19 @@ def test_a_saved_dataset_can_be_erased(alone: Azure) -> None:
     with sqlite3.connect(alone.world.folder / "freehold.db") as db:
         assert list(db.execute("SELECT 1 FROM datasets")) == []
     assert alone.ok("POST", f"{root(alone)}/saveddatasets", {"dataflowJson": FLOW})["id"] != saved["id"]
+
+
+def test_an_erased_dataset_takes_along_what_its_versions_were_saved_as_before(alone: Azure) -> None:
+    flows = {name: json.dumps({"blocks": [alone.name(name)]}) for name in ("before", "shared", "last")}
+    made = register(alone, "mine", flows["before"])
+    register(alone, "other", flows["shared"])
+    where = f"{root(alone)}/datasets/{made['datasetId']}/definitions/1?forceUpdate=true"
+    saved = [made["latest"]["savedDatasetId"]]
+    for name in ("shared", "before", "shared", "last"):
+        saved.append(alone.ok("PUT", where, body("", flows[name])["latest"])["latest"]["savedDatasetId"])
+    assert len(set(saved)) == 3
+    alone.ok("DELETE", f"{root(alone)}/datasets/mine")
+    alone.erased()
+    before, shared, _, _, last = saved
+    found = [alone.call("GET", f"{root(alone)}/saveddatasets/{each}").status_code for each in (before, shared, last)]
+    assert found == [404, 200, 404]

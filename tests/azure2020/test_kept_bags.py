@@ -9,7 +9,7 @@ import pytest
 
 from freehold.records.rules import Scope
 from tests.azure2020.conftest import Azure
-from tests.azure2020.pipelines import at, publish
+from tests.azure2020.pipelines import at, make_run, publish
 from tests.azure2020.test_datasets import body, register
 from tests.azure2020.test_datasets import root as datasets
 from tests.azure2020.test_pipelines_drafts import make_draft, make_graph_draft
@@ -55,6 +55,47 @@ def a_draft_on_another_graph(azure: Azure) -> Left:
         Scope.PIPELINE_OBJECT,
         old,
         lambda: azure.ok("PUT", where, {"GraphDraftId": other}),
+    )
+
+
+def a_draft_that_was_cloned(azure: Azure) -> Left:
+    old, other = make_draft(azure)["Id"], make_draft(azure)["Id"]
+    made = azure.ok("GET", at(azure, f"PipelineDrafts/Clone/{old}"))["Id"]
+    move = {"ParentPipelineDraftId": other}
+    return Left(
+        Scope.PIPELINE_DRAFT,
+        made,
+        Scope.PIPELINE_DRAFT,
+        old,
+        lambda: azure.ok("PUT", at(azure, f"PipelineDrafts/{made}"), move),
+    )
+
+
+def a_draft_that_was_submitted_again(azure: Azure) -> Left:
+    made = make_draft(azure)
+    submit = at(azure, "PipelineRuns/PipelineDraftSubmit")
+    old = azure.ok("POST", submit, made)["Id"]
+    return Left(Scope.PIPELINE_DRAFT, made["Id"], Scope.RUN, old, lambda: azure.ok("POST", submit, made))
+
+
+def a_draft_of_a_run(azure: Azure) -> Left:
+    """Nothing is moved: the draft goes on naming it."""
+    run = make_run(azure)["Id"]
+    made = azure.ok("GET", at(azure, f"PipelineDrafts/ClonePipelineRun/{run}"))["Id"]
+    return Left(Scope.PIPELINE_DRAFT, made, Scope.RUN, run, lambda: None)
+
+
+def an_endpoint_with_another_pipeline(azure: Azure) -> Left:
+    old, new = publish(azure)["Id"], publish(azure)["Id"]
+    asked = {"Name": azure.name("endpoint"), "PipelineId": old}
+    made = azure.ok("POST", at(azure, "PipelineEndpoints/Create"), asked)["Id"]
+    move = {"PipelineVersionList": [{"Version": "0", "PipelineId": new}]}
+    return Left(
+        Scope.PIPELINE_OBJECT,
+        made,
+        Scope.PIPELINE_OBJECT,
+        old,
+        lambda: azure.ok("PUT", at(azure, f"PipelineEndpoints/{made}"), move),
     )
 
 
@@ -122,6 +163,10 @@ def an_image_of_a_model_with_one_made_of_it(azure: Azure) -> Left:
         a_run_below_another_parent,
         a_dataset_put_again,
         a_draft_on_another_graph,
+        a_draft_that_was_cloned,
+        a_draft_that_was_submitted_again,
+        a_draft_of_a_run,
+        an_endpoint_with_another_pipeline,
         a_schedule_of_another_pipeline,
         a_service_on_another_image,
         the_run_of_a_model_of_an_image,

@@ -1,7 +1,11 @@
 """Drafts: drawn, saved, cloned, submitted, published, deleted; what came of one does not change with it."""
 
+import json
 import sqlite3
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from tests.azure2020.conftest import Azure
 from tests.azure2020.pipelines import INTERFACE, at, make_run, new_graph, publish
@@ -240,8 +244,97 @@ def test_what_still_names_a_deleted_thing_does_not_stop_its_erasure(azure: Azure
     azure.erased()
     for each in gone:
         assert azure.call("GET", at(azure, each)).status_code == 404
-    assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["LastSubmittedPipelineRunId"] == run["Id"]
+    assert azure.ok("GET", at(azure, f"PipelineDrafts/{draft['Id']}"))["LastSubmittedPipelineRunId"] is None
     assert azure.ok("GET", at(azure, f"Schedules/{schedule['Id']}"))["PipelineId"] is None
     assert azure.ok("GET", at(azure, f"PipelineEndpoints/{endpoint['Id']}/pipelines")) == []
     answer = azure.call("POST", at(azure, f"PipelineRuns/PipelineEndpointSubmit/Id/{endpoint['Id']}"), {})
     assert answer.status_code == 404
+
+
+def clone_of_a_draft(azure: Azure) -> tuple[str, str, str]:
+    """Where what is cloned stands, its id, and how to clone it."""
+    made = make_draft(azure)["Id"]
+    return f"PipelineDrafts/{made}", made, f"PipelineDrafts/Clone/{made}"
+
+
+def clone_of_a_pipeline(azure: Azure) -> tuple[str, str, str]:
+    made = publish(azure)["Id"]
+    return f"Pipelines/{made}", made, f"PipelineDrafts/ClonePublished/{made}"
+
+
+def clone_of_a_run(azure: Azure) -> tuple[str, str, str]:
+    made = make_run(azure)["Id"]
+    return f"PipelineRuns/{made}", made, f"PipelineDrafts/ClonePipelineRun/{made}"
+
+
+@pytest.mark.parametrize("make", [clone_of_a_draft, clone_of_a_pipeline, clone_of_a_run])
+def test_a_draft_says_what_it_was_cloned_from_as_long_as_that_stands(
+    azure: Azure, make: Callable[[Azure], tuple[str, str, str]]
+) -> None:
+    origin, its_id, clone = make(azure)
+    draft = azure.ok("GET", at(azure, clone))
+    where = at(azure, f"PipelineDrafts/{draft['Id']}")
+    assert its_id in azure.ok("PUT", where, draft).values()
+    azure.ok("DELETE", at(azure, origin))
+    azure.erased()
+    assert its_id not in json.dumps(azure.ok("GET", where))
+    assert its_id not in json.dumps(azure.ok("PUT", where, draft)), "nor when a client repeats what it read before"
+    assert texts_with(azure, its_id) == []
+
+
+def test_a_run_says_its_schedule_as_long_as_that_stands(azure: Azure) -> None:
+    pipeline = publish(azure)
+    asked = {"PipelineId": pipeline["Id"], "ScheduleType": "0", "Recurrence": {"Frequency": "Day", "Interval": 1}}
+    schedule = azure.ok("POST", at(azure, "Schedules/Create"), asked)["Id"]
+    submitted = at(azure, f"PipelineRuns/PipelineSubmit/{pipeline['Id']}")
+    run = azure.ok("POST", submitted, {"ExperimentName": azure.experiment, "ScheduleId": schedule})
+    other = azure.ok("POST", submitted, {"ExperimentName": azure.experiment, "ScheduleId": "nowhere"})
+    assert (run["ScheduleId"], other["ScheduleId"]) == (schedule, None)
+    assert [each["Id"] for each in azure.ok("GET", at(azure, f"PipelineRuns/Schedule/{schedule}"))] == [run["Id"]]
+    azure.ok("POST", erasures(azure), {"scope": "pipeline_object", "id": schedule}, status=202)
+    azure.erased()
+    assert azure.ok("GET", at(azure, f"PipelineRuns/{run['Id']}"))["ScheduleId"] is None
+    assert texts_with(azure, schedule) == []
+
+
+def test_an_endpoint_keeps_the_name_of_a_version_whose_pipeline_is_gone(azure: Azure) -> None:
+    first, second = publish(azure)["Id"], publish(azure)["Id"]
+    made = azure.ok("POST", at(azure, "PipelineEndpoints/Create"), {"Name": azure.name("e"), "PipelineId": first})
+    where = at(azure, f"PipelineEndpoints/{made['Id']}")
+    versions = [*made["PipelineVersionList"], {"Version": "1", "PipelineId": second}]
+    azure.ok("PUT", where, {"PipelineVersionList": versions})
+    azure.ok("DELETE", at(azure, f"Pipelines/{first}"))
+    azure.erased()
+    left = azure.ok("GET", at(azure, f"PipelineEndpoints/Id/{made['Id']}"))
+    assert (left["PipelineVersionList"], left["DefaultVersion"]) == (versions[1:], "0")
+    assert texts_with(azure, first) == []
+    assert azure.ok("PUT", where, left | {"Description": "d"})["PipelineVersionList"] == versions[1:]
+    submitted = at(azure, f"PipelineRuns/PipelineEndpointSubmit/Id/{made['Id']}")
+    assert azure.call("POST", submitted, {}).status_code == 404
+    assert azure.call("PUT", where, {"PipelineVersionList": versions}).status_code == 404
+    azure.ok("PUT", where, {"DefaultVersion": "1"})
+    azure.ok("POST", submitted, {})
+
+
+def test_an_erased_draft_takes_along_what_it_was_drawn_on_before(azure: Azure) -> None:
+    draft, other = make_draft(azure), make_draft(azure)
+    where = at(azure, f"PipelineDrafts/{draft['Id']}")
+    before, shared, last = draft["GraphDraftId"], other["GraphDraftId"], make_graph_draft(azure)["Id"]
+    for graph in (shared, before, shared, last):
+        azure.ok("PUT", where, {"GraphDraftId": graph})
+    azure.ok("DELETE", where)
+    azure.erased()
+    found = [azure.call("GET", at(azure, f"GraphDrafts/{graph}")).status_code for graph in (before, shared, last)]
+    assert found == [404, 200, 404]
+
+
+def erasures(azure: Azure) -> str:
+    return f"{FREEHOLD}{azure.workspace}/erasures"
+
+
+def texts_with(azure: Azure, mark: str) -> list[str]:
+    """Tables with a row that has the text anywhere."""
+    with sqlite3.connect(azure.world.folder / "freehold.db") as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found = {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}
+    return [name for name, rows in found.items() if any(mark in str(row) for row in rows)]

@@ -1,5 +1,6 @@
 """An empty database is given the catalogue's tables at once; the migrations make the same."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,41 @@ CONTENT_OF_0004 = (
         for n, document in ((1, '{"savedDatasetId": "2"}'), (2, "{}"))
     ),
 )
+_OBJECT = (
+    "INSERT INTO pipeline_objects (row_id, workspace_id, pipeline_object_id, kind, status, document, created_at, "
+    "updated_at) VALUES "
+)
+_DOCUMENTS = {
+    (1, "p", "pipeline"): "{}",
+    (2, "p", "schedule"): "{}",
+    (3, "r", "pipeline_run"): '{"ScheduleId": "p", "kept": "ScheduleId"}',
+    (4, "e", "pipeline_endpoint"): '{"DefaultVersion": "0", "PipelineVersionList": '
+    '[{"Version": "0", "PipelineId": "gone"}, {"Version": "1", "PipelineId": "p"}]}',
+}
+CONTENT_OF_0009 = (
+    "INSERT INTO experiments (row_id, workspace_id, experiment_id, name, next_run_number, created_at, updated_at) "
+    "VALUES (1, 1, 'e', 'E', 1, 1, 1)",
+    "INSERT INTO runs (row_id, workspace_id, experiment_row, run_id, run_number, name, status, data_container_id, "
+    "hidden_in_lists, created_at) VALUES (5, 1, 1, 'r', 1, '', 'Running', 'c', false, 1)",
+    *(
+        f"{_OBJECT} ({row}, 1, '{its_id}', '{kind}', 'Active', '{document}', 1, 1)"
+        for (row, its_id, kind), document in _DOCUMENTS.items()
+    ),
+    *(
+        "INSERT INTO pipeline_drafts (row_id, workspace_id, pipeline_draft_id, name, document, created_at, updated_at) "
+        f"VALUES ({row}, 1, 'd{row}', '', '{document}', 1, 1)"
+        for row, document in (
+            (6, '{"ParentPipelineId": "p", "ParentPipelineRunId": "r", "Description": "ParentPipelineId"}'),
+            (7, '{"ParentPipelineDraftId": "d6", "LastSubmittedPipelineRunId": "r"}'),
+            (8, '{"ParentPipelineDraftId": "gone", "ParentPipelineId": null}'),
+        )
+    ),
+)
+NAMED_BY_DRAFTS = (
+    "SELECT parent_pipeline_row, parent_run_row, parent_draft_row, last_run_row, document FROM pipeline_drafts "
+    "ORDER BY row_id"
+)
+NAMED_BY_OBJECTS = "SELECT schedule_row, document FROM pipeline_objects ORDER BY row_id"
 BAGS_OF_0001 = (("1", "ready"), ("1", "writing"), ("NULL", "ready"), ("NULL", "importing"))
 DRAWN_ON = (
     "SELECT o.pipeline_object_id, o.graph_row, d.graph_row FROM pipeline_drafts d "
@@ -167,6 +203,26 @@ def test_of_kept_bags_those_go_that_may_name_what_nobody_noted(empty: list[sa.En
     with engine.connect() as connection:
         left = connection.exec_driver_sql("SELECT state FROM kept_bags ORDER BY operation_id").scalars().all()
     assert left == ["withdrawn", "withdrawn", "ready", "importing"]
+
+
+def test_what_pipelines_name_in_their_documents_becomes_links(empty: list[sa.Engine]) -> None:
+    """A schedule and a pipeline of one id are told apart; what names nothing goes."""
+    engine = empty[0]
+    with engine.connect() as connection, all_or_nothing(connection):
+        command.upgrade(_config(connection), "0009")
+        for statement in (*FIRST_CONTENT[:2], CONTENT_OF_0004[0], *CONTENT_OF_0009):
+            connection.exec_driver_sql(statement)
+    migrate(engine)
+    with engine.connect() as connection:
+        drafts = [tuple(row) for row in connection.exec_driver_sql(NAMED_BY_DRAFTS)]
+        objects = [tuple(row) for row in connection.exec_driver_sql(NAMED_BY_OBJECTS)]
+        versions = connection.exec_driver_sql("SELECT version_name, pipeline_row FROM endpoint_versions").all()
+    assert [draft[:4] for draft in drafts] == [(1, 5, None, None), (None, None, 6, 5), (None,) * 4]
+    assert [json.loads(draft[4]) for draft in drafts] == [{"Description": "ParentPipelineId"}, {}, {}]
+    assert [each[0] for each in objects] == [None, None, 2, None]
+    kept = [{}, {}, {"kept": "ScheduleId"}, {"DefaultVersion": "0"}]
+    assert [json.loads(each[1]) for each in objects] == kept
+    assert sorted(map(tuple, versions)) == [("0", None), ("1", 1)]
 
 
 def test_migrating_twice_changes_nothing(empty: list[sa.Engine]) -> None:

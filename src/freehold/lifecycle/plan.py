@@ -38,8 +38,7 @@ NOT_COVERED = (
     "weights of models trained on the data",
     "blocks that the file system or the disk has freed but not overwritten, swap and file-system snapshots",
     "backups made before the erasure: a restore replays the forget list before the server opens",
-    "ids of pipelines, drafts and runs in what drafts and endpoints say of their origin, also in exports of those that "
-    "are kept here",
+    "what clients wrote of it into things that stay, such as an id in a graph or a tag: found, it counts as a mention",
 )
 
 

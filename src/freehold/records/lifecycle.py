@@ -124,6 +124,7 @@ class BagReference(
     image_row = link("images", LinkKind.COVERS, null=True, index=True)
     dataset_row = link("datasets", LinkKind.COVERS, null=True, index=True)
     pipeline_object_row = link("pipeline_objects", LinkKind.COVERS, null=True, index=True)
+    pipeline_draft_row = link("pipeline_drafts", LinkKind.COVERS, null=True, index=True)
 
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:

@@ -121,3 +121,17 @@ class DatasetDefinition(Record, table="dataset_definitions", rules=_DATASET):
     @classmethod
     def constraints(cls) -> Iterator[UniqueConstraint | Index]:
         yield UniqueConstraint("dataset_row", "version", "workspace_id")
+
+
+class EarlierSavedDataset(Record, table="earlier_saved_datasets", rules=_DATASET):
+    """What a version of a dataset was saved as before it was put again: it goes with the last dataset that is or was
+    saved so."""
+
+    row_id = key()
+    workspace_id = workspace()
+    dataset_row = link("datasets", LinkKind.DEEP)
+    saved_row = link("datasets", LinkKind.REFCOUNT, null=True, index=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield UniqueConstraint("dataset_row", "saved_row", "workspace_id")

@@ -1,20 +1,39 @@
 """Bags of older releases, which lack columns of today: what those say is found in what the bag says all the same."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from tests.azure2020.conftest import Azure
-from tests.azure2020.pipelines import at
+from tests.azure2020.pipelines import at, make_run, publish
 from tests.azure2020.test_datasets import register, root
 from tests.azure2020.test_pipelines_drafts import make_draft
 from tests.lifecycle.imports.bags import Files, as_tar, files_of, rows_of, sealed, table_of, with_table
 from tests.lifecycle.imports.content import export_bag, import_bag, other_workspace, report_of
 from tests.world import World
 
-SINCE = {"pipeline_drafts": ["graph_draft_kind", "graph_draft_id"], "dataset_definitions": ["saved_id"]}
+ORIGINS = {
+    "ParentPipelineId": "parent_pipeline_id",
+    "ParentPipelineRunId": "parent_run_id",
+    "ParentPipelineDraftId": "parent_draft_id",
+    "LastSubmittedPipelineRunId": "last_run_id",
+}
+SAID = {
+    "pipeline_drafts": ORIGINS,
+    "pipeline_objects": {"ScheduleId": "schedule_id"},
+    "dataset_definitions": {"savedDatasetId": "saved_id"},
+}
+"""Table → field that its documents had → column that says it now."""
+SINCE = {
+    "pipeline_drafts": ["graph_draft_kind", "graph_draft_id", "parent_pipeline_kind", *ORIGINS.values()],
+    "pipeline_objects": ["schedule_kind", "schedule_id"],
+    "dataset_definitions": ["saved_id"],
+}
 """Columns of a table that bags did not always have."""
 
 
@@ -27,12 +46,32 @@ def azure(world: World) -> Iterator[Azure]:
 
 def older(files: Files, *, holds: bool = True) -> bytes:
     """As the release before wrote the bag. A draft alone came without what holds its graph."""
+    versions = rows_of(files, "endpoint_versions") if _has(files, "endpoint_versions") else []
     for name, columns in SINCE.items():
-        if f"data/tables/{name}/part-00000.parquet" in files:
-            files = with_table(files, name, table_of(files, name).drop_columns(columns))
+        if _has(files, name):
+            documents = pa.array([_as_said(name, row, versions) for row in rows_of(files, name)], pa.string())
+            table = table_of(files, name)
+            table = table.set_column(table.column_names.index("document"), "document", documents)
+            files = with_table(files, name, table.drop_columns(columns))
+    files = {path: content for path, content in files.items() if not path.startswith("data/tables/endpoint_versions/")}
     if not holds:
         files = with_table(files, "pipeline_objects", table_of(files, "pipeline_objects").slice(0, 0))
     return as_tar(sealed(files))
+
+
+def _has(files: Files, table: str) -> bool:
+    return f"data/tables/{table}/part-00000.parquet" in files
+
+
+def _as_said(table: str, row: dict[str, Any], versions: list[dict[str, Any]]) -> str:
+    """The row's document with what columns and rows of their own say now."""
+    document = json.loads(row["document"])
+    document |= {field: row[column] for field, column in SAID[table].items() if row[column] is not None}
+    if row.get("kind") == "pipeline_endpoint":
+        mine = [each for each in versions if each["endpoint_id"] == row["pipeline_object_id"]]
+        listed = [{"Version": each["version_name"], "PipelineId": each["pipeline_id"]} for each in mine]
+        document |= {"PipelineVersionList": listed}
+    return json.dumps(document)
 
 
 def there(azure: Azure, path: str) -> Azure:
@@ -75,3 +114,32 @@ def test_a_draft_that_came_alone_keeps_its_graph_and_takes_it_along(azure: Azure
     assert len(graph["ModuleNodes"]) == 1
     new.ok("DELETE", at(new, f"PipelineDrafts/{mine['Id']}"))
     assert gone(new, at(new, f"GraphDrafts/{graph['Id']}"), at(new, f"Graphs/{graph['Id']}"))
+
+
+def test_what_documents_named_comes_in_as_links(azure: Azure, tmp_path: Path) -> None:
+    """Under new ids, and no text says them once more."""
+    draft, pipeline = make_draft(azure), publish(azure)["Id"]
+    azure.ok("POST", at(azure, "PipelineRuns/PipelineDraftSubmit"), draft)
+    azure.ok("GET", at(azure, f"PipelineDrafts/Clone/{draft['Id']}"))
+    azure.ok("GET", at(azure, f"PipelineDrafts/ClonePublished/{pipeline}"))
+    azure.ok("GET", at(azure, f"PipelineDrafts/ClonePipelineRun/{make_run(azure)['Id']}"))
+    azure.ok("POST", at(azure, "PipelineEndpoints/Create"), {"Name": "flows", "PipelineId": pipeline})
+    asked = {"PipelineId": pipeline, "ScheduleType": "0", "Recurrence": {"Frequency": "Day", "Interval": 1}}
+    schedule = azure.ok("POST", at(azure, "Schedules/Create"), asked)["Id"]
+    submitted = {"ExperimentName": azure.experiment, "ScheduleId": schedule}
+    azure.ok("POST", at(azure, f"PipelineRuns/PipelineSubmit/{pipeline}"), submitted)
+    register(azure, "named")
+    bag = export_bag(azure.world, tmp_path / "bag.tar")
+    path = other_workspace(azure.world, "named")
+    operation = import_bag(azure.world, older(files_of(bag)), at=path, new_ids="true")
+    assert operation["state"] == "Succeeded", report_of(azure.world, operation)
+    again = files_of(export_bag(azure.world, tmp_path / "again.tar", at=path))
+    for table in (*SAID, "endpoint_versions"):
+        assert links_of(again, table) == links_of(files_of(bag), table)
+        assert len(links_of(again, table)) > 0
+    assert not any(field in row["document"] for name in SAID for row in rows_of(again, name) for field in SAID[name])
+
+
+def links_of(files: Files, table: str) -> list[tuple[bool, ...]]:
+    """Of each row, which of its columns say anything."""
+    return sorted(tuple(value is not None for value in row.values()) for row in rows_of(files, table))

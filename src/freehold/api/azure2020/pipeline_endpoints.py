@@ -18,9 +18,8 @@ from freehold.api.entry import Call
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
 from freehold.domain.documents.queries import Paging
-from freehold.domain.pipelines import endpoints, objects
-from freehold.domain.pipelines.endpoints import EndpointChange
-from freehold.domain.pipelines.objects import ObjectView
+from freehold.domain.pipelines import endpoints
+from freehold.domain.pipelines.endpoints import EndpointChange, EndpointView
 from freehold.domain.pipelines.queries import Wanted
 from freehold.kit.problems import Invalid
 from freehold.storage.transaction import Transaction
@@ -62,8 +61,8 @@ async def list_endpoints(call: Call) -> Response:
     """Pipeline endpoints, newest first; the header `BatchSize` says how many at most."""
 
     def page(db: Transaction, paging: Paging, active_only: bool) -> Found:
-        found = objects.list_objects(db, call.workspace, endpoints.KIND, paging, Wanted(active_only))
-        return [endpoint_out(call, each) for each in found.objects], found.next_place
+        found = endpoints.list_endpoints(db, call.workspace, paging, Wanted(active_only))
+        return [endpoint_out(call, each) for each in found.endpoints], found.next_place
 
     return await answer_list(call, page)
 
@@ -83,9 +82,7 @@ async def create_endpoint(call: Call) -> Response:
 @pipeline_route("GET", "/PipelineEndpoints/Id/{id}", Action.READ)
 async def read_endpoint(call: Call) -> Response:
     """One pipeline endpoint."""
-    found = await call.services.database.read(
-        lambda db: objects.get(db, call.workspace, endpoints.KIND, call.params["id"])
-    )
+    found = await call.services.database.read(lambda db: endpoints.get_endpoint(db, call.workspace, call.params["id"]))
     return reply(endpoint_out(call, found))
 
 
@@ -96,7 +93,7 @@ async def read_endpoint_by_name(call: Call) -> Response:
     name = given.get("name")
     if not name:
         raise Invalid("NameMissing", "Name the pipeline endpoint: ?Name=…", target="Name")
-    found = await call.services.database.read(lambda db: objects.get_by_name(db, call.workspace, endpoints.KIND, name))
+    found = await call.services.database.read(lambda db: endpoints.get_endpoint_by_name(db, call.workspace, name))
     return reply(endpoint_out(call, found))
 
 
@@ -132,8 +129,9 @@ async def submit_endpoint(call: Call) -> Response:
     return reply(pipeline_run_out(made))
 
 
-def endpoint_out(call: Call, found: ObjectView) -> dict[str, Any]:
+def endpoint_out(call: Call, view: EndpointView) -> dict[str, Any]:
     """PipelineEndpointEntity."""
+    found = view.object
     return (
         head(found)
         | creator(found.author)
@@ -144,5 +142,6 @@ def endpoint_out(call: Call, found: ObjectView) -> dict[str, Any]:
             "Properties": found.document.get("Properties") or {},
             "tags": found.document.get("tags") or {},
         }
-        | fields_of(found.document, "Description", "DefaultVersion", "PipelineVersionList")
+        | {"PipelineVersionList": [{"Version": name, "PipelineId": of} for name, of in view.shown]}
+        | fields_of(found.document, "Description", "DefaultVersion")
     )

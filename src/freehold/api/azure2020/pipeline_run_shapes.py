@@ -93,11 +93,12 @@ def pipeline_run_out(view: PipelineRunView) -> dict[str, Any]:
             "DataSetDefinitionValueAssignments": document.get("DataSetDefinitionValueAssignments") or {},
             "RunHistoryExperimentName": run.experiment_name,
             "PipelineId": found.id_of(rules.PIPELINE),
+            "ScheduleId": found.schedule_id,
             "TotalRunSteps": document["TotalRunSteps"],
             "tags": run.tags,
             "Properties": run.properties,
         }
-        | fields_of(document, "RunSource", "RunType", "ScheduleId", "ContinueRunOnStepFailure", "EnableNotification")
+        | fields_of(document, "RunSource", "RunType", "ContinueRunOnStepFailure", "EnableNotification")
     )
 
 

@@ -103,6 +103,8 @@ def replace_definition(
     said, saved_row = _with_saved(db, actor, workspace, new, dataset.dataset_type)
     document, hidden = part_with_texts(said)
     _change(db, workspace, row, document | {"state": row.document["state"]}, saved_row=saved_row)
+    if row.saved_row not in (None, saved_row):
+        queries.keep_earlier(db, workspace.workspace_id, dataset.row_id, row.saved_row)
     secrets.keep(db, workspace, DatasetDefinition, row.row_id, hidden)
 
 
@@ -187,8 +189,11 @@ def open_definitions(db: Transaction, workspace: WorkspaceRef, views: Sequence[D
 
 
 def link_saved(db: Transaction, workspace_id: int) -> None:
-    """For versions that came from an older release, which named what they were saved as in their documents alone."""
+    """For versions that came from an older release, which named what they were saved as in their documents."""
     queries.link_saved(db, workspace_id)
+    for row_id, document in documents.saying(db, workspace_id, DatasetDefinition, [queries.SAVED_ID]):
+        kept = {name: value for name, value in document.items() if name != queries.SAVED_ID}
+        documents.change(db, workspace_id, DatasetDefinition, row_id, {"document": kept})
 
 
 def open_saved(db: Transaction, workspace: WorkspaceRef, view: SavedView) -> SavedView:

@@ -8,13 +8,15 @@ import sqlalchemy as sa
 from freehold.domain.datasets.rules import SAVED
 from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Page, Paging
-from freehold.records.outside import Dataset, DatasetDefinition
-from freehold.storage.portable import checked, json_text, matches
+from freehold.records.outside import Dataset, DatasetDefinition, EarlierSavedDataset
+from freehold.storage.portable import checked, json_text, matches, upsert
 from freehold.storage.transaction import Transaction
 
 _d, _v = Dataset.c, DatasetDefinition.c
 _saved = Dataset.table.alias("saved")
 _IS_REGISTERED = _d.state != SAVED
+SAVED_ID = "savedDatasetId"
+"""What a definition's document said in older releases; since then the link says it."""
 
 
 class Wanted(NamedTuple):
@@ -72,12 +74,19 @@ def definitions_of_saved(db: Transaction, workspace_id: int, saved_id: str) -> d
 
 def link_saved(db: Transaction, workspace_id: int) -> None:
     """Definitions without a saved dataset get the one that their document names, as an older release wrote it."""
-    named = json_text(db.connection, _v.document, "savedDatasetId")
+    named = json_text(db.connection, _v.document, SAVED_ID)
     saved = sa.select(_d.row_id).where(
         _d.workspace_id == workspace_id, _d.state == SAVED, _d.hidden_at.is_(None), _d.dataset_id == named
     )
     here = sa.and_(_v.workspace_id == workspace_id, _v.saved_row.is_(None))
     db.execute(DatasetDefinition.table.update().where(here).values(saved_row=saved.scalar_subquery()))
+
+
+def keep_earlier(db: Transaction, workspace_id: int, dataset: int, saved: int) -> None:
+    """That a version of the dataset was saved as this, however often it was."""
+    new = upsert(db.connection, EarlierSavedDataset.table)
+    values = {"workspace_id": workspace_id, "dataset_row": dataset, "saved_row": saved}
+    db.execute(new.values(values).on_conflict_do_nothing())
 
 
 def find_definition(

@@ -1,6 +1,6 @@
 """Statements on documents of any noun: standing rows of one workspace, found, paged and changed; their labels."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
@@ -224,6 +224,18 @@ def _keep_needed(db: Transaction, workspace_id: int, record: type[Record], value
         standing = sa.select(other.c.row_id).where(other.c.workspace_id == workspace_id, other.c.row_id == row_id)
         if db.execute(standing.where(other.c.hidden_at.is_(None))).first() is None:
             raise NotFound("ResourceNotFound", "Something that it refers to was deleted in this moment.")
+
+
+def saying(
+    db: Transaction, workspace_id: int, record: type[Record], fields: Iterable[str], *conditions: Any
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Row and document of those that have one of these fields, which an older release wrote there."""
+    text = sa.type_coerce(record.c.document, sa.Text())
+    named = sa.or_(*(text.contains(f'"{name}"', autoescape=True) for name in fields))
+    found = sa.select(record.c.row_id, record.c.document).where(record.c.workspace_id == workspace_id, named)
+    for row in db.execute(found.where(*conditions)).all():
+        if any(name in row.document for name in fields):
+            yield row.row_id, row.document
 
 
 def remove(db: Transaction, workspace_id: int, record: type[Record], *conditions: sa.ColumnElement[bool]) -> int:

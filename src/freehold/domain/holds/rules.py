@@ -11,7 +11,7 @@ from freehold.kit.problems import Conflict
 
 STANDING = frozenset(
     {
-        *("status", "state", "started_at", "ended_at", "updated_at", "read_at", "etag", "parent_row"),
+        *("status", "state", "started_at", "ended_at", "updated_at", "read_at", "etag", "parent_row", "last_run_row"),
         *("error", "warnings", "queueingInfo"),
     }
 )

@@ -11,7 +11,7 @@ from freehold.domain.documents import queries as documents
 from freehold.domain.documents.queries import Paging
 from freehold.domain.documents.rules import check_text
 from freehold.domain.documents.service import change_document, new_document
-from freehold.domain.pipelines import graphs, objects, queries, rules
+from freehold.domain.pipelines import graphs, objects, origins, queries, rules
 from freehold.domain.pipelines.graphs import Drawing, GraphView
 from freehold.domain.pipelines.objects import PAGE, NewObject, ObjectView
 from freehold.domain.secrets import rules as secret_rules
@@ -22,12 +22,11 @@ from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 GRAPH_DRAFT = rules.GRAPH_DRAFT
-LAST_RUN = "LastSubmittedPipelineRunId"
 
 
 class DraftView(NamedTuple):
-    """`graph_row`, `graph_draft_id`: of the graph draft, while that stands; it has its graph's id. Times are
-    microseconds UTC."""
+    """`document`: with what it came from and became (`origins.py`). `graph_row`, `graph_draft_id`: of the graph draft,
+    while that stands; it has its graph's id. Times are microseconds UTC."""
 
     row_id: int
     draft_id: str
@@ -114,13 +113,16 @@ def change_draft(
     row = _find(db, workspace, draft_id)
     given = {key: value for key, value in fields.items() if value is not None}
     _check(name, given)
+    given, links = origins.part(db, workspace.workspace_id, given)
     whole = secrets.with_secrets(db, workspace, PipelineDraft, {row.row_id: row.document})[row.row_id]
     changed = {key: value for key, value in given.items() if value != row.document.get(key)}
     document, hidden = secret_rules.part(whole | changed)
-    values = {"document": document, "updated_at": db.now()}
+    values = {"document": document, "updated_at": db.now(), **links}
     values |= {"name": name} if name is not None else {}
     if graph_draft_id is not None:
         values |= _drawn_on(objects.get(db, workspace, GRAPH_DRAFT, graph_draft_id))
+        if row.graph_draft_row not in (None, values["graph_draft_row"]):
+            queries.keep_earlier(db, workspace.workspace_id, row.row_id, row.graph_draft_row)
     change_document(db, workspace, PipelineDraft, row, values)
     secrets.keep(db, workspace, PipelineDraft, row.row_id, hidden)
     return get_draft(db, workspace, draft_id)
@@ -167,11 +169,13 @@ def _add(
     document: dict[str, Any],
 ) -> DraftView:
     _check(name, document)
-    kept, hidden = secret_rules.part(document)
+    said, links = origins.part(db, workspace.workspace_id, document)
+    kept, hidden = secret_rules.part(said)
     values = new_document(db, actor, workspace) | {
         "pipeline_draft_id": db.new_id(),
         "name": name,
         "document": kept,
+        **links,
         **_drawn_on(hold),
     }
     row_id = documents.add(db, workspace.workspace_id, PipelineDraft, values)
@@ -215,7 +219,7 @@ def _views(
             row.row_id,
             row.pipeline_draft_id,
             row.name,
-            kept[row.row_id],
+            origins.joined(row, kept[row.row_id]),
             row.graph_row if row.graph_draft_row in standing else None,
             standing[row.graph_draft_row][1] if row.graph_draft_row in standing else None,
             author_of(db, row),

@@ -4,9 +4,10 @@ from typing import Any
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
 from freehold.domain.pipelines import drafts, graphs, objects, rules, runs
-from freehold.domain.pipelines.drafts import LAST_RUN, DraftView
+from freehold.domain.pipelines.drafts import DraftView
 from freehold.domain.pipelines.objects import ObjectView
 from freehold.domain.pipelines.published import ASSIGNMENTS, Submission, create_pipeline
+from freehold.domain.pipelines.queries import LAST_RUN
 from freehold.domain.pipelines.runs import NewRun, PipelineRunView
 from freehold.kit.problems import Invalid
 from freehold.storage.transaction import Transaction

@@ -34,10 +34,12 @@ class NewObject(NamedTuple):
     graph_row: int | None = None
     under: int | None = None
     run_row: int | None = None
+    schedule_row: int | None = None
 
 
 class ObjectView(NamedTuple):
-    """`under`: kind and id of what it belongs to, while that stands. Times are microseconds UTC."""
+    """`under`: kind and id of what it belongs to, while that stands; so `schedule_id`, of the schedule that a run was
+    submitted by. Times are microseconds UTC."""
 
     row_id: int
     object_id: str
@@ -50,6 +52,7 @@ class ObjectView(NamedTuple):
     graph_id: str | None
     under_row: int | None
     under: tuple[str, str] | None
+    schedule_id: str | None
     run_row: int | None
     author: Author | None
     created_at: int
@@ -78,6 +81,7 @@ def add(db: Transaction, actor: Actor, workspace: WorkspaceRef, kind: str, new: 
         "document": document,
         "graph_row": new.graph_row,
         "pipeline_row": new.under,
+        "schedule_row": new.schedule_row,
         "run_row": new.run_row,
     }
     row_id = documents.add(db, workspace.workspace_id, PipelineObject, values)
@@ -193,7 +197,8 @@ def views(
     kept = {row.row_id: row.document for row in rows}
     kept = secrets.with_secrets(db, workspace, PipelineObject, kept) if opens else kept
     here = workspace.workspace_id
-    names = queries.names_of(db, here, sorted({row.pipeline_row for row in rows if row.pipeline_row}))
+    named = {key for row in rows for key in (row.pipeline_row, row.schedule_row) if key}
+    names = queries.names_of(db, here, sorted(named))
     graphs = queries.graph_ids(db, here, sorted({row.graph_row for row in rows if row.graph_row}))
     return [
         ObjectView(
@@ -208,6 +213,7 @@ def views(
             graphs.get(row.graph_row),
             row.pipeline_row,
             names.get(row.pipeline_row),
+            names[row.schedule_row][1] if row.schedule_row in names else None,
             row.run_row,
             author_of(db, row),
             row.created_at,

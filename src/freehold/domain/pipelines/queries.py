@@ -7,17 +7,43 @@ import sqlalchemy as sa
 
 from freehold.domain.access import queries as access
 from freehold.domain.documents import queries as documents
-from freehold.domain.documents.queries import Page, Paging
-from freehold.domain.pipelines.rules import ACTIVE, GRAPH_DRAFT
+from freehold.domain.documents.queries import More, Page, Paging
+from freehold.domain.pipelines.rules import ACTIVE, GRAPH_DRAFT, PIPELINE
 from freehold.domain.runs.queries import select_runs
+from freehold.records.catalogue import Record
 from freehold.records.experiments import Experiment
 from freehold.records.outside import Datastore
-from freehold.records.pipelines import PipelineDraft, PipelineGraph, PipelineObject
+from freehold.records.pipelines import EarlierGraphDraft, EndpointVersion, PipelineDraft, PipelineGraph, PipelineObject
 from freehold.records.runs import Run
-from freehold.storage.portable import checked
+from freehold.storage.portable import checked, upsert
 from freehold.storage.transaction import Transaction
 
-_o, _g, _d, _r = PipelineObject.c, PipelineGraph.c, PipelineDraft.c, Run.c
+_o, _g, _d, _e, _r = PipelineObject.c, PipelineGraph.c, PipelineDraft.c, EndpointVersion.c, Run.c
+
+
+class Origin(NamedTuple):
+    """What a draft links to by `link`; the column `called` of that has its id."""
+
+    link: "sa.ColumnClause[Any]"
+    record: type[Record]
+    called: str
+    kind: str | None = None
+
+    def told(self, name: str) -> sa.ColumnElement[Any]:
+        """The id, as long as what has it stands."""
+        its = self.record.table.alias(name).c
+        return documents.behind(self.link, its[self.called], its.hidden_at.is_(None)).label(name)
+
+
+LAST_RUN = "LastSubmittedPipelineRunId"
+ORIGINS = {
+    "ParentPipelineId": Origin(_d.parent_pipeline_row, PipelineObject, "pipeline_object_id", PIPELINE),
+    "ParentPipelineRunId": Origin(_d.parent_run_row, Run, "run_id"),
+    "ParentPipelineDraftId": Origin(_d.parent_draft_row, PipelineDraft, "pipeline_draft_id"),
+    LAST_RUN: Origin(_d.last_run_row, Run, "run_id"),
+}
+"""By their names on the wire, under which they are read with each draft."""
+_TOLD: More = tuple(origin.told(name) for name, origin in ORIGINS.items())
 
 
 class Wanted(NamedTuple):
@@ -83,11 +109,47 @@ def graph_ids(db: Transaction, workspace_id: int, rows: Sequence[int]) -> dict[i
 
 
 def find_draft(db: Transaction, workspace_id: int, draft_id: str) -> sa.Row[Any] | None:
-    return documents.find_by(db, workspace_id, PipelineDraft, pipeline_draft_id=draft_id)
+    return documents.find_by(db, workspace_id, PipelineDraft, _TOLD, pipeline_draft_id=draft_id)
+
+
+def versions_of_endpoints(db: Transaction, workspace_id: int, endpoints: Sequence[int]) -> list[sa.Row[Any]]:
+    """Each with its pipeline's row and id, both null where that does not stand; in the order they were given."""
+    is_of = sa.and_(_o.workspace_id == _e.workspace_id, _o.row_id == _e.pipeline_row, _o.hidden_at.is_(None))
+    source = EndpointVersion.table.outerjoin(PipelineObject.table, is_of)
+    columns = (_e.endpoint_row, _e.version_name, _o.row_id.label("pipeline_row"), _o.pipeline_object_id)
+    found = sa.select(*columns).select_from(source)
+    here = (checked(_e.workspace_id) == workspace_id, _e.endpoint_row.in_(endpoints))
+    return list(db.execute(found.where(*here).order_by(_e.row_id))) if endpoints else []
+
+
+def put_versions(db: Transaction, workspace_id: int, endpoint: int, versions: Sequence[tuple[str, int | None]]) -> None:
+    """Names and rows of pipelines, in place of all that stand."""
+    here = sa.and_(_e.workspace_id == workspace_id, _e.endpoint_row == endpoint)
+    db.execute(EndpointVersion.table.delete().where(here))
+    mine: dict[str, Any] = {"workspace_id": workspace_id, "endpoint_row": endpoint}
+    rows = [mine | {"version_name": name, "pipeline_row": row} for name, row in versions]
+    if rows:
+        db.execute(EndpointVersion.table.insert(), rows)
+
+
+def find_origin(db: Transaction, workspace_id: int, name: str, its_id: Any) -> int | None:
+    """The row of what has this id and stands."""
+    origin = ORIGINS[name]
+    c = origin.record.c
+    kind = [c.kind == origin.kind] if origin.kind else []
+    found = documents.keys_of(db, workspace_id, c.row_id, c[origin.called] == its_id, c.hidden_at.is_(None), *kind)
+    return found[0] if found else None
+
+
+def keep_earlier(db: Transaction, workspace_id: int, draft: int, graph_draft: int) -> None:
+    """That the draft was drawn on this graph draft, however often it was."""
+    new = upsert(db.connection, EarlierGraphDraft.table)
+    values = {"workspace_id": workspace_id, "draft_row": draft, "graph_draft_row": graph_draft}
+    db.execute(new.values(values).on_conflict_do_nothing())
 
 
 def draft_page(db: Transaction, workspace_id: int, paging: Paging) -> Page:
-    return documents.find_page(db, workspace_id, PipelineDraft, paging)
+    return documents.find_page(db, workspace_id, PipelineDraft, paging, more=_TOLD)
 
 
 def graphs_without_hold(db: Transaction, workspace_id: int) -> list[int]:

@@ -15,6 +15,7 @@ from freehold.domain.listing.service import Question, Within, list_runs
 from freehold.domain.pipelines import graphs, objects, queries, rules
 from freehold.domain.pipelines.objects import NewObject, ObjectView
 from freehold.domain.pipelines.queries import ALL, Wanted
+from freehold.domain.pipelines.schedules import part_schedule
 from freehold.domain.runs import service as history
 from freehold.domain.runs.events import PREFIX, Event, apply_event
 from freehold.domain.runs.rules import ENDED
@@ -79,8 +80,9 @@ def create_pipeline_run(db: Transaction, actor: Actor, workspace: WorkspaceRef, 
     experiment = _experiment(db, actor, workspace, new.experiment_name or DEFAULT_EXPERIMENT)
     run = put_run(db, actor, workspace, experiment, run_id, changes)
     steps = graphs.graph_of(db, workspace, new.graph_row).steps
-    document = new.document | {SUBMITTED: new.is_submitted, STEPS: steps}
-    made = NewObject(document, object_id=run_id, graph_row=new.graph_row, under=new.under, run_row=run.row_id)
+    document, schedule = part_schedule(db, workspace.workspace_id, new.document)
+    document |= {SUBMITTED: new.is_submitted, STEPS: steps}
+    made = NewObject(document, None, run_id, None, new.graph_row, new.under, run.row_id, schedule)
     return PipelineRunView(objects.add(db, actor, workspace, KIND, made), run)
 
 
@@ -112,7 +114,7 @@ def of_schedule(db: Transaction, workspace: WorkspaceRef, schedule_id: str) -> I
     schedule = objects.get(db, workspace, rules.SCHEDULE, schedule_id)
     wanted = Wanted(under=schedule.under_row)
     found = objects.all_objects(db, workspace, KIND, wanted) if schedule.under_row else iter(())
-    mine = [each for each in found if each.document.get("ScheduleId") == schedule_id]
+    mine = [each for each in found if each.schedule_id == schedule_id]
     yield from _with_runs(db, workspace, mine)
 
 

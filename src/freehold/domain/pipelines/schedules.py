@@ -3,12 +3,15 @@
 from typing import Any, NamedTuple
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
-from freehold.domain.pipelines import objects, rules
+from freehold.domain.documents import queries as documents
+from freehold.domain.pipelines import objects, queries, rules
 from freehold.domain.pipelines.objects import NewObject, ObjectView
 from freehold.kit.problems import Invalid
+from freehold.records.pipelines import PipelineObject
 from freehold.storage.transaction import Transaction
 
 KIND = rules.SCHEDULE
+BY_SCHEDULE = "ScheduleId"
 _RECURRENCE, _DATA_STORE = ("0", "Recurrence"), ("1", "DataStore")
 
 
@@ -40,6 +43,22 @@ def change_schedule(
     _check(standing.document | given)
     under = _target(db, workspace, new)
     return objects.change(db, workspace, KIND, schedule_id, fields=given, name=new.name, status=status, under=under)
+
+
+def part_schedule(db: Transaction, workspace_id: int, document: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """What a run says without the schedule that it was submitted by, and the row of that: the link goes with it. One
+    that is not here is no fault, and is not kept."""
+    kept = {name: value for name, value in document.items() if name != BY_SCHEDULE}
+    row = queries.find(db, workspace_id, KIND, document[BY_SCHEDULE]) if document.get(BY_SCHEDULE) else None
+    return kept, row.row_id if row is not None else None
+
+
+def link_schedules(db: Transaction, workspace_id: int) -> None:
+    """For runs that came from an older release, whose documents said it."""
+    is_run = PipelineObject.c.kind == rules.PIPELINE_RUN
+    for row_id, document in documents.saying(db, workspace_id, PipelineObject, [BY_SCHEDULE], is_run):
+        kept, schedule = part_schedule(db, workspace_id, document)
+        documents.change(db, workspace_id, PipelineObject, row_id, {"document": kept, "schedule_row": schedule})
 
 
 def _target(db: Transaction, workspace: WorkspaceRef, new: Schedule) -> int | None:

@@ -13,6 +13,9 @@ from freehold.domain.audit.service import add_leaf
 from freehold.domain.datasets.definitions import link_saved
 from freehold.domain.documents.service import count_on
 from freehold.domain.pipelines.drafts import hold_graphs
+from freehold.domain.pipelines.endpoints import link_versions
+from freehold.domain.pipelines.origins import link_origins
+from freehold.domain.pipelines.schedules import link_schedules
 from freehold.kit.faults import passing
 from freehold.kit.problems import Unavailable
 from freehold.lifecycle.imports.placing import make_below
@@ -23,7 +26,7 @@ from freehold.records.catalogue import Record, catalogue
 from freehold.records.columns import Json, Text
 from freehold.records.containers import Workspace
 from freehold.records.outside import DatasetDefinition
-from freehold.records.pipelines import PipelineDraft
+from freehold.records.pipelines import PipelineDraft, PipelineObject
 from freehold.records.rules import COUNTED, Withheld
 from freehold.storage.portable import take_keys
 from freehold.storage.transaction import Transaction
@@ -32,9 +35,10 @@ KEYS_AT_ONCE = 500
 NAME, VERSION, DOCUMENT = "name", "version", "document"
 MADE_ANEW: dict[type[Record], Callable[[Transaction, Mapping[str, Any]], int]] = {LogLeaf: add_leaf}
 """What a row must link to and what never leaves a server is made here: a leaf for each entry of the audit log."""
-COMPLETED: dict[type[Record], Callable[[Transaction, int], None]] = {
-    PipelineDraft: hold_graphs,
-    DatasetDefinition: link_saved,
+COMPLETED: dict[type[Record], tuple[Callable[[Transaction, int], None], ...]] = {
+    PipelineDraft: (hold_graphs, link_origins),
+    PipelineObject: (link_schedules, link_versions),
+    DatasetDefinition: (link_saved,),
 }
 """Links that bags of older releases lack, found in what they say all the same."""
 
@@ -79,8 +83,8 @@ def _write_container(db: Transaction, workspace: WorkspaceRef, spool: ContainerS
         _TableWriter(db, workspace.workspace_id, table, keys).write(spool)
         passing("import:table:written")
     for record in (catalogue()[table.table] for table in prepared.tables if table.rows):
-        if record in COMPLETED:
-            COMPLETED[record](db, workspace.workspace_id)
+        for complete in COMPLETED.get(record, ()):
+            complete(db, workspace.workspace_id)
     for table in prepared.tables:
         _count_versions(db, workspace.workspace_id, public_id, spool, table, prepared)
 
