@@ -198,6 +198,17 @@ def test_a_bag_that_was_made_after_the_move_stays(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize("scope", [Scope.RUN, Scope.WORKSPACE])
+def test_an_export_asked_for_right_after_a_deletion_ends_well(azure: Azure, scope: Scope) -> None:
+    """The deletion waits for more of them before it removes the copies that it covers: this is none of those."""
+    gone, stays = azure.new_run(), azure.new_run()
+    azure.ok("POST", f"{azure.models}/models", {"name": gone, "url": "https://h.example.org/m", "mimeType": "x"})
+    azure.ok("DELETE", f"{azure.models}/models/{gone}:1")
+    bag = ready(azure, azure.workspace, scope, stays if scope is Scope.RUN else None)
+    azure.erased()
+    assert azure.call("GET", bag).status_code == 200
+
+
+@pytest.mark.parametrize("scope", [Scope.RUN, Scope.WORKSPACE])
 def test_a_bag_asked_for_beside_an_erasure_names_nothing_of_it(azure: Azure, scope: Scope) -> None:
     """The id of a parent stands in a child's tags until the parent's row goes: the export waits for that."""
     parent = azure.new_run()

@@ -3,7 +3,7 @@
 These are the server's steps; what the child does is in `export_task.py`, which needs what a server does not load.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,22 +20,25 @@ from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.service import require_standing
 from freehold.kit.canonical import canonical_json
-from freehold.kit.clock import to_iso
+from freehold.kit.clock import MICROSECONDS, to_iso
 from freehold.kit.faults import passing
-from freehold.kit.problems import Forbidden, Invalid
+from freehold.kit.problems import Away, Forbidden, Invalid
 from freehold.lifecycle.bag.writer import BagWriter
+from freehold.lifecycle.copies import covering
 from freehold.lifecycle.kept import KEPT_TIME, READY, forget_bag
 from freehold.lifecycle.log.queries import append_certificate
+from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.references import note
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import REFERENCES, SENT, ExportJob, Spool, superseded
-from freehold.lifecycle.targets import find_root, find_target, name_targets
+from freehold.lifecycle.targets import BEFORE_COPIES, erasures_at, find_root, find_target, find_targets, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.operations.model import Operation, Progress, State
-from freehold.operations.service import Operations, request_operation
+from freehold.operations.service import Operations, get_operation, request_operation
 from freehold.operations.steps import Kind, OperationContext, Step, Turn, finished
 from freehold.records.lifecycle import LEASED, WRITING, ExportLease, KeptBag
+from freehold.records.operations import OperationTarget
 from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
@@ -43,6 +46,7 @@ KIND = "export"
 TASK = "export"
 ALONE = "alone"
 CERTIFICATE_FORMAT = 1
+LONGEST_WAIT = 300 * MICROSECONDS
 SINCE, DRY_RUN, PLAN = "since", "dry_run", "plan"
 NOT_COVERED = ("contents of outside datastores that are only referred to", "what the server withholds, see coverage")
 
@@ -162,11 +166,25 @@ def _take_lease(db: Transaction, ctx: OperationContext) -> Turn:
     target, now = _target(db, ctx), db.now()
     covers = {} if target.scope is Scope.WORKSPACE else {f"{target.scope.value}_row": target.root_row}
     facts = {"state": LEASED, "parts": [], "size": 0, "snapshot_at": now, "expires_at": now + KEPT_TIME}
-    for workspace_id in _asked_for(db, target.workspace_id, target.scope, alone=_is_alone(ctx)):
+    containers = _asked_for(db, target.workspace_id, target.scope, alone=_is_alone(ctx))
+    for workspace_id in containers:
         ids = {"workspace_id": workspace_id, "operation_id": ctx.operation.operation_id}
         db.execute(ExportLease.table.insert().values(ids))
         db.execute(KeptBag.table.insert().values(ids | covers | facts))
+    _wait_for_erasures(db, ctx, containers)
     return finished()
+
+
+def _wait_for_erasures(db: Transaction, ctx: OperationContext, containers: Sequence[int]) -> None:
+    """One that has hidden what it erases, but not removed the copies yet, would withdraw the bag with them, though a
+    snapshot of today has nothing of that. Raises Away, for a while: where things are deleted all the time there is
+    always one."""
+    if not 0 <= db.now() - ctx.operation.created_at < LONGEST_WAIT:
+        return
+    for operation_id in erasures_at(db, OperationTarget.c.workspace_id.in_(containers), BEFORE_COPIES):
+        targets = find_targets(db, get_operation(db, operation_id).target_id)
+        if any(ctx.operation.operation_id in covering(db, Reach(target)) for target in targets):
+            raise Away("ErasureUnderWay", "Something in what this exports is being erased.")
 
 
 def _is_alone(ctx: OperationContext) -> bool:

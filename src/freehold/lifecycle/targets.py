@@ -135,6 +135,10 @@ def find_target(db: Transaction, target_id: str) -> Target | None:
     return next(iter(find_targets(db, target_id)), None)
 
 
+BEFORE_COPIES = ("", "collect", "forget", "copies")
+"""Steps of an erasure up to the one that removes the copies of what goes."""
+
+
 def erasures_at(db: Transaction, named: sa.ColumnElement[bool], steps: Sequence[str]) -> set[str]:
     """The unfinished erasures that are at one of the steps and about what the targets that are `named` stand for."""
     o, t = Operation.c, OperationTarget.c
