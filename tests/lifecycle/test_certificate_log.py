@@ -117,6 +117,15 @@ def test_a_certificate_is_verified_under_keys_that_one_has(logged: tuple[World, 
     freehold(world, *command, str(tmp_path / "strange"), expect=1)
 
 
+def test_a_file_that_is_no_text_is_no_certificate(logged: tuple[World, str], tmp_path: Path) -> None:
+    (tmp_path / "c.jws").write_bytes(b"\xff\xfe\x00")
+    for option in ("--certificate", "--older"):
+        done = script(logged[0].url + LOG, option, str(tmp_path / "c.jws"))
+        assert (done.returncode, "c.jws is no text" in done.stderr) == (1, True)
+        said = freehold(logged[0], "log", "verify", option, str(tmp_path / "c.jws"), expect=1)
+        assert "c.jws is no text" in " ".join(said.split())
+
+
 def test_of_a_folder_it_is_said_that_no_signature_was_checked(
     logged: tuple[World, str], mirror: Path, tmp_path: Path
 ) -> None:

@@ -60,8 +60,8 @@ def verify(
     where = _address(data, url)
     try:
         keys = key or verify_log.read(where, "key").decode().split()
-        found = verify_log.verify(where, keys, older.read_text() if older else None)
-        certificates = {str(path): path.read_text() for path in certificate or []}
+        found = verify_log.verify(where, keys, verify_log.text_of(str(older)) if older else None)
+        certificates = {str(path): verify_log.text_of(str(path)) for path in certificate or []}
         leaves = {path: verify_log.leaf_of(found, jws) for path, jws in certificates.items()}
         trusted = str(certificate_key) if certificate_key else None
         signers = verify_log.read_signers(where, trusted) if leaves else None

@@ -13,7 +13,7 @@ from rich.text import Text
 from freehold.cli.connection import AsJson, Data, Token, Url, connect
 from freehold.cli.failure import INTERRUPTED, Failure
 from freehold.cli.printing import console, errors, print_json
-from freehold.client import Freehold, Operation
+from freehold.client import Freehold, FreeholdError, Operation
 from freehold.client.documents import Fault
 
 ERASE = "erase"
@@ -62,9 +62,15 @@ def show(found: list[Operation]) -> None:
 
 
 def watch(server: Freehold, operation: Operation, *, quiet: bool) -> Operation:
-    """Wait for an operation with a progress bar on standard error. Raises Failure when Ctrl-C stops the waiting."""
+    """Wait for an operation with a progress bar on standard error. Raises Failure when Ctrl-C stops the waiting, and
+    for an erasure that failed, which is not given up."""
     with telling_how_to_go_on(operation):
-        return wait(server, operation, quiet=quiet)
+        try:
+            return wait(server, operation, quiet=quiet)
+        except FreeholdError as fault:
+            if operation.kind != ERASE or not server.operation(operation.id).is_ended:
+                raise
+            raise Failure(fault.code, f"{fault}\n  {_retry(operation)}") from None
 
 
 @contextmanager
@@ -109,9 +115,15 @@ def _bar() -> Progress:
 
 
 def _reason(operation: Operation, reason: Fault) -> Text:
-    """Why it failed; of one that runs, what it waits for."""
+    """Why it failed, and how an erasure goes on then; of one that runs, what it waits for."""
     said = "failed" if operation.is_ended else "waits"
-    return Text(f"{operation.id} {said}: {reason.message} ({reason.code})")
+    goes_on = operation.is_ended and operation.kind == ERASE
+    way_on = f"\n  {_retry(operation)}" if goes_on else ""
+    return Text(f"{operation.id} {said}: {reason.message} ({reason.code}){way_on}")
+
+
+def _retry(operation: Operation) -> str:
+    return f"go on with it, once what stood in its way is mended: freehold operations {operation.id} --retry"
 
 
 def _table(found: list[Operation]) -> Table:

@@ -59,10 +59,10 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         keys = asked.key or read(asked.log, "key").decode().split()
-        found = verify(asked.log, keys, Path(asked.older).read_text("utf-8") if asked.older else None)
+        found = verify(asked.log, keys, text_of(asked.older) if asked.older else None)
         signers = read_signers(asked.log, asked.certificate_key) if asked.certificate else None
         for path in asked.certificate:
-            jws = Path(path).read_text("utf-8")
+            jws = text_of(path)
             leaf = leaf_of(found, jws)
             if signers is not None:
                 check_certificate(jws, signers)
@@ -75,6 +75,14 @@ def main() -> int:
     trust = "" if asked.key else " (under keys that it names itself: give --key)"
     print(f"verified  {found.checkpoint.origin}: {found.checkpoint.size} certificates{trust}")
     return 0
+
+
+def text_of(path: str) -> str:
+    """A file of text. Raises LogFault, OSError."""
+    try:
+        return Path(path).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise LogFault(f"{path} is no text, and so neither a certificate nor a checkpoint") from None
 
 
 def verify(log: str, keys: list[str], older: str | None = None) -> Found:
