@@ -48,6 +48,19 @@ def test_exempt_tags_keep_a_run_by_key_or_by_value_and_by_its_experiment(place: 
     assert all("exempt tag" in each.because for each in found)
 
 
+@pytest.mark.parametrize("key", ["mlflow.user", "mlflow.runName"])
+def test_tags_that_are_no_rows_of_their_own_keep_a_run_too(place: Place, key: str) -> None:
+    digits = place.experiment()
+    named = [
+        place.run(digits, days_old=100, name=name, tags={"mlflow.user": name} if name else {})
+        for name in ("ann", "bob", "")
+    ]
+    by_value = place.preview(Policy(rules=OLD.rules, exempt_tags=[ExemptTag(key, "ann")]), Verdict.TAGGED).page
+    assert [each.root_id for each in by_value] == named[:1]
+    by_key = place.preview(Policy(rules=OLD.rules, exempt_tags=[ExemptTag(key)]), Verdict.TAGGED).page
+    assert [each.root_id for each in by_key] == named[:2]
+
+
 def test_a_run_that_has_not_ended_stays_unless_the_policy_takes_it_too(place: Place) -> None:
     run = place.run(place.experiment(), days_old=100, status="Running")
     assert place.due(OLD) == []

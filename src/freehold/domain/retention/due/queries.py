@@ -3,17 +3,19 @@
 Preview, execution and purge read it, each with its own terms.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from freehold.domain.retention.rules import DAY, ExemptTag, Policy, Rule, Verdict
-from freehold.domain.runs.rules import ENDED
+from freehold.domain.runs.rules import ENDED, NAME_TAG
+from freehold.domain.runs.views import USER_TAG
 from freehold.records.assets import Asset, Model
 from freehold.records.containers import Workspace
 from freehold.records.experiments import Experiment, ExperimentTag
 from freehold.records.lifecycle import Hold
+from freehold.records.people import MemberAlias
 from freehold.records.runs import Run, RunTag
 from freehold.storage.portable import checked
 from freehold.storage.transaction import Transaction
@@ -275,6 +277,7 @@ def _is_tagged(workspace_id: int, tags: Sequence[ExemptTag]) -> sa.ColumnElement
     if not tags:
         return sa.false()
     return sa.or_(
+        *_has_columns(workspace_id, tags),
         *(
             sa.exists().where(
                 checked(table.c.workspace_id) == workspace_id, table.c[owner] == row, _matches(table, tags)
@@ -283,8 +286,19 @@ def _is_tagged(workspace_id: int, tags: Sequence[ExemptTag]) -> sa.ColumnElement
                 (RunTag.table, "run_row", _r.row_id),
                 (ExperimentTag.table, "experiment_row", _r.experiment_row),
             )
-        )
+        ),
     )
+
+
+def _has_columns(workspace_id: int, tags: Sequence[ExemptTag]) -> Iterator[sa.ColumnElement[bool]]:
+    """Tags that are no rows of their own: the run's name, and the name its client wrote for its user."""
+    named = MemberAlias.table
+    for tag in tags:
+        if tag.key == NAME_TAG:
+            yield _r.name != "" if tag.value is None else sa.and_(_r.name != "", _r.name == tag.value)
+        if tag.key == USER_TAG:
+            mine = (checked(named.c.workspace_id) == workspace_id, named.c.row_id == _r.author_alias)
+            yield sa.exists().where(*mine, *([] if tag.value is None else [named.c.alias == tag.value]))
 
 
 def _matches(table: sa.Table, tags: Sequence[ExemptTag]) -> sa.ColumnElement[bool]:
