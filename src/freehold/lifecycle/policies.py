@@ -143,6 +143,7 @@ def _look_ahead(db: Transaction, workspace_id: int) -> tuple[bool, list[Found]]:
 def _look(
     db: Transaction, operations: Operations, workspace_id: int, found: Sequence[Found], forget_days: int
 ) -> Operation | None:
+    lock_containers(db, workspace_id)  # before the policy's row, as whoever sets one locks them
     standing = find_policy(db, workspace_id, lock=True)
     now = db.now()
     if standing is None or not _is_time(standing, now):
@@ -171,7 +172,6 @@ def _erase(
     """What is still due, now that nobody can restore it any more."""
     workspace = find_workspace_by_key(db, workspace_id)
     assert workspace is not None, "a policy stands no longer than its workspace"
-    lock_containers(db, workspace_id)
     lock_roots(db, workspace_id, found)
     terms = terms_of_policy(db, workspace_id, standing.policy, now)
     still = due_roots(db, workspace_id, terms, MOST_ROOTS, among=found)

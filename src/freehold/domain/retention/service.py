@@ -10,6 +10,7 @@ from freehold.domain.access.members import member_of
 from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record
 from freehold.domain.clock.rules import Looks, first_look, look
+from freehold.domain.holds.queries import lock_containers
 from freehold.domain.retention import queries, rules
 from freehold.domain.retention.rules import Policy
 from freehold.kit.problems import NotFound, PreconditionFailed
@@ -78,6 +79,7 @@ def clear_policy(db: Transaction, actor: Actor, workspace: WorkspaceRef, *, vers
 
 
 def _end_standing(db: Transaction, workspace: WorkspaceRef, version: int | None) -> PolicyView | None:
+    lock_containers(db, workspace.workspace_id)  # one that is being set now has no row yet that could be waited for
     standing = find_policy(db, workspace.workspace_id, lock=True)
     if version is not None and version != (standing.version if standing else 0):
         message = "The policy has changed meanwhile. Look at the new one, and set yours over that."
