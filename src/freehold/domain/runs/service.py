@@ -7,6 +7,7 @@ from freehold.domain.access.members import alias_of, member_of
 from freehold.domain.experiments import queries as experiment_queries
 from freehold.domain.experiments.service import ExperimentRef, ExperimentView
 from freehold.domain.forgetting.service import erased, refuse_forgotten
+from freehold.domain.holds.queries import lock_containers
 from freehold.domain.holds.rules import written_in
 from freehold.domain.holds.service import refuse_loss
 from freehold.domain.notifications.rules import RUN
@@ -214,6 +215,8 @@ def delete_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> None:
 
 
 def restore_run(db: Transaction, workspace: WorkspaceRef, run_id: str) -> None:
+    """An erasure that is about to be committed is waited for: what it takes is not said to be back. Raises NotFound."""
+    lock_containers(db, workspace.workspace_id, shared=True)
     run = get_run(db, workspace, run_id)
     queries.change(db, workspace.workspace_id, run.row_id, {"deleted_at": None})
 
