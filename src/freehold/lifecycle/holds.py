@@ -1,5 +1,6 @@
 """Legal holds: while one is in force, what it covers cannot be erased, by whatever scope or verb it is asked."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -92,10 +93,17 @@ def get(db: Transaction, actor: Actor, workspace: WorkspaceRef, hold_id: str) ->
 
 
 def list_all(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> list[HoldView]:
-    """Newest first, lifted ones too."""
+    """Newest first, lifted ones too, but not those of what an erasure has hidden."""
     allow(db, actor, Action.READ, workspace)
-    rows = db.execute(sa.select(Hold.table).where(_h.workspace_id == workspace.workspace_id).order_by(_h.row_id.desc()))
+    here = (_h.workspace_id == workspace.workspace_id, *_about_what_stands())
+    rows = db.execute(sa.select(Hold.table).where(*here).order_by(_h.row_id.desc()))
     return [_view(db, row) for row in rows]
+
+
+def _about_what_stands() -> Iterator[sa.ColumnElement[bool]]:
+    for scope in SCOPES - {Scope.WORKSPACE}:
+        column, root = Hold.table.c[f"{scope.value}_row"], root_of(scope)
+        yield sa.or_(column.is_(None), column.in_(sa.select(key_of(root.table)).where(stands(root))))
 
 
 def _view(db: Transaction, row: sa.Row[tuple[object, ...]]) -> HoldView:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from freehold.domain.notifications.service import News, tell
 from freehold.domain.runs.service import create_run, get_run, set_tags
 from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Conflict, NotFound, PreconditionFailed, Problem
-from freehold.lifecycle import certificate, cleaning, erase, evidence, proof
+from freehold.lifecycle import certificate, cleaning, erase, evidence, holds, proof
 from freehold.lifecycle.erase import StillNeeded, request_erasure
 from freehold.lifecycle.idempotency import once
 from freehold.lifecycle.levels import LEFT_OUT
@@ -63,6 +64,24 @@ def test_hidden_before_anything_is_removed(plain_site: Site) -> None:
         site.database.write_now(lambda db: log_metrics(db, site.workspace, run_id, [Point("m", 1, 1, 1.0)]))
     with pytest.raises(NotFound):
         site.database.write_now(lambda db: set_tags(db, site.actor, site.workspace, run_id, {"a": "b"}))
+
+
+@pytest.mark.parametrize("scope", [Scope.RUN, Scope.EXPERIMENT])
+def test_a_lifted_hold_of_what_is_hidden_is_not_found(plain_site: Site, scope: Scope) -> None:
+    site = plain_site
+    experiment = site.experiment()
+    run_id, other = site.run(experiment), site.run(site.experiment())
+
+    def hold(db: Transaction, run_id: str) -> str:
+        placed = holds.place(db, site.actor, site.workspace, Scope.RUN, run_id, f"about {run_id}")
+        return holds.lift(db, site.actor, site.workspace, placed.hold_id).hold_id
+
+    gone, kept = (site.database.write_now(partial(hold, run_id=each)) for each in (run_id, other))
+    site.request(scope, run_id if scope is Scope.RUN else experiment.experiment_id)
+    listed = site.database.read_now(lambda db: holds.list_all(db, site.actor, site.workspace))
+    assert [each.hold_id for each in listed] == [kept]
+    with pytest.raises(NotFound):
+        site.database.write_now(lambda db: holds.lift(db, site.actor, site.workspace, gone))
 
 
 @pytest.mark.parametrize("is_swept", [False, True])
