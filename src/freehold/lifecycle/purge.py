@@ -7,7 +7,7 @@ from freehold.domain.access.service import allow
 from freehold.domain.audit.service import note_interaction
 from freehold.domain.documents.service import require_standing
 from freehold.domain.holds.queries import lock_containers
-from freehold.domain.retention.due.queries import Terms, count_judged, due_roots, lock_roots
+from freehold.domain.retention.due.queries import count_judged, due_roots, lock_roots
 from freehold.domain.retention.rules import Verdict
 from freehold.kit.problems import Conflict, PreconditionFailed
 from freehold.lifecycle.erase import begin, refuse_unless_free
@@ -39,7 +39,8 @@ def plan_purge(db: Transaction, workspace: WorkspaceRef, before: int | None = No
         wanted: sum(number for (_, verdict), number in counts.items() if verdict is wanted)
         for wanted in (Verdict.DUE, Verdict.HELD)
     }
-    plan = _plan(db, workspace, terms, counts=True)
+    found = due_roots(db, workspace.workspace_id, terms, MOST_ROOTS)
+    plan = plan_together(db, workspace, found, PURGE, counts=True)
     return PurgePlan(before, numbers[Verdict.DUE], numbers[Verdict.HELD], plan)
 
 
@@ -61,8 +62,11 @@ def request_purge(
     require_standing(db, workspace)
     lock_containers(db, workspace.workspace_id)
     terms = terms_of_purge(db, workspace.workspace_id, db.now() if before is None else before)
-    lock_roots(db, workspace.workspace_id, due_roots(db, workspace.workspace_id, terms, MOST_ROOTS))
-    plan = _plan(db, workspace, terms, counts=False)
+    found = due_roots(db, workspace.workspace_id, terms, MOST_ROOTS)
+    lock_roots(db, workspace.workspace_id, found)
+    # Not what has come into the place of one restored meanwhile: nothing keeps that from being restored, too.
+    still = due_roots(db, workspace.workspace_id, terms, MOST_ROOTS, among=found) if found else []
+    plan = plan_together(db, workspace, still, PURGE, counts=False)
     if plan_digest is not None and plan_digest != plan.digest:
         message = "What is set aside has changed since the dry run. Look at the new plan and confirm that one."
         raise PreconditionFailed("PlanChanged", message)
@@ -72,8 +76,3 @@ def request_purge(
     operation = begin(db, operations, actor, workspace, plan, forget_days, called=PURGE)
     note_interaction(db, actor, workspace.workspace_id, "purge")
     return operation
-
-
-def _plan(db: Transaction, workspace: WorkspaceRef, terms: Terms, *, counts: bool) -> ErasePlan:
-    found = due_roots(db, workspace.workspace_id, terms, MOST_ROOTS)
-    return plan_together(db, workspace, found, PURGE, counts=counts)

@@ -7,11 +7,14 @@ import pytest
 from freehold.domain.access.actor import Actor
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.rules import CONTRIBUTOR
+from freehold.domain.retention.due.queries import Found, lock_roots
+from freehold.domain.runs.service import restore_run
 from freehold.kit.problems import Conflict, Forbidden, PreconditionFailed
 from freehold.lifecycle.holds import place as place_hold
 from freehold.lifecycle.purge import PurgePlan, plan_purge, request_purge
 from freehold.operations.model import Operation, State
 from freehold.records.rules import Scope
+from freehold.storage.transaction import Transaction
 from tests.lifecycle.retention.place import DAY, Place
 
 
@@ -69,6 +72,22 @@ def test_a_purge_of_another_plan_is_refused(place: Place) -> None:
     with pytest.raises(PreconditionFailed):
         _purge(place, plan_digest=digest)
     assert len(place.standing()) == 2
+
+
+def test_a_purge_takes_nothing_that_it_has_not_locked(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes into the place of a run that was restored meanwhile may be restored meanwhile, too."""
+    monkeypatch.setattr("freehold.lifecycle.purge.MOST_ROOTS", 2)
+    digits = place.experiment()
+    restored, locked, behind = (place.run(digits) for _ in range(3))
+    place.delete(restored, locked, behind)
+
+    def restored_meanwhile(db: Transaction, workspace_id: int, found: list[Found]) -> None:
+        restore_run(db, place.house.workspace, restored)
+        lock_roots(db, workspace_id, found)
+
+    monkeypatch.setattr("freehold.lifecycle.purge.lock_roots", restored_meanwhile)
+    _purge(place)
+    assert place.standing() == [restored, behind]
 
 
 def test_a_contributor_may_not_purge(place: Place) -> None:
