@@ -254,6 +254,23 @@ def test_what_was_set_aside_while_the_clock_was_behind_has_its_window(place: Pla
     assert place.standing() == []
 
 
+def test_a_clock_that_was_put_right_by_too_much_does_not_stop_windows_for_as_long(place: Place) -> None:
+    before, after = (place.run(place.experiment(name)) for name in ("before", "after"))
+    place.set_policy(WINDOW)
+    look_at_clock(place)
+    place.house.clock.at -= 400 * DAY
+    look_at_clock(place)
+    place.delete(before)
+    for jump in (4_000, -3_600):
+        place.house.clock.at += jump * DAY
+        look_at_clock(place)
+    place.delete(after)
+    place.pass_days(29)
+    assert place.standing() == [before, after]
+    place.pass_days(3)
+    assert place.standing() == []
+
+
 def look_at_clock(place: Place) -> None:
     """As the server's sweeper does before anything else."""
     clock.look(place.house.database)

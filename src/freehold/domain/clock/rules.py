@@ -58,6 +58,7 @@ def widened(now: int, seen: Looks, before: Extremes) -> Extremes:
     latest, back_to, right_at = before
     if has_gone_back(now, seen):
         back_to = now if back_to is None else min(back_to, now)
+        right_at = None if right_at is None else min(right_at, now)  # what was ahead had not put it right
     elif seen.looked_at < latest <= now:
         right_at = now
     return Extremes(max(latest, now), back_to, right_at)
