@@ -35,7 +35,7 @@ class Server(
 
     Of its clock: `looked_at` is the last look, `even_since` the moment from which on no jump was seen, `latest_at` the
     latest time ever shown, `gone_back_to` the earliest to which it has gone back, `put_right_at` when it had last
-    caught up with `latest_at` after that.
+    caught up with what it had shown, `fell_from` what it showed before it last went back.
     """
 
     row_id = key()
@@ -48,6 +48,7 @@ class Server(
     latest_at = moment(null=True)
     gone_back_to = moment(null=True)
     put_right_at = moment(null=True)
+    fell_from = moment(null=True)
 
 
 class Subscription(

@@ -221,8 +221,8 @@ def test_what_is_remembered_of_the_clock() -> None:
         seen.append((rules.is_believed(looks), extremes))
     assert seen == [
         (True, Extremes(10 * YEAR + HOUR)),
-        (False, Extremes(10 * YEAR + HOUR, 5 * YEAR)),
-        (False, Extremes(10 * YEAR + HOUR, 5 * YEAR)),
-        (False, Extremes(11 * YEAR, 5 * YEAR, 11 * YEAR)),
+        (False, Extremes(10 * YEAR + HOUR, 5 * YEAR, None, 10 * YEAR + HOUR)),
+        (False, Extremes(10 * YEAR + HOUR, 5 * YEAR, None, 10 * YEAR + HOUR)),
+        (False, Extremes(11 * YEAR, 5 * YEAR, 11 * YEAR, 10 * YEAR + HOUR)),
     ]
     assert looks == Looks(11 * YEAR, 11 * YEAR)

@@ -271,6 +271,25 @@ def test_a_clock_that_was_put_right_by_too_much_does_not_stop_windows_for_as_lon
     assert place.standing() == []
 
 
+def test_a_clock_that_once_ran_years_ahead_is_seen_to_be_put_right_later(place: Place) -> None:
+    run = place.run(place.experiment())
+    place.set_policy(WINDOW)
+    look_at_clock(place)
+    for jump in (3_650, -3_650):
+        place.house.clock.at += jump * DAY
+        look_at_clock(place)
+    place.pass_days(3)
+    place.house.clock.at -= 400 * DAY
+    look_at_clock(place)
+    place.delete(run)
+    place.house.clock.at += 400 * DAY
+    look_at_clock(place)
+    place.pass_days(29)
+    assert place.standing() == [run]
+    place.pass_days(3)
+    assert place.standing() == []
+
+
 def look_at_clock(place: Place) -> None:
     """As the server's sweeper does before anything else."""
     clock.look(place.house.database)

@@ -12,14 +12,15 @@ _s = Server.c
 # allow-workspace: because a clock is the server's
 def find(db: Transaction) -> tuple[Looks, Extremes] | None:
     """None before the first look."""
-    columns = (_s.looked_at, _s.even_since, _s.latest_at, _s.gone_back_to, _s.put_right_at)
+    columns = (_s.looked_at, _s.even_since, _s.latest_at, _s.gone_back_to, _s.put_right_at, _s.fell_from)
     row = db.execute(sa.select(*columns).order_by(_s.row_id).limit(1)).first()
     if row is None or row.looked_at is None:
         return None
-    return Looks(row.looked_at, row.even_since), Extremes(row.latest_at, row.gone_back_to, row.put_right_at)
+    looks = Looks(row.looked_at, row.even_since)
+    return looks, Extremes(row.latest_at, row.gone_back_to, row.put_right_at, row.fell_from)
 
 
 def keep(db: Transaction, looks: Looks, extremes: Extremes) -> None:
-    latest, back_to, right_at = extremes
-    of_clock = {"latest_at": latest, "gone_back_to": back_to, "put_right_at": right_at}
-    db.execute(Server.table.update().values(looks._asdict() | of_clock))
+    of_clock = looks._asdict() | extremes._asdict()
+    of_clock["latest_at"] = of_clock.pop("latest")
+    db.execute(Server.table.update().values(of_clock))

@@ -23,11 +23,13 @@ class Looks(NamedTuple):
 class Extremes(NamedTuple):
     """`latest`: the latest time that the clock has ever shown. `gone_back_to`: the earliest to which it went back; None
     where it never did. What was made before that, was made in the order of its times. `put_right_at`: when it had last
-    caught up with `latest`. A time between these two may be that of something made just then."""
+    caught up with what it had shown. A time between these two may be that of something made just then. `fell_from`:
+    what it showed before it last went back; after a clock that ran years ahead, `latest` is not caught up with."""
 
     latest: int
     gone_back_to: int | None = None
     put_right_at: int | None = None
+    fell_from: int | None = None
 
 
 def first_look(now: int) -> Looks:
@@ -55,10 +57,11 @@ def is_believed(seen: Looks) -> bool:
 
 
 def widened(now: int, seen: Looks, before: Extremes) -> Extremes:
-    latest, back_to, right_at = before
+    latest, back_to, right_at, fell_from = before
     if has_gone_back(now, seen):
         back_to = now if back_to is None else min(back_to, now)
         right_at = None if right_at is None else min(right_at, now)  # what was ahead had not put it right
-    elif seen.looked_at < latest <= now:
+        fell_from = seen.looked_at
+    elif any(mark is not None and seen.looked_at < mark <= now for mark in (latest, fell_from)):
         right_at = now
-    return Extremes(max(latest, now), back_to, right_at)
+    return Extremes(max(latest, now), back_to, right_at, fell_from)
