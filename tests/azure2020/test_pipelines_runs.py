@@ -78,6 +78,17 @@ def test_a_run_may_be_submitted_below_another(azure: Azure) -> None:
         assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "InvalidParentRun")
 
 
+def test_no_run_is_submitted_below_one_of_its_own_line(azure: Azure) -> None:
+    """A circle would have no top: each of its runs would be its own root."""
+    top, middle, below = (make_run(azure)["Id"] for _ in range(3))
+    for run, parent in ((middle, top), (below, middle)):
+        azure.ok("POST", at(azure, f"PipelineRuns/Submit/{run}?parentRunId={parent}"))
+    answer = azure.call("POST", at(azure, f"PipelineRuns/Submit/{top}?parentRunId={below}"))
+    assert (answer.status_code, answer.json()["Error"]["InnerError"]["Code"]) == (400, "InvalidParentRun")
+    found = azure.ok("GET", f"{azure.history}/runs/{below}")
+    assert (found["parentRunId"], found["rootRunId"]) == (middle, top)
+
+
 def test_steps_are_child_runs_that_name_their_node(azure: Azure) -> None:
     run = make_run(azure)["Id"]
     nodes = at(azure, f"PipelineRuns/{run}/Graph")

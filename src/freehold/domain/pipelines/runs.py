@@ -18,6 +18,7 @@ from freehold.domain.pipelines.queries import ALL, Wanted
 from freehold.domain.pipelines.schedules import part_schedule
 from freehold.domain.runs import service as history
 from freehold.domain.runs.events import PREFIX, Event, apply_event
+from freehold.domain.runs.parents import new_parent
 from freehold.domain.runs.rules import ENDED
 from freehold.domain.runs.upsert import RunChanges, put_run
 from freehold.domain.runs.views import USER_TAG, RunView, views
@@ -121,12 +122,12 @@ def of_schedule(db: Transaction, workspace: WorkspaceRef, schedule_id: str) -> I
 def submit_pipeline_run(
     db: Transaction, workspace: WorkspaceRef, run_id: str, parent_run_id: str | None = None
 ) -> PipelineRunView:
-    """Mark it as handed over. Twice is once: a client whose answer was lost asks again."""
+    """Mark it as handed over. Twice is once: a client whose answer was lost asks again. Raises NotFound, Invalid."""
     view = get_pipeline_run(db, workspace, run_id)
     if parent_run_id:
-        parent = history.row_of(db, workspace, parent_run_id)
-        if parent in (history.NO_ROW, view.run.row_id):
-            message = "parentRunId names another run of this workspace."
+        parent = new_parent(db, workspace, view.run.row_id, parent_run_id)
+        if parent is None:
+            message = "parentRunId names another run of this workspace that is not below this one."
             raise Invalid("InvalidParentRun", message, target="parentRunId")
         history.change_run(db, workspace, run_id, {"parent_row": parent})
     objects.change(db, workspace, KIND, run_id, fields={SUBMITTED: True})
