@@ -173,6 +173,27 @@ def test_an_asset_keeps_its_bytes_when_its_run_is_erased(azure: Azure) -> None:
     assert azure.ok("GET", f"{azure.models}/models/{model['id']}")["runId"] is None
 
 
+def test_an_asset_of_two_runs_names_neither_once_one_is_erased(azure: Azure) -> None:
+    """Whichever of them: it is linked to the first, or to the run that it says it is of."""
+    first, second = (asset_of_run(azure, azure.name("part"), model__w=part)[0] for part in (b"one", b"two"))
+    entries = [{"prefix": f"ExperimentRun/dcid.{run}/model"} for run in (first, second)]
+    both = {"name": azure.name("both"), "artifacts": entries}
+    other = {"name": azure.name("other"), "artifacts": entries[1:], "runid": first}
+    made = [azure.ok("POST", f"{azure.models}/assets", body) for body in (both, other)]
+    assert [[each["prefix"] for each in asset["artifacts"]] for asset in made] == [
+        [each["prefix"] for each in entries],
+        [entries[1]["prefix"]],
+    ]
+    azure.world.post("/freehold/v1/erasures", {"scope": "run", "id": second}, azure.person).raise_for_status()
+    azure.erased()
+    for asset in made:
+        after = azure.ok("GET", f"{azure.models}/assets/{asset['id']}")
+        assert (after["runid"], after["artifacts"]) == (first, [{"id": None, "prefix": f"Asset/{asset['id']}"}])
+    assert second not in str(azure.ok("GET", f"{azure.models}/assets"))
+    assert azure.content("Asset", made[0]["id"], "1/model/w") == b"two"
+    assert azure.content("Asset", made[1]["id"], "model/w") == b"two"
+
+
 def test_the_asset_goes_with_the_last_model_that_points_to_it(azure: Azure) -> None:
     name = azure.name("shared")
     run, asset = asset_of_run(azure, name, model__w=azure.name("bytes").encode())

@@ -48,7 +48,7 @@ class NewAsset(NamedTuple):
 class AssetView(NamedTuple):
     """Times are microseconds UTC. `version` counts the assets of the name, from 1.
 
-    `artifacts` as they are named now: by the asset itself once their run is erased.
+    `artifacts` as they are named now: by the asset itself once a run that any of them are of is erased.
     """
 
     row_id: int
@@ -107,7 +107,7 @@ def get_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetV
 
 def find_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetView | None:
     row = queries.find(db, workspace.workspace_id, asset_id)
-    return _views(db, [row])[0] if row else None
+    return _views(db, workspace, [row])[0] if row else None
 
 
 def list_assets(
@@ -121,7 +121,7 @@ def list_assets(
 ) -> FoundAssets:
     run_row = runs.row_of(db, workspace, run_id) if run_id is not None else None
     page = queries.find_page(db, workspace.workspace_id, paging, name=name, run_row=run_row, labels=labels)
-    return FoundAssets(_views(db, page.rows), page.next_place)
+    return FoundAssets(_views(db, workspace, page.rows), page.next_place)
 
 
 def files_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetView]) -> dict[int, list[str]]:
@@ -140,7 +140,7 @@ def newest_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetVie
 def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, AssetView]:
     """Row → view, of those that stand."""
     found = queries.find_rows(db, workspace.workspace_id, rows)
-    return {view.row_id: view for view in _views(db, found)}
+    return {view.row_id: view for view in _views(db, workspace, found)}
 
 
 def change_asset(
@@ -202,13 +202,16 @@ def _take(db: Transaction, workspace: WorkspaceRef, row_id: int, places: Sequenc
     return owns
 
 
-def _views(db: Transaction, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
-    return [_view(db, row) for row in rows]
+def _views(db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
+    others = {container for row in rows for container in _containers_of_others(row)}
+    standing = queries.standing_among(db, workspace.workspace_id, others) if others else set()
+    return [_view(db, row, standing) for row in rows]
 
 
-def _view(db: Transaction, row: sa.Row[Any]) -> AssetView:
+def _view(db: Transaction, row: sa.Row[Any], standing: set[str]) -> AssetView:
     kept = row.document
-    stands_alone = not kept["owns"] or (kept["ofRun"] and row.run_row is None)
+    has_lost_run = (kept["ofRun"] and row.run_id is None) or not _containers_of_others(row) <= standing
+    stands_alone = not kept["owns"] or has_lost_run
     return AssetView(
         row.row_id,
         row.asset_id,
@@ -222,3 +225,10 @@ def _view(db: Transaction, row: sa.Row[Any]) -> AssetView:
         row.created_at,
         row.updated_at,
     )
+
+
+def _containers_of_others(row: sa.Row[Any]) -> set[str]:
+    """Containers of runs among its artifacts that are not of the one run that it is linked to."""
+    named = [(each.get("id") or each.get("prefix") or "").split("/") for each in row.document["artifacts"]]
+    containers = {rest[0] for origin, *rest in named if origin == RUN_ORIGIN}
+    return containers - {row.run_id, row.run_container}
