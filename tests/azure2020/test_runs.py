@@ -62,6 +62,31 @@ def test_an_id_stands_in_one_experiment_only(azure: Azure) -> None:
     assert azure.call("PATCH", f"{azure.history}/experiments/none-such/runs/x", {}).status_code == 404
 
 
+@pytest.mark.parametrize("prefix", ["", "dcid."])
+def test_no_two_runs_share_a_name_of_their_artifacts(azure: Azure, prefix: str) -> None:
+    """Else what is uploaded to the one would lie with the other, and stay when the one is erased."""
+    run, other, named = azure.new_run(), azure.name("other"), azure.name("named")
+    where = f"{azure.history}/experiments/{azure.experiment}/runs"
+    azure.ok("PATCH", f"{where}/{named}", {"dataContainerId": f"{prefix}{named}-own"})
+    for new, container in ((other, f"{prefix}{run}"), (other, f"{prefix}{named}-own"), (f"{named}-own", None)):
+        answer = azure.call("PATCH", f"{where}/{new}", {"dataContainerId": container})
+        code = answer.json()["error"]["innerError"]["code"]
+        assert (answer.status_code, code) == (409, "ArtifactContainerExists"), new
+    azure.upload("ExperimentRun", run, file=b"of the first")
+    assert azure.content("ExperimentRun", f"dcid.{run}", "file") == b"of the first"
+
+
+@pytest.mark.parametrize("prefix", ["", "dcid."])
+def test_no_artifacts_go_by_the_name_of_an_erased_run(azure: Azure, prefix: str) -> None:
+    """A late upload to it would be taken again."""
+    run = azure.new_run()
+    azure.world.post("/freehold/v1/erasures", {"scope": "run", "id": run}, azure.person).raise_for_status()
+    where = f"{azure.history}/experiments/{azure.experiment}/runs/{azure.name('late')}"
+    assert azure.call("PATCH", where, {"dataContainerId": f"{prefix}{run}"}).status_code == 404
+    azure.erased()
+    assert azure.call("PATCH", where, {"dataContainerId": f"{prefix}{run}"}).status_code == 404
+
+
 @pytest.mark.parametrize("run", ["a.b", "a%20b", "x" * 256, "%F0%9F%98%80"])
 def test_a_bad_id_is_refused(azure: Azure, run: str) -> None:
     answer = azure.call("PATCH", f"{azure.history}/experiments/{azure.experiment}/runs/{run}", {})

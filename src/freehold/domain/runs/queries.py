@@ -105,6 +105,14 @@ def is_id_taken(db: Transaction, workspace_id: int, run_id: str) -> bool:
     return db.execute(taken).first() is not None
 
 
+def named_so(db: Transaction, workspace_id: int, run_id: str, container: str) -> list[sa.Row[Any]]:
+    """(run_id, data_container_id) of the runs, hidden ones too, whose id or artifacts' container is either of these."""
+    names = (run_id, container)
+    alike = sa.or_(_r.run_id.in_(names), _r.data_container_id.in_(names))
+    found = sa.select(_r.run_id, _r.data_container_id).where(_r.workspace_id == workspace_id, alike)
+    return list(db.execute(found))
+
+
 def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> int:
     """The new run's row. Columns that are not given are null."""
     row = _add.one(db.connection, _NOTHING | values | {"workspace_id": workspace_id})

@@ -41,11 +41,12 @@ def create_run(
     """Make a run and give its id. `user` (or the tag mlflow.user) is interned as an alias of the member.
 
     `fields` are further columns of the run's row (description, run_type, target, script_name, details …).
-    Raises Conflict when the experiment is archived or the id stands already, NotFound when it was erased.
+    Raises Conflict when the experiment is archived, or the id or the artifacts' container stands already, NotFound when
+    either was erased.
     """
     if experiment.archived_at is not None:
         raise Conflict("ExperimentArchived", "The experiment is archived or deleted. Restore it to log into it.")
-    run_id = _new_or_checked_id(db, workspace, run_id)
+    run_id, container = _new_or_checked_names(db, workspace, run_id, (fields or {}).get("data_container_id"))
     tags = dict(tags or {})
     rules.check_name(name)
     rules.check_status(status)
@@ -61,7 +62,7 @@ def create_run(
         "run_number": experiment_queries.take_run_number(db, workspace.workspace_id, experiment.row_id),
         "name": name,
         "status": status,
-        "data_container_id": CONTAINER_PREFIX + run_id,
+        "data_container_id": container,
         "hidden_in_lists": False,
         "created_by": member,
         "author_alias": alias,
@@ -227,13 +228,25 @@ def record_event(db: Transaction, workspace: WorkspaceRef, run_id: str, name: st
     queries.add_event(db, workspace.workspace_id, open_run(db, workspace, run_id), name, data, at or db.now())
 
 
-def _new_or_checked_id(db: Transaction, workspace: WorkspaceRef, run_id: str | None) -> str:
+def _new_or_checked_names(
+    db: Transaction, workspace: WorkspaceRef, run_id: str | None, container: str | None
+) -> tuple[str, str]:
+    """A run's id and its artifacts' container: either names the artifacts, so no other run may have it as either."""
     if run_id is None:
-        return db.new_id().replace("-", "")
+        run_id = db.new_id().replace("-", "")
+        if container is None:
+            return run_id, CONTAINER_PREFIX + run_id
     rules.check_run_id(run_id)
     refuse_forgotten(db, "run", workspace.public_id, run_id)
-    if queries.is_id_taken(db, workspace.workspace_id, run_id):
+    if container is not None:
+        refuse_forgotten(db, "run", workspace.public_id, container.removeprefix(CONTAINER_PREFIX))
+    container = container or CONTAINER_PREFIX + run_id
+    alike = queries.named_so(db, workspace.workspace_id, run_id, container)
+    if any(each.run_id == run_id for each in alike):
         if queries.find_writable(db, workspace.workspace_id, run_id) is None:
             raise erased("run")  # hidden: its row stands until the erasure has come to it
         raise Conflict("RunExists", "A run with this id stands already.")
-    return run_id
+    if alike:
+        message = "Artifacts of another run go by this id or dataContainerId. Use a new id, and no dataContainerId."
+        raise Conflict("ArtifactContainerExists", message)
+    return run_id, container
