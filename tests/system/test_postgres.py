@@ -3,12 +3,20 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
 import pytest
 
+from freehold.api.errors import as_problem
+from freehold.domain.runs.service import create_run, find_run, set_tags
+from freehold.storage.transaction import Transaction
 from tests.commands import freehold
+from tests.lifecycle.erase.site import open_site
+from tests.patience import patient
 from tests.postgres import PostgresServer
 from tests.world import World, make_world
 
@@ -87,3 +95,52 @@ def rows_with(world: World, value: str) -> int:
             row = connection.execute(query, (f"%{value}%",)).fetchone()
             found += row[0] if row else 0
     return found
+
+
+def test_who_waits_for_one_another_in_a_circle_is_served_all_the_same(postgres: PostgresServer, tmp_path: Path) -> None:
+    """PostgreSQL ends one of two that write the same rows in another order, and asks for it to be run again."""
+    site = open_site(tmp_path / "data", url=postgres.make_database())
+    run, met, orders = site.run(site.experiment(), points=0), Barrier(2, timeout=patient(20)), (("a", "b"), ("b", "a"))
+
+    def tag(keys: tuple[str, str]) -> None:
+        tries = count()
+
+        def write(db: Transaction) -> None:
+            set_tags(db, site.actor, site.workspace, run, {keys[0]: "new"})
+            if next(tries) == 0:
+                met.wait()
+            set_tags(db, site.actor, site.workspace, run, {keys[1]: "new"})
+
+        site.database.write_now(write)
+
+    try:
+        site.database.write_now(lambda db: set_tags(db, site.actor, site.workspace, run, {"a": "old", "b": "old"}))
+        with ThreadPoolExecutor(2) as both:
+            assert list(both.map(tag, orders)) == [None, None]
+    finally:
+        site.close()
+
+
+def test_two_that_make_the_same_run_at_once_are_told_of_a_conflict(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Neither sees the other before it has committed."""
+    site = open_site(tmp_path / "data", url=postgres.make_database())
+    experiment, met = site.experiment(), Barrier(2, timeout=patient(20))
+
+    def make(_: int) -> Exception | None:
+        def write(db: Transaction) -> None:
+            assert find_run(db, site.workspace, "same") is None
+            met.wait()
+            create_run(db, site.actor, site.workspace, experiment, run_id="same")
+
+        try:
+            site.database.write_now(write)
+        except Exception as fault:
+            return fault
+        return None
+
+    try:
+        with ThreadPoolExecutor(2) as both:
+            faults = [fault for fault in both.map(make, range(2)) if fault is not None]
+        assert [as_problem(None, fault).code for fault in faults] in (["Conflict"], ["RunExists"])
+    finally:
+        site.close()

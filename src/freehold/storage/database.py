@@ -18,6 +18,7 @@ from freehold.kit.ids import IdSource
 from freehold.kit.problems import InsufficientStorage, Unavailable
 from freehold.settings import Settings
 from freehold.storage.portable import (
+    is_database_fault,
     is_disk_full,
     is_worth_a_retry,
     postgres_engine,
@@ -237,8 +238,8 @@ class PostgresDatabase:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._write_once(command)
-            except sa.exc.DBAPIError as fault:
-                if is_disk_full(fault):
+            except Exception as fault:
+                if is_database_fault(fault) and is_disk_full(fault):
                     message = "The database's disk is full: nothing was written. Free some space and try again."
                     raise InsufficientStorage("InsufficientStorage", message) from fault
                 if attempt == ATTEMPTS or not is_worth_a_retry(fault):

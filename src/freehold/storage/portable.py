@@ -274,14 +274,26 @@ def is_disk_full(fault: BaseException) -> bool:
     return any(words in text for words in _FULL)
 
 
+def is_database_fault(fault: BaseException) -> bool:
+    return isinstance(fault, DBAPIError) or _is_of_driver(fault, "Error")
+
+
 def is_integrity_fault(fault: BaseException) -> bool:
-    return isinstance(fault, sa.exc.IntegrityError)
+    return isinstance(fault, sa.exc.IntegrityError) or _is_of_driver(fault, "IntegrityError")
 
 
 def is_worth_a_retry(fault: BaseException) -> bool:
     """A deadlock or a serialisation failure: PostgreSQL asks for the transaction to be run again."""
-    state = getattr(fault.orig, "sqlstate", None) if isinstance(fault, DBAPIError) else None
-    return state in {"40001", "40P01"}
+    own = fault.orig if isinstance(fault, DBAPIError) else fault
+    return is_database_fault(fault) and getattr(own, "sqlstate", None) in {"40001", "40P01"}
+
+
+def _is_of_driver(fault: BaseException, name: str) -> bool:
+    """Prepared statements go to the driver itself, whose faults have the names that PEP 249 gives them."""
+    return any(each.__name__ == name and each.__module__.split(".")[0] in _DRIVERS for each in type(fault).__mro__)
+
+
+_DRIVERS = {"psycopg", "sqlite3", "pysqlite3"}
 
 
 class Prepared:
