@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from freehold.records.rules import Scope
 from tests.azure2020.conftest import Azure
+from tests.lifecycle.imports.bags import files_of
+from tests.lifecycle.test_every_scope import ready, text_of
 
 
 def register(azure: Azure, name: str, **body: object) -> Any:
@@ -173,25 +176,38 @@ def test_an_asset_keeps_its_bytes_when_its_run_is_erased(azure: Azure) -> None:
     assert azure.ok("GET", f"{azure.models}/models/{model['id']}")["runId"] is None
 
 
-def test_an_asset_of_two_runs_names_neither_once_one_is_erased(azure: Azure) -> None:
-    """Whichever of them: it is linked to the first, or to the run that it says it is of."""
+def test_an_asset_of_other_runs_than_its_own_names_its_files_itself(azure: Azure) -> None:
+    """It is linked to one alone, the first or the one that it says it is of: nothing tells when another is erased."""
     first, second = (asset_of_run(azure, azure.name("part"), model__w=part)[0] for part in (b"one", b"two"))
     entries = [{"prefix": f"ExperimentRun/dcid.{run}/model"} for run in (first, second)]
     both = {"name": azure.name("both"), "artifacts": entries}
     other = {"name": azure.name("other"), "artifacts": entries[1:], "runid": first}
     made = [azure.ok("POST", f"{azure.models}/assets", body) for body in (both, other)]
-    assert [[each["prefix"] for each in asset["artifacts"]] for asset in made] == [
-        [each["prefix"] for each in entries],
-        [entries[1]["prefix"]],
-    ]
+    bag = ready(azure, azure.workspace, Scope.ASSET, made[0]["id"])
     azure.world.post("/freehold/v1/erasures", {"scope": "run", "id": second}, azure.person).raise_for_status()
     azure.erased()
     for asset in made:
         after = azure.ok("GET", f"{azure.models}/assets/{asset['id']}")
+        assert after == asset
         assert (after["runid"], after["artifacts"]) == (first, [{"id": None, "prefix": f"Asset/{asset['id']}"}])
-    assert second not in str(azure.ok("GET", f"{azure.models}/assets"))
     assert azure.content("Asset", made[0]["id"], "1/model/w") == b"two"
     assert azure.content("Asset", made[1]["id"], "model/w") == b"two"
+    kept = files_of(azure.client.get(bag, headers=azure.person.headers).content)
+    assert second not in text_of(kept)
+
+
+@pytest.mark.parametrize("entry", [{"prefix": "/model"}, {"prefix": ""}, {"prefix": "/"}, {"id": "/model/w"}])
+def test_a_bag_of_an_asset_does_not_name_its_erased_run(azure: Azure, entry: dict[str, str]) -> None:
+    """No answer names it any more; nor does the text that the answers are made of."""
+    run, _ = asset_of_run(azure, azure.name("part"), model__w=b"one")
+    ((key, tail),) = entry.items()
+    named = {"id": None, "prefix": None} | {key: f"ExperimentRun/dcid.{run}{tail}"}
+    asset = azure.ok("POST", f"{azure.models}/assets", {"name": azure.name("kept"), "artifacts": [named]})
+    assert asset["artifacts"] == [named]
+    azure.world.post("/freehold/v1/erasures", {"scope": "run", "id": run}, azure.person).raise_for_status()
+    azure.erased()
+    bag = azure.client.get(ready(azure, azure.workspace, Scope.ASSET, asset["id"]), headers=azure.person.headers)
+    assert run not in text_of(files_of(bag.content))
 
 
 def test_the_asset_goes_with_the_last_model_that_points_to_it(azure: Azure) -> None:

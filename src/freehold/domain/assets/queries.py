@@ -1,6 +1,6 @@
 """Rows of assets and their files."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,6 @@ from freehold.domain.documents.queries import Having, Page, Paging
 from freehold.domain.runs import queries as run_queries
 from freehold.records.artifacts import Artifact, StoredObject
 from freehold.records.assets import Asset, AssetFile
-from freehold.records.experiments import Experiment
 from freehold.records.runs import Run
 from freehold.storage.portable import begins_with, checked
 from freehold.storage.transaction import Transaction
@@ -72,18 +71,6 @@ def run_of(db: Transaction, workspace_id: int, container: str) -> int | None:
     mine = sa.or_(r.data_container_id == container, r.run_id == container)
     found = sa.select(r.row_id).where(r.workspace_id == workspace_id, mine, r.hidden_at.is_(None))
     return db.execute(found).scalar()
-
-
-def standing_among(db: Transaction, workspace_id: int, containers: Collection[str]) -> set[str]:
-    """Those that hold the artifacts of a run that stands."""
-    r, named = Run.c, sorted(containers)
-    mine = sa.or_(r.data_container_id.in_(named), r.run_id.in_(named))
-    found = (
-        sa.select(r.data_container_id, r.run_id)
-        .join(Experiment.table, r.experiment_row == Experiment.c.row_id)
-        .where(r.workspace_id == workspace_id, mine, r.hidden_at.is_(None), Experiment.c.hidden_at.is_(None))
-    )
-    return {name for row in db.execute(found) for name in row} & set(containers)
 
 
 def container_of(db: Transaction, workspace_id: int, run_row: int) -> str:

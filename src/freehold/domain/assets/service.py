@@ -23,6 +23,8 @@ KIND = "asset"
 LONGEST_NAME = 255
 MOST_FILES = 10_000
 MOST_ENTRIES = 100
+KEY, TAIL = "by", "tail"
+"""Of a kept entry of a run: whether it is an `id` or a `prefix`, and what it says behind the run's container."""
 
 
 class Entry(NamedTuple):
@@ -48,7 +50,8 @@ class NewAsset(NamedTuple):
 class AssetView(NamedTuple):
     """Times are microseconds UTC. `version` counts the assets of the name, from 1.
 
-    `artifacts` as they are named now: by the asset itself once a run that any of them are of is erased.
+    `artifacts` as they are named now: by the asset itself once their run is erased, and where not all that are of runs
+    are of the one that it is linked to, for no link tells when another goes.
     """
 
     row_id: int
@@ -85,10 +88,10 @@ def create_asset(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: Ne
         Asset,
         values | {"asset_id": asset_id, "name": new.name, "run_row": run_row, "document": {}},
     )
-    owns = _take(db, workspace, row_id, places)
+    owns = _take(db, workspace, row_id, places) and all(place.run_row in (None, run_row) for place in places)
     kept = {
         "version": take_version(db, workspace, KIND, new.name),
-        "artifacts": [{"id": e.id} if e.id else {"prefix": e.prefix} for e in new.artifacts],
+        "artifacts": [_kept(*each) for each in zip(new.artifacts, places, strict=True)] if owns else [],
         "owns": owns,
         "ofRun": any(place.run_row for place in places),
         "given": new.document,
@@ -107,7 +110,7 @@ def get_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetV
 
 def find_asset(db: Transaction, workspace: WorkspaceRef, asset_id: str) -> AssetView | None:
     row = queries.find(db, workspace.workspace_id, asset_id)
-    return _views(db, workspace, [row])[0] if row else None
+    return _views(db, [row])[0] if row else None
 
 
 def list_assets(
@@ -121,7 +124,7 @@ def list_assets(
 ) -> FoundAssets:
     run_row = runs.row_of(db, workspace, run_id) if run_id is not None else None
     page = queries.find_page(db, workspace.workspace_id, paging, name=name, run_row=run_row, labels=labels)
-    return FoundAssets(_views(db, workspace, page.rows), page.next_place)
+    return FoundAssets(_views(db, page.rows), page.next_place)
 
 
 def files_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetView]) -> dict[int, list[str]]:
@@ -140,7 +143,7 @@ def newest_of(db: Transaction, workspace: WorkspaceRef, found: Sequence[AssetVie
 def views_of(db: Transaction, workspace: WorkspaceRef, rows: Sequence[int]) -> dict[int, AssetView]:
     """Row → view, of those that stand."""
     found = queries.find_rows(db, workspace.workspace_id, rows)
-    return {view.row_id: view for view in _views(db, workspace, found)}
+    return {view.row_id: view for view in _views(db, found)}
 
 
 def change_asset(
@@ -202,22 +205,27 @@ def _take(db: Transaction, workspace: WorkspaceRef, row_id: int, places: Sequenc
     return owns
 
 
-def _views(db: Transaction, workspace: WorkspaceRef, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
-    others = {container for row in rows for container in _containers_of_others(row)}
-    standing = queries.standing_among(db, workspace.workspace_id, others) if others else set()
-    return [_view(db, row, standing) for row in rows]
+def _kept(entry: Entry, place: _Place) -> dict[str, str]:
+    """An entry of a run without the run's name, which the link tells as long as the run stands."""
+    key = "id" if entry.id else "prefix"
+    if place.run_row is None:
+        return {key: entry.name}
+    return {KEY: key, TAIL: entry.name.removeprefix("/".join(entry.name.split("/")[:2]))}
 
 
-def _view(db: Transaction, row: sa.Row[Any], standing: set[str]) -> AssetView:
+def _views(db: Transaction, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
+    return [_view(db, row) for row in rows]
+
+
+def _view(db: Transaction, row: sa.Row[Any]) -> AssetView:
     kept = row.document
-    has_lost_run = (kept["ofRun"] and row.run_id is None) or not _containers_of_others(row) <= standing
-    stands_alone = not kept["owns"] or has_lost_run
+    stands_alone = not kept["owns"] or (kept["ofRun"] and not _are_of_its_run(row))
     return AssetView(
         row.row_id,
         row.asset_id,
         row.name,
         kept["version"],
-        [{"prefix": f"{ASSET_ORIGIN}/{row.asset_id}"}] if stands_alone else kept["artifacts"],
+        [{"prefix": f"{ASSET_ORIGIN}/{row.asset_id}"}] if stands_alone else [_named(row, e) for e in kept["artifacts"]],
         kept["given"],
         row.run_id,
         labels_of(row),
@@ -227,8 +235,13 @@ def _view(db: Transaction, row: sa.Row[Any], standing: set[str]) -> AssetView:
     )
 
 
-def _containers_of_others(row: sa.Row[Any]) -> set[str]:
-    """Containers of runs among its artifacts that are not of the one run that it is linked to."""
+def _are_of_its_run(row: sa.Row[Any]) -> bool:
+    """Whether its run stands, and entries that name a run themselves, as older releases kept them, name that one."""
     named = [(each.get("id") or each.get("prefix") or "").split("/") for each in row.document["artifacts"]]
     containers = {rest[0] for origin, *rest in named if origin == RUN_ORIGIN}
-    return containers - {row.run_id, row.run_container}
+    return row.run_id is not None and containers <= {row.run_id, row.run_container}
+
+
+def _named(row: sa.Row[Any], kept: dict[str, str]) -> dict[str, str]:
+    """An entry as clients name it."""
+    return {kept[KEY]: f"{RUN_ORIGIN}/{row.run_container}{kept.get(TAIL, '')}"} if KEY in kept else kept
