@@ -67,7 +67,7 @@ CONTENT_OF_0009 = (
     "INSERT INTO experiments (row_id, workspace_id, experiment_id, name, next_run_number, created_at, updated_at) "
     "VALUES (1, 1, 'e', 'E', 1, 1, 1)",
     "INSERT INTO runs (row_id, workspace_id, experiment_row, run_id, run_number, name, status, data_container_id, "
-    "hidden_in_lists, created_at) VALUES (5, 1, 1, 'r', 1, '', 'Running', 'c', false, 1)",
+    "hidden_in_lists, created_at) VALUES (5, 1, 1, 'r', 1, '', 'Running', 'dcid.r', false, 1)",
     *(
         f"{_OBJECT} ({row}, 1, '{its_id}', '{kind}', 'Active', '{document}', 1, 1)"
         for (row, its_id, kind), document in _DOCUMENTS.items()
@@ -82,6 +82,16 @@ CONTENT_OF_0009 = (
         )
     ),
 )
+ASSETS_OF_0011 = {
+    "of one": '{"artifacts": [{"id": "ExperimentRun/dcid.r/a/b"}, {"prefix": "ExperimentRun/r"}], "owns": true}',
+    "of two": '{"artifacts": [{"id": "ExperimentRun/r/a"}, {"id": "ExperimentRun/s/a"}], "owns": true}',
+    "uploaded": '{"artifacts": [{"prefix": "LocalUpload/up/a"}], "owns": true, "given": "ExperimentRun/"}',
+}
+MADE_OF = [
+    {"artifacts": [{"by": "id", "tail": "/a/b"}, {"by": "prefix", "tail": ""}], "owns": True},
+    {"artifacts": [], "owns": False},
+    {"artifacts": [{"prefix": "LocalUpload/up/a"}], "owns": True, "given": "ExperimentRun/"},
+]
 NAMED_BY_DRAFTS = (
     "SELECT parent_pipeline_row, parent_run_row, parent_draft_row, last_run_row, document FROM pipeline_drafts "
     "ORDER BY row_id"
@@ -223,6 +233,23 @@ def test_what_pipelines_name_in_their_documents_becomes_links(empty: list[sa.Eng
     kept = [{}, {}, {"kept": "ScheduleId"}, {"DefaultVersion": "0"}]
     assert [json.loads(each[1]) for each in objects] == kept
     assert sorted(map(tuple, versions)) == [("0", None), ("1", 1)]
+
+
+def test_what_assets_are_made_of_names_no_run(empty: list[sa.Engine]) -> None:
+    engine = empty[0]
+    with engine.connect() as connection, all_or_nothing(connection):
+        command.upgrade(_config(connection), "0011")
+        for statement in (*FIRST_CONTENT[:2], CONTENT_OF_0004[0], *CONTENT_OF_0009[:2]):
+            connection.exec_driver_sql(statement)
+        for row, (name, document) in enumerate(ASSETS_OF_0011.items()):
+            connection.exec_driver_sql(
+                "INSERT INTO assets (row_id, workspace_id, asset_id, name, run_row, document, created_at, updated_at) "
+                f"VALUES ({row}, 1, '{row}', '{name}', 5, '{document}', 1, 1)"
+            )
+    migrate(engine)
+    with engine.connect() as connection:
+        left = connection.exec_driver_sql("SELECT document FROM assets ORDER BY row_id").scalars().all()
+    assert [json.loads(document) for document in left] == MADE_OF
 
 
 def test_migrating_twice_changes_nothing(empty: list[sa.Engine]) -> None:

@@ -140,6 +140,35 @@ def test_what_documents_named_comes_in_as_links(azure: Azure, tmp_path: Path) ->
     assert not any(field in row["document"] for name in SAID for row in rows_of(again, name) for field in SAID[name])
 
 
+def test_assets_that_named_runs_come_in_without(azure: Azure, tmp_path: Path) -> None:
+    azure.ok("POST", f"{azure.history}/experiments/{azure.experiment}", {})
+    first, second = azure.new_run(), azure.new_run()
+    for name, runs in {"of-one": [first], "of-two": [first, second]}.items():
+        entries = [{"prefix": f"ExperimentRun/dcid.{run}/model"} for run in runs]
+        azure.ok("POST", f"{azure.models}/assets", {"name": name, "artifacts": entries, "runid": first})
+    files = files_of(export_bag(azure.world, tmp_path / "bag.tar"))
+    table = table_of(files, "assets")
+    said = {"of-one": [first], "of-two": [first, second]}
+    documents = [_as_made_of(row, said[row["name"]]) for row in rows_of(files, "assets")]
+    table = table.set_column(table.column_names.index("document"), "document", pa.array(documents, pa.string()))
+    path = other_workspace(azure.world, "assets")
+    bag = as_tar(sealed(with_table(files, "assets", table)))
+    operation = import_bag(azure.world, bag, at=path, new_ids="true")
+    assert operation["state"] == "Succeeded", report_of(azure.world, operation)
+    new = there(azure, path)
+    found = {each["name"]: each for each in new.ok("GET", f"{new.models}/assets")["value"]}
+    run = found["of-one"]["runid"]
+    assert [each["prefix"] for each in found["of-one"]["artifacts"]] == [f"ExperimentRun/dcid.{run}/model"]
+    assert [each["prefix"] for each in found["of-two"]["artifacts"]] == [f"Asset/{found['of-two']['id']}"]
+    again = files_of(export_bag(azure.world, tmp_path / "again.tar", at=path))
+    assert "ExperimentRun" not in str([row["document"] for row in rows_of(again, "assets")])
+
+
+def _as_made_of(row: dict[str, Any], runs: list[str]) -> str:
+    named = [{"prefix": f"ExperimentRun/dcid.{run}/model"} for run in runs]
+    return json.dumps(json.loads(row["document"]) | {"artifacts": named, "owns": True})
+
+
 def links_of(files: Files, table: str) -> list[tuple[bool, ...]]:
     """Of each row, which of its columns say anything."""
     return sorted(tuple(value is not None for value in row.values()) for row in rows_of(files, table))

@@ -30,6 +30,11 @@ def find_rows(db: Transaction, workspace_id: int, rows: Sequence[int]) -> list[s
     return documents.find_rows(db, workspace_id, Asset, rows, _MORE)
 
 
+def says(words: str) -> sa.ColumnElement[bool]:
+    """Assets whose document has a text that begins so."""
+    return sa.type_coerce(Asset.c.document, sa.Text()).contains(f'"{words}', autoescape=True)
+
+
 def find_page(
     db: Transaction, workspace_id: int, paging: Paging, *, name: str | None, run_row: int | None, labels: Having
 ) -> Page:

@@ -91,7 +91,12 @@ def create_asset(db: Transaction, actor: Actor, workspace: WorkspaceRef, new: Ne
     owns = _take(db, workspace, row_id, places) and all(place.run_row in (None, run_row) for place in places)
     kept = {
         "version": take_version(db, workspace, KIND, new.name),
-        "artifacts": [_kept(*each) for each in zip(new.artifacts, places, strict=True)] if owns else [],
+        "artifacts": [
+            _kept(entry, is_of_run=place.run_row is not None)
+            for entry, place in zip(new.artifacts, places, strict=True)
+        ]
+        if owns
+        else [],
         "owns": owns,
         "ofRun": any(place.run_row for place in places),
         "given": new.document,
@@ -166,6 +171,18 @@ def change_asset(
     return get_asset(db, workspace, asset_id)
 
 
+def name_by_links(db: Transaction, workspace_id: int) -> None:
+    """For assets that came from an older release, whose documents named the runs that their artifacts are of."""
+    for row_id, document in documents.saying(db, workspace_id, Asset, ["artifacts"], queries.says(f"{RUN_ORIGIN}/")):
+        entries = [Entry(each.get("id"), each.get("prefix")) for each in document["artifacts"] if KEY not in each]
+        containers = {each.name.split("/")[1] for each in entries if each.name.startswith(f"{RUN_ORIGIN}/")}
+        for row in queries.find_rows(db, workspace_id, [row_id]) if containers else ():
+            of_one = containers <= {row.run_id, row.run_container}
+            made_of = [_kept(each, is_of_run=each.name.startswith(f"{RUN_ORIGIN}/")) for each in entries]
+            said = {"artifacts": made_of if of_one else [], "owns": document["owns"] and of_one}
+            documents.change(db, workspace_id, Asset, row_id, {"document": document | said})
+
+
 def _missing() -> NotFound:
     return NotFound("AssetNotFound", "There is no asset with this id.")
 
@@ -205,10 +222,10 @@ def _take(db: Transaction, workspace: WorkspaceRef, row_id: int, places: Sequenc
     return owns
 
 
-def _kept(entry: Entry, place: _Place) -> dict[str, str]:
+def _kept(entry: Entry, *, is_of_run: bool) -> dict[str, str]:
     """An entry of a run without the run's name, which the link tells as long as the run stands."""
     key = "id" if entry.id else "prefix"
-    if place.run_row is None:
+    if not is_of_run:
         return {key: entry.name}
     return {KEY: key, TAIL: entry.name.removeprefix("/".join(entry.name.split("/")[:2]))}
 
@@ -219,7 +236,7 @@ def _views(db: Transaction, rows: Sequence[sa.Row[Any]]) -> list[AssetView]:
 
 def _view(db: Transaction, row: sa.Row[Any]) -> AssetView:
     kept = row.document
-    stands_alone = not kept["owns"] or (kept["ofRun"] and not _are_of_its_run(row))
+    stands_alone = not kept["owns"] or (kept["ofRun"] and row.run_id is None)
     return AssetView(
         row.row_id,
         row.asset_id,
@@ -233,13 +250,6 @@ def _view(db: Transaction, row: sa.Row[Any]) -> AssetView:
         row.created_at,
         row.updated_at,
     )
-
-
-def _are_of_its_run(row: sa.Row[Any]) -> bool:
-    """Whether its run stands, and entries that name a run themselves, as older releases kept them, name that one."""
-    named = [(each.get("id") or each.get("prefix") or "").split("/") for each in row.document["artifacts"]]
-    containers = {rest[0] for origin, *rest in named if origin == RUN_ORIGIN}
-    return row.run_id is not None and containers <= {row.run_id, row.run_container}
 
 
 def _named(row: sa.Row[Any], kept: dict[str, str]) -> dict[str, str]:

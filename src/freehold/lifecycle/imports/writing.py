@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.access.queries import find_workspace_by_key
 from freehold.domain.artifacts import queries as artifact_queries
+from freehold.domain.assets.service import name_by_links
 from freehold.domain.audit.service import add_leaf
 from freehold.domain.datasets.definitions import link_saved
 from freehold.domain.documents.service import count_on
@@ -21,6 +22,7 @@ from freehold.kit.problems import Unavailable
 from freehold.lifecycle.imports.placing import make_below
 from freehold.lifecycle.imports.spool import ContainerSpool, ImportSpool, Prepared, PreparedTable, Row
 from freehold.lifecycle.selection import WORKSPACE, deep_owners, key_of
+from freehold.records.assets import Asset
 from freehold.records.audit import LogLeaf
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.columns import Json, Text
@@ -39,6 +41,7 @@ COMPLETED: dict[type[Record], tuple[Callable[[Transaction, int], None], ...]] = 
     PipelineDraft: (hold_graphs, link_origins),
     PipelineObject: (link_schedules, link_versions),
     DatasetDefinition: (link_saved,),
+    Asset: (name_by_links,),
 }
 """Links that bags of older releases lack, found in what they say all the same."""
 
