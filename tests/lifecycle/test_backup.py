@@ -138,6 +138,22 @@ def test_a_backup_made_under_load_is_whole(world: World, tmp_path: Path) -> None
     assert check_backup(tmp_path / "b") == mark
 
 
+def test_a_backup_leaves_out_all_that_holds_an_object_which_went_meanwhile(world: World, tmp_path: Path) -> None:
+    """Its rows are still in the snapshot, an asset's files too."""
+    with httpx.Client(base_url=world.url, timeout=60) as client:
+        azure = Azure(world, client, world.alice, world.workspace, "digits")
+        azure.upload("LocalUpload", "up", model__w=b"weights")
+        asked = {"name": "gone", "artifacts": [{"prefix": "LocalUpload/up/model"}]}
+        azure.ok("POST", f"{azure.models}/assets", asked)
+    settings = world.settings()
+    for path in [path for path in (settings.data_folder / "store").rglob("*") if path.is_file()]:
+        path.unlink()
+    assert back_up(settings, tmp_path / "b", SystemClock()).objects == 0
+    with sqlite3.connect(tmp_path / "b" / "freehold.db") as database:
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("SELECT count(*) FROM asset_files").fetchone() == (0,)
+
+
 def test_a_damaged_backup_is_refused(world: World, tmp_path: Path) -> None:
     experiment_id = world.mlflow("POST", "experiments/create", {"name": "e"})["experiment_id"]
     make_run(world, experiment_id, "r")

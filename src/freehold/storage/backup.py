@@ -227,8 +227,13 @@ def _copy_tree(held: Path, place: Path) -> None:
 
 
 def _leave_out(connection: sqlite3.Connection, object_row: int) -> None:
-    for table in ("artifacts", "artifact_blocks"):
-        connection.execute(f"DELETE FROM {table} WHERE object_row = ?", (object_row,))
+    """With whatever refers to it, as the database itself knows."""
+    links = (
+        'SELECT tables.name, link."from" FROM sqlite_master tables JOIN pragma_foreign_key_list(tables.name) link '
+        "WHERE tables.type = 'table' AND link.\"table\" = 'stored_objects'"
+    )
+    for table, column in connection.execute(links).fetchall():
+        connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ?', (object_row,))
     connection.execute("DELETE FROM stored_objects WHERE row_id = ?", (object_row,))
 
 
