@@ -188,6 +188,8 @@ USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["export", "run", "{run}", "--to", "/proc/bag"], WRONG, "Nothing can be written to /proc"),
     (["export", "run", "{run}", "--to", "file:///proc/bag.tar"], WRONG, "Nothing can be written to /proc"),
     (["export", "run", "{run}", "--to", "{empty}/bag.tar.gz"], WRONG, "the name of an archive"),
+    (["export", "run", "{run}", "--to", "{data}/bag.tar"], WRONG, "a folder of the server itself"),
+    (["fetch", "{unknown}", "--to", "file://{data}/exports/bag.tar"], WRONG, "a folder of the server itself"),
     (["fetch", "{unknown}", "--to", "{empty}/bag.TAR"], WRONG, "the name of an archive"),
     (["fetch", "{unknown}", "--to", "{new}"], FAILED, "OperationNotFound"),
     (["combine", "{folder}", "{folder}", "--to", "{empty}/bag.tar"], WRONG, "the name of an archive"),
@@ -233,7 +235,8 @@ CASES = [pytest.param(*case, id=" ".join(case[0])) for case in USED_WRONGLY] + [
 def test_wrong_use_is_told_clearly(
     shared_world: World, run_id: str, tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    places = lay_out(tmp_path) | {"run": run_id, "keys": str(shared_world.settings().key_folder)}
+    settings = shared_world.settings()
+    places = lay_out(tmp_path) | {"run": run_id, "keys": str(settings.key_folder), "data": str(settings.data_folder)}
     given = [argument.format(**places) for argument in arguments]
     before = listing(tmp_path)
     environment = {} if "--data" in given else {"FREEHOLD_DATA": str(shared_world.folder)}

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from freehold.cli.failure import Failure
+from freehold.cli.serving import settings_of
 from freehold.client.placing import beside, place_new
+from freehold.settings import Settings
 from freehold.storage.cloud.parts import part_size
+from freehold.storage.cloud.places import is_the_servers
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -38,15 +41,18 @@ class BagPlace:
         self._private: TemporaryDirectory[str] | None = None
 
     @classmethod
-    def of(cls, to: str) -> "BagPlace":
-        """Raises Failure before the server begins to work."""
+    def of(cls, to: str, data: str | None = None) -> "BagPlace":
+        """`data`: the data folder of a server on this machine. Raises Failure before the server begins to work."""
+        path = Path(unquote(urlsplit(to).path) if to.startswith(LOCAL) else to)
+        if "://" not in to or to.startswith(LOCAL):
+            refuse_servers_folder(path, settings_of(data))
         if "://" not in to:
-            check_target(Path(to))
+            check_target(path)
         elif not to.startswith(STORES) or PurePosixPath(to).suffix not in ARCHIVES:
             known = ", ".join(STORES)
             raise Failure("WrongArguments", f"An address begins with {known} and ends with .tar or .zip.", 2)
         elif to.startswith(LOCAL):
-            check_writable(Path(unquote(urlsplit(to).path)))  # the store's own client would try for ever
+            check_writable(path)  # the store's own client would try for ever
         return cls(to)
 
     def __enter__(self) -> Path:
@@ -110,6 +116,12 @@ def _is_taken(store: "ObjectStore", name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def refuse_servers_folder(to: Path, settings: Settings) -> None:
+    if settings.data_folder.exists() and is_the_servers(to, settings):
+        message = f"{to} lies in a folder of the server itself, where no erasure could end. Choose another --to."
+        raise Failure("TargetInDataFolder", message, 2)
 
 
 def check_target(to: Path, archives: Container[str] = ARCHIVES) -> None:

@@ -41,7 +41,7 @@ def fetch(
     For an export whose command was stopped or could not write its bag, or was given --keep. One that is under way is
     waited for; a download that breaks off goes on where it was.
     """
-    place = BagPlace.of(to)
+    place = BagPlace.of(to, data)
     with place, connect(data, url, token) as server:
         asked = server.operation(operation)
         if asked.kind != "export":

@@ -71,7 +71,7 @@ def export(
     check_alone(scope, alone)
     if planned and since:
         raise Failure("WrongArguments", "--plan is for whole exports: an increment's plan is what has changed.", 2)
-    place = BagPlace.of(to)
+    place = BagPlace.of(to, data)
     with place, connect(data, url, token, workspace) as server:
         begun = (
             begin_increment(server, scope, id, since, alone=alone)

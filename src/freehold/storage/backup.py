@@ -24,7 +24,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Invalid, NotFound, NotImplementedHere
 from freehold.settings import Settings
 from freehold.storage.blobs import ObjectStore, open_objects
-from freehold.storage.cloud.places import OBJECT_FOLDER, object_folder
+from freehold.storage.cloud.places import OBJECT_FOLDER, is_the_servers, object_folder
 from freehold.storage.database import DATABASE_FILE
 
 FORMAT = 1
@@ -164,9 +164,7 @@ def _check_source(settings: Settings, source: Path, target: Path) -> None:
         raise NotFound("NoData", f"There is no database in {settings.data_folder}. Name its folder with --data.")
     if target.exists():
         raise Conflict("TargetExists", f"{target} is there already. Name a new folder.")
-    # Whatever lies there is searched after every erasure, and a backup has in it what is erased later.
-    owned = (settings.data_folder, settings.key_folder, object_folder(settings))
-    if any(folder is not None and target.resolve().is_relative_to(folder.resolve()) for folder in owned):
+    if is_the_servers(target, settings):
         message = f"{target} lies in a folder of the server itself, where no erasure could end. Name another place."
         raise Invalid("TargetInDataFolder", message)
 

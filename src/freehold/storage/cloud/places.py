@@ -40,6 +40,13 @@ def place_of_objects(settings: Settings) -> Path | CloudPlace:
     return CloudPlace(SERVICES[found["scheme"]], found["bucket"], found["prefix"].strip("/"))
 
 
+def is_the_servers(path: Path, settings: Settings) -> bool:
+    """Whether it lies in a folder of the server itself. Whatever lies there is searched after every erasure: a copy
+    that somebody puts there would have in it what is erased later."""
+    owned = (settings.data_folder, settings.key_folder, object_folder(settings))
+    return any(folder is not None and path.resolve().is_relative_to(folder.resolve()) for folder in owned)
+
+
 def object_folder(settings: Settings) -> Path | None:
     """The folder of the objects; None where a cloud holds them."""
     place = place_of_objects(settings)
