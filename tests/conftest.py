@@ -10,8 +10,9 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from freehold.domain.access.actor import Actor, WorkspaceRef
-from freehold.domain.access.bootstrap import bootstrap, owner_client
+from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.directory.service import find_server, find_signed_in
+from freehold.domain.access.owner import owner_client
 from freehold.domain.access.queries import find_default_workspace
 from freehold.kit.clock import FixedClock
 from freehold.kit.ids import SequentialIds

@@ -18,16 +18,11 @@ import httpx
 from freehold.domain.access import rules
 from freehold.domain.access.actor import Actor
 from freehold.domain.access.authority import OWN_AUDIENCE, Authority
-from freehold.domain.access.bootstrap import (
-    RESOURCE_GROUP,
-    WORKSPACE,
-    bootstrap,
-    mint_for_owner,
-    owner_client,
-)
+from freehold.domain.access.bootstrap import RESOURCE_GROUP, WORKSPACE, bootstrap
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.issuer import TokenIssuer
 from freehold.domain.access.kinds import FACTS, Kind
+from freehold.domain.access.owner import mint_for_owner, owner_client
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.records.containers import ResourceGroup, Subscription, Workspace

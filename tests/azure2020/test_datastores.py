@@ -10,9 +10,9 @@ import pytest
 
 from freehold.domain.access.actor import Actor
 from freehold.domain.access.authority import Authority
-from freehold.domain.access.bootstrap import owner_client
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.issuer import TokenIssuer
+from freehold.domain.access.owner import owner_client
 from freehold.domain.access.rules import READER
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource

@@ -21,8 +21,9 @@ from freehold.api.health import health
 from freehold.api.identity import identity
 from freehold.api.services import Services
 from freehold.domain.access.actor import Actor
-from freehold.domain.access.bootstrap import OwnerClient, bootstrap, owner_client
+from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.directory import service as directory
+from freehold.domain.access.owner import OwnerClient, owner_client
 from freehold.domain.access.verifier import TokenVerifier, own_hosts
 from freehold.kit.clock import MICROSECONDS, SystemClock
 from freehold.kit.ids import UuidSource

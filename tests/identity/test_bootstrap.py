@@ -6,9 +6,10 @@ import pytest
 
 from freehold.domain.access import service as access
 from freehold.domain.access.actor import Action, WorkspaceName
-from freehold.domain.access.bootstrap import bootstrap, mint_for_owner, owner_client
+from freehold.domain.access.bootstrap import bootstrap
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.directory.rules import hash_secret, is_secret_of
+from freehold.domain.access.owner import mint_for_owner, owner_client
 from freehold.domain.access.rules import READER
 from freehold.kit.problems import Forbidden, NotFound
 from freehold.storage.database import open_database

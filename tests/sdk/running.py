@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from freehold.domain.access.bootstrap import owner_client
+from freehold.domain.access.owner import owner_client
 from freehold.kit.clock import SystemClock
 from freehold.storage.keys import KeyStore
 from tests.world import World

@@ -8,7 +8,7 @@ from freehold.cli import local
 from freehold.cli.connection import connect
 from freehold.client import Freehold, FreeholdError
 from freehold.domain.access.authority import OWN_AUDIENCE
-from freehold.domain.access.bootstrap import mint_for_owner
+from freehold.domain.access.owner import mint_for_owner
 from freehold.kit.clock import MICROSECONDS, SystemClock
 from freehold.storage.keys import KeyStore
 from tests.world import World

@@ -61,7 +61,7 @@ def version(as_json: AsJson = False) -> None:
 def mint_token(settings: Settings) -> str:
     """A token of the owner, signed with the keys of this machine's data folder. Raises Failure."""
     from freehold.domain.access.authority import OWN_AUDIENCE
-    from freehold.domain.access.bootstrap import mint_for_owner
+    from freehold.domain.access.owner import mint_for_owner
     from freehold.kit.clock import SystemClock
     from freehold.kit.problems import Problem
     from freehold.storage.keys import KeyStore

@@ -2,40 +2,19 @@
 
 from typing import NamedTuple
 
-import msgspec
-
-from freehold.domain.access.actor import Actor
-from freehold.domain.access.authority import Authority
 from freehold.domain.access.directory import queries as rows
 from freehold.domain.access.directory import service as directory
-from freehold.domain.access.issuer import TokenIssuer
 from freehold.domain.access.kinds import FACTS, Kind
+from freehold.domain.access.owner import OwnerClient, keep_owner_client
 from freehold.domain.access.rules import OWNER
 from freehold.domain.workspaces import queries as workspaces
-from freehold.kit.clock import Clock
-from freehold.kit.problems import Unavailable
-from freehold.storage.keys import KeyStore, KeysUnusable
+from freehold.storage.keys import KeysUnusable
 from freehold.storage.transaction import Transaction
 
 FORMAT = 1
 RESOURCE_GROUP = "freehold"
 WORKSPACE = "default"
 LOCATION = "local"
-_SECRET = "owner-client"
-
-
-class OwnerClient(msgspec.Struct, frozen=True):
-    """How the owner signs in. Kept sealed in the key store, for `freehold token` on this machine."""
-
-    format: int
-    tenant_id: str
-    subscription_id: str
-    object_id: str
-    client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        return f"OwnerClient(client_id={self.client_id!r})"
 
 
 class Place(NamedTuple):
@@ -56,22 +35,6 @@ def bootstrap(db: Transaction) -> bool:
     return False
 
 
-def owner_client(keys: KeyStore) -> OwnerClient:
-    """Raises Unavailable before the first start."""
-    document = keys.find_secret(_SECRET)
-    if document is None:
-        raise Unavailable("NotBootstrapped", "There is no owner yet. Start the server once.")
-    return msgspec.json.decode(document, type=OwnerClient)
-
-
-def mint_for_owner(keys: KeyStore, clock: Clock, audience: str) -> str:
-    """A token for the owner, made with nothing but the key folder: whoever reads that owns the server anyway."""
-    owner = owner_client(keys)
-    issuer = TokenIssuer(Authority.of(owner.tenant_id, ()), keys.tokens, clock)
-    actor = Actor(0, "", owner.object_id, owner.tenant_id, "app")
-    return issuer.issue(actor, client_id=owner.client_id, audience=audience).token
-
-
 def _claim(db: Transaction) -> bool:
     server = {"server_id": db.keys.store_id, "tenant_id": db.new_id(), "format_version": FORMAT}
     return rows.claim_server(db, server | {"created_at": db.now()})
@@ -84,7 +47,7 @@ def _found(db: Transaction) -> None:
     client = directory.add_client(db, owner)
     # Before the commit: after a crash between the two, the next start finds no server and does all of it again.
     document = OwnerClient(FORMAT, owner.tenant_id, place.subscription_id, owner.object_id, *client)
-    db.keys.put_secret(_SECRET, msgspec.json.encode(document))
+    keep_owner_client(db.keys, document)
 
 
 def _make_places(db: Transaction) -> Place:
