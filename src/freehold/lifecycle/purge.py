@@ -5,6 +5,7 @@ from typing import NamedTuple
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.service import allow
 from freehold.domain.audit.service import note_interaction
+from freehold.domain.clock import service as clock
 from freehold.domain.documents.service import require_standing
 from freehold.domain.holds.queries import lock_containers
 from freehold.domain.retention.due.queries import count_judged, due_roots, lock_roots
@@ -31,8 +32,9 @@ class PurgePlan(NamedTuple):
 
 
 def plan_purge(db: Transaction, workspace: WorkspaceRef, before: int | None = None) -> PurgePlan:
-    """What was set aside at `before` (microseconds UTC; None: now) or earlier. Nothing is changed."""
-    before = db.now() if before is None else before
+    """What was set aside at `before` (microseconds UTC; None: until now, whatever the clock showed then) or earlier.
+    Nothing is changed."""
+    before = clock.surely_after(db) if before is None else before
     terms = terms_of_purge(db, workspace.workspace_id, before)
     counts = count_judged(db, workspace.workspace_id, terms)
     numbers = {
@@ -61,7 +63,7 @@ def request_purge(
     allow(db, actor, Action.ERASE, workspace)
     require_standing(db, workspace)
     lock_containers(db, workspace.workspace_id)
-    terms = terms_of_purge(db, workspace.workspace_id, db.now() if before is None else before)
+    terms = terms_of_purge(db, workspace.workspace_id, clock.surely_after(db) if before is None else before)
     found = due_roots(db, workspace.workspace_id, terms, MOST_ROOTS)
     lock_roots(db, workspace.workspace_id, found)
     # Not what has come into the place of one restored meanwhile: nothing keeps that from being restored, too.

@@ -7,6 +7,7 @@ import pytest
 from freehold.domain.access.actor import Actor
 from freehold.domain.access.directory import service as directory
 from freehold.domain.access.rules import CONTRIBUTOR
+from freehold.domain.clock import service as clock
 from freehold.domain.retention.due.queries import Found, lock_roots
 from freehold.domain.runs.service import restore_run
 from freehold.kit.problems import Conflict, Forbidden, PreconditionFailed
@@ -62,6 +63,18 @@ def test_a_purge_leaves_what_came_after_its_moment_and_what_is_held(place: Place
     assert (plan.total, plan.held) == (1, 1)
     _purge(place, before=before, plan_digest=plan.plan.digest)
     assert place.standing() == [held, later]
+
+
+def test_a_purge_takes_what_was_set_aside_while_the_clock_was_ahead(place: Place) -> None:
+    run = place.run(place.experiment())
+    clock.look(place.house.database)
+    place.house.clock.at += 400 * DAY
+    clock.look(place.house.database)
+    place.delete(run)
+    place.house.clock.at -= 400 * DAY
+    clock.look(place.house.database)
+    place.work_off(_purge(place, plan_digest=_plan(place).plan.digest))
+    assert place.standing() == []
 
 
 def test_a_purge_of_another_plan_is_refused(place: Place) -> None:

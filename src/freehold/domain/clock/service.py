@@ -41,6 +41,12 @@ def latest(db: Transaction) -> int:
     return db.now() if seen is None else max(db.now(), seen[1].latest)
 
 
+def surely_after(db: Transaction) -> int:
+    """Now, or a time later than any that was written until now by a clock that ran ahead."""
+    seen, now = queries.find(db), db.now()
+    return now if seen is None or seen[1].latest <= now else seen[1].latest + MARGIN
+
+
 def surely_before(db: Transaction, at: int) -> int:
     """What was made earlier than this was made before `at`, whatever the clock has done."""
     seen = queries.find(db)
