@@ -16,12 +16,13 @@ import sqlalchemy as sa
 
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
-from freehold.kit.problems import InsufficientStorage, Invalid
+from freehold.kit.problems import Away, InsufficientStorage, Invalid
 from freehold.operations import queries
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Progress
 from freehold.operations.service import request_operation
 from freehold.operations.steps import OperationContext, Step, Turn, again, finished
+from freehold.operations.workflows import AT_ONCE
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
@@ -75,6 +76,20 @@ def seal(db: Transaction, context: OperationContext) -> Turn:
 
 def refuse(context: OperationContext) -> None:
     raise Invalid("TooOld", f"This is refused: {CONTENT}")
+
+
+def need_word(context: OperationContext) -> None:
+    journal(context, f"listens {context.operation.operation_id}")
+    if not (context.settings.data_folder / "word").exists():
+        raise Away("Silence", "Nobody has said a word yet.")
+
+
+def say_word(context: OperationContext) -> None:
+    """Once there are more that listen than may run at once."""
+    work = context.settings.data_folder / "work"
+    if not work.exists() or len(set(work.read_text().splitlines())) <= AT_ONCE:
+        raise Away("Absence", "Not all are here yet.")
+    (context.settings.data_folder / "word").touch()
 
 
 def break_(context: OperationContext) -> None:
@@ -144,6 +159,8 @@ def _register(engine: OperationEngine) -> None:
     engine.register("refused", [Step("hide", hide), Step("seal", seal, work=refuse)], clean_up=clean_up)
     engine.register("broken", [Step("seal", seal, work=break_)], clean_up=clean_up)
     engine.register("shaky", [Step("seal", seal, work=break_twice)], clean_up=clean_up)
+    engine.register("waiting", [Step("seal", seal, work=need_word)], clean_up=clean_up)
+    engine.register("speaking", [Step("seal", seal, work=say_word)], clean_up=clean_up)
     for kind in ("roomy", "roomy_to_its_end"):
         engine.register(kind, [Step("hide", hide), Step("seal", seal, work=need_room)], clean_up=clean_up)
 

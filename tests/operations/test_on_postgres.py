@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from freehold.operations.model import State
+from freehold.operations.workflows import AT_ONCE
 from tests.operations.conftest import Site, end, until
 from tests.operations.test_running import ALL
 from tests.postgres import PostgresServer
@@ -82,3 +83,11 @@ def test_nothing_of_an_ended_operation_stays_in_the_engines_tables(site: Site) -
         text = "\n".join(str(connection.execute(f'TABLE dbos."{name}"').fetchall()) for (name,) in tables)
     assert tables
     assert not any(operation_id in text for operation_id in ids)
+
+
+def test_those_that_wait_leave_room_for_what_they_wait_for(site: Site) -> None:
+    """More of them than one worker takes out of the queue."""
+    asked = ["--request", *["waiting"] * (AT_ONCE + 1), "speaking"]
+    code, operations = site.run(*asked, "--until-ended")
+    assert code == 0
+    assert {site.operation(each).state for each in operations} == {State.SUCCEEDED}

@@ -2,6 +2,7 @@
 
 from freehold.operations.model import Progress, State
 from freehold.operations.service import cancel_operation
+from freehold.operations.workflows import AT_ONCE
 from tests.operations.conftest import Site, until
 
 ALL = ["hide", "rows 0", "rows 1", "rows 2", "rows 3", "file 7", "seal"]
@@ -70,6 +71,15 @@ def test_on_a_full_disk_what_must_not_be_given_up_waits_says_so_and_goes_on_by_i
     assert (ended.state, ended.error_code) == (State.SUCCEEDED, None)
     assert site.marks(operation_id) == ["hide", "seal"]
     assert "clean up" not in " ".join(site.work())
+
+
+def test_those_that_wait_leave_room_for_what_they_wait_for(site: Site) -> None:
+    """More of them than may run at once."""
+    asked = ["--request", *["waiting"] * (AT_ONCE + 1), "speaking"]
+    code, operations = site.run(*asked, "--until-ended")
+    assert code == 0
+    assert {site.operation(each).state for each in operations} == {State.SUCCEEDED}
+    assert [site.marks(each) for each in operations] == [["seal"]] * len(operations)
 
 
 def test_a_cancelled_operation_commits_no_further_step_and_cleans_up(site: Site) -> None:

@@ -59,8 +59,9 @@ class OperationEngine:
         self._active: set[str] = set()
         self._idle = threading.Condition()
         self._ended: set[str] = set()
+        self._paused: set[str] = set()
         self._is_untidy = True  # the process before this one may have been killed before it tidied
-        self._runner = Runner(database, settings, self.kinds, self._stopping)
+        self._runner = Runner(database, settings, self.kinds, self._stopping, self._pause)
         self._watch = Watch(STALE_SWEEPS * settings.sweep_seconds)
         self._unbegun = Watch(STALE_SWEEPS * settings.sweep_seconds)
         self._thread = threading.Thread(target=self._live, name="freehold-operations", daemon=True)
@@ -101,6 +102,13 @@ class OperationEngine:
             timer.start()
         else:
             self._requests.put(operation_id)
+
+    def _pause(self, operation_id: str, seconds: float) -> bool:
+        """What waits holds no thread: there are few, and what it waits for may need one."""
+        with self._idle:
+            self._paused.add(operation_id)
+        self.start_soon(operation_id, after_seconds=seconds)
+        return False
 
     def wait_until_running(self, timeout: float) -> bool:
         return self._running.wait(timeout)
@@ -173,12 +181,21 @@ class OperationEngine:
                 next_sweep, pause = time.monotonic() + pause, min(2 * pause, self._settings.sweep_seconds)
             operation_id = self._next_request()
             if operation_id is not None:
+                self._guarded(partial(self._go_on, workflows, system, operation_id))
                 self._guarded(partial(self._start, workflows, operation_id))
                 self._stopping.wait(PACE_SECONDS)
             elif self._ended:
                 self._guarded(partial(self._tidy, workflows, system))
         self._wait_until_idle()
         self._guarded(partial(self._tidy_all, workflows, system))
+
+    def _go_on(self, workflows: Workflows, system: SystemDatabase | None, operation_id: str) -> None:
+        """After a pause: its last workflow must be forgotten for another to begin."""
+        with self._idle:
+            has_waited = operation_id in self._paused
+            self._paused.discard(operation_id)
+        if has_waited:
+            self._tidy(workflows, system)
 
     def _wait_until_idle(self) -> None:
         with self._idle:
@@ -195,6 +212,8 @@ class OperationEngine:
         self._tidy(workflows, system)
         unfinished = self._database.read_now(queries.unfinished_ids)
         live = workflows.live_ids() if unfinished else set()
+        with self._idle:
+            live |= self._paused
         idle = [operation_id for operation_id in unfinished if operation_id not in live]
         for operation_id in idle if self._database.is_embedded else self._left_by_others(idle):
             self._start(workflows, operation_id)
@@ -202,8 +221,10 @@ class OperationEngine:
             self._take_over(workflows)
 
     def _left_by_others(self, idle: list[str]) -> list[str]:
-        """What no server was asked for in particular, and what the one that was has not begun for a long time."""
-        local = {operation_id: "idle" for operation_id in idle if self._is_local(operation_id)}
+        """What no server was asked for in particular, and what the one that was has not touched for a long time: it
+        may wait there."""
+        changes = self._database.read_now(queries.unfinished_changes)
+        local = {operation_id: changes.get(operation_id) for operation_id in idle if self._is_local(operation_id)}
         late = self._unbegun.standing_still(local, time.monotonic())
         return [operation_id for operation_id in idle if operation_id not in local or operation_id in late]
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -38,8 +38,16 @@ class StepFault(Exception):
 
 class Runner:
     def __init__(
-        self, database: Database, settings: Settings, kinds: Mapping[str, Kind], stopping: threading.Event
+        self,
+        database: Database,
+        settings: Settings,
+        kinds: Mapping[str, Kind],
+        stopping: threading.Event,
+        pause: Callable[[str, float], bool] | None = None,
     ) -> None:
+        """`pause`: what to do with an operation that has to wait for so many seconds. True: it has waited; False: it
+        will be run again. By itself the runner waits here."""
+        self._pause = pause or self._pause_here
         self._database = database
         self._settings = settings
         self._kinds = kinds
@@ -180,7 +188,10 @@ class Runner:
         said = {"error_code": fault.code, "error_message": message}
         with suppress(InsufficientStorage):  # there may be no room to say so
             self._database.write_now(lambda db: queries.change(db, operation_id, said))
-        self._stopping.wait(min(LONGEST_PAUSE, 2.0**waits))
+        return self._pause(operation_id, min(LONGEST_PAUSE, 2.0**waits))
+
+    def _pause_here(self, _: str, seconds: float) -> bool:
+        self._stopping.wait(seconds)
         return True
 
     def _weigh(self, operation_id: str, fault: Exception, has_moved: bool) -> bool:
