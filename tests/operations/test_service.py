@@ -2,8 +2,8 @@
 
 import pytest
 
-from freehold.kit.problems import Conflict, NotFound
-from freehold.operations import queries
+from freehold.kit.problems import Conflict, InsufficientStorage, NotFound
+from freehold.operations import queries, service
 from freehold.operations.engine import OperationEngine
 from freehold.operations.model import Operation, Progress, State
 from freehold.operations.runner import Runner
@@ -141,6 +141,35 @@ def test_cancelling_stops_a_step_from_committing(house: House) -> None:
     assert not runner.advance(operation.operation_id)
     assert cleaned == [State.CANCELED]
     assert read(house, operation).cursor is None
+
+
+def test_what_ends_for_want_of_room_says_so_though_there_was_no_room_to_say_it_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it made is gone by then: a step that was begun again would miss it, and tell of another reason."""
+    operation, begun, refusals = request(house), list[str](), [1, 1]
+    engine, fail = engine_of(house), service.fail_operation
+
+    def work(context: OperationContext) -> None:
+        begun.append("step")
+        raise InsufficientStorage("InsufficientStorage", "The disk is full. Free some space.")
+
+    def refuse_at_first(db: Transaction, operation_id: str, code: str, message: str) -> bool:
+        if refusals and refusals.pop():
+            raise InsufficientStorage("InsufficientStorage", "The disk is full.")
+        return fail(db, operation_id, code, message)
+
+    monkeypatch.setattr(service, "fail_operation", refuse_at_first)
+    engine.kinds.clear()
+    engine.register("erase", [Step("rows", one_round, work=work)], clean_up=lambda context: begun.append("clean up"))
+    engine._stopping.set()  # pauses end at once
+    runner = Runner(house.database, house.settings, engine.kinds, engine._stopping)
+    monkeypatch.setattr(engine._stopping, "is_set", lambda: False)
+    while runner.run_slice(operation.operation_id):
+        pass
+    assert begun.count("step") == 1
+    assert (read(house, operation).error_code, read(house, operation).state) == ("InsufficientStorage", State.FAILED)
+    assert "Free some space" in (read(house, operation).error_message or "")
 
 
 def test_cancelling_is_idempotent_and_refused_where_it_may_not_be(house: House) -> None:

@@ -53,6 +53,7 @@ class Runner:
         self._kinds = kinds
         self._stopping = stopping
         self._waits: dict[str, int] = {}
+        self._ending: dict[str, InsufficientStorage] = {}
         self._paces: dict[str, Pace] = {}
         self._remembered: dict[str, dict[str, Any]] = {}
 
@@ -62,6 +63,8 @@ class Runner:
         Raises StepFault when the first step of the slice failed and may be tried again, Stopping when the server stops.
         """
         until, has_moved = time.monotonic() + SLICE_SECONDS, False
+        if operation_id in self._ending:
+            return self._make_room(operation_id, self._ending[operation_id])
         while True:
             try:
                 if not self.advance(operation_id):
@@ -176,8 +179,13 @@ class Runner:
         if not service.can_be_cancelled(operation):
             return self._wait(operation_id, fault)
         log.warning("operation ends: the disk is full", extra={"operation_id": operation_id})
-        self._clean_up(operation)  # first, for without it there may be no room to say that it failed
-        self.give_up(operation_id, fault.code, fault.message)
+        try:
+            self._clean_up(operation)  # first, for without it there may be no room to say that it failed
+            self.give_up(operation_id, fault.code, fault.message)
+        except InsufficientStorage:  # nor with it: the next slice says so, for a step would miss what is gone already
+            self._ending[operation_id] = fault
+            return self._wait(operation_id, fault)
+        self._ending.pop(operation_id, None)
         return False
 
     def _wait(self, operation_id: str, fault: Away | InsufficientStorage) -> bool:
