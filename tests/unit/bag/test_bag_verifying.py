@@ -130,6 +130,15 @@ def collide(bag: Path) -> None:
     (bag / "data/A.TXT").write_bytes(b"")
 
 
+def add_manifest(bag: Path) -> None:
+    """By another algorithm, listed as it should be, and wrong."""
+    content = f"{'0' * 32}  data/a.txt\n".encode()
+    (bag / "manifest-md5.txt").write_bytes(content)
+    with (bag / "tagmanifest-sha256.txt").open("a") as manifest:
+        manifest.write(f"{hashlib.sha256(content).hexdigest()}  manifest-md5.txt\n")
+    (bag / "certificate.jws").unlink()
+
+
 def undeclare(bag: Path) -> None:
     (bag / "bagit.txt").write_text("BagIt-Version: 9.0\nTag-File-Character-Encoding: UTF-8\n")
 
@@ -147,6 +156,7 @@ DAMAGES = [
     (garble_manifest, "bad_manifest"),
     (leave_manifest, "bad_manifest"),
     (repeat_manifest_line, "duplicate"),
+    (add_manifest, "bad_manifest"),
     (link, "not_a_file"),
     (link_folder, "not_a_file"),
     (pipe, "not_a_file"),

@@ -4,6 +4,7 @@ One pass over the bytes, constant memory, nothing written but sorted lists in a 
 """
 
 import heapq
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ FAULTS_KEPT = 1_000
 DECLARED_VERSIONS = ("0.97", "1.0")
 BASE_LABEL, BASE_SNAPSHOT_LABEL = "Freehold-Base-Manifest", "Freehold-Base-Snapshot"
 """Lines of the `bag-info.txt` of an increment."""
+_MANIFEST = re.compile(r"(tag)?manifest-[^/]+\.txt")
+"""A bag is valid where every manifest in it holds (RFC 8493, section 3): of one by another algorithm nobody here can
+say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,8 @@ class _Reading:
     def _read_one(self, entry: Entry) -> bool:
         """False when the reading must stop: going on would cost what the limits forbid."""
         payload = entry.path.startswith("data/")
+        if _MANIFEST.fullmatch(entry.path) and entry.path not in TAG_FILES:
+            self._report.add("bad_manifest", entry.path)
         limit = self._limits.file_size if payload else self._limits.tag_file_size
         if entry.size > limit or self._report.bytes_read + entry.size > self._limits.size:
             self._report.add("too_large", entry.path)
