@@ -8,6 +8,8 @@ operation is unfinished. Effects are rows of the table `marks`; what a step does
 """
 
 import argparse
+import errno
+import os
 import sys
 import time
 from pathlib import Path
@@ -109,6 +111,12 @@ def need_room(context: OperationContext) -> None:
         raise InsufficientStorage("InsufficientStorage", "The disk is full.")
 
 
+def need_room_for_a_file(context: OperationContext) -> None:
+    journal(context, "try")
+    if (context.settings.data_folder / "full").exists():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def clean_up(context: OperationContext) -> None:
     journal(context, f"clean up {context.operation.state}")
 
@@ -163,6 +171,8 @@ def _register(engine: OperationEngine) -> None:
     engine.register("speaking", [Step("seal", seal, work=say_word)], clean_up=clean_up)
     for kind in ("roomy", "roomy_to_its_end"):
         engine.register(kind, [Step("hide", hide), Step("seal", seal, work=need_room)], clean_up=clean_up)
+    steps = [Step("hide", hide), Step("seal", seal, work=need_room_for_a_file)]
+    engine.register("file_to_its_end", steps, clean_up=clean_up)
 
 
 def _request(db: Transaction, engine: OperationEngine, kind: str) -> str:

@@ -1,5 +1,7 @@
 """Operations that nothing disturbs, that fail, and that are cancelled."""
 
+import pytest
+
 from freehold.operations.model import Progress, State
 from freehold.operations.service import cancel_operation
 from freehold.operations.workflows import AT_ONCE
@@ -55,9 +57,10 @@ def test_on_a_full_disk_what_can_be_asked_for_anew_ends_and_gives_back_what_it_t
     assert site.marks(operation_id) == ["hide"]
 
 
-def test_on_a_full_disk_what_must_not_be_given_up_waits_says_so_and_goes_on_by_itself(site: Site) -> None:
+@pytest.mark.parametrize("kind", ["roomy_to_its_end", "file_to_its_end"])
+def test_on_a_full_disk_what_must_not_be_given_up_waits_says_so_and_goes_on_by_itself(site: Site, kind: str) -> None:
     (site.data / "full").touch()
-    process = site.start("--request", "roomy_to_its_end")
+    process = site.start("--request", kind)
     until(lambda: site.work().count("try") >= 2)
     assert process.stdout is not None
     operation_id = process.stdout.readline().strip()

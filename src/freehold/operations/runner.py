@@ -17,6 +17,7 @@ from freehold.operations.pacing import Pace
 from freehold.operations.steps import Kind, OperationContext, Overtaken, Step, Stopping, Turn
 from freehold.settings import Settings
 from freehold.storage.database import Database
+from freehold.storage.portable import is_disk_full
 from freehold.storage.transaction import Transaction
 
 SLICE_SECONDS = 10.0
@@ -74,6 +75,9 @@ class Runner:
             except InsufficientStorage as fault:
                 return self._make_room(operation_id, fault)
             except Exception as fault:
+                if is_disk_full(fault):  # of a file that a step writes itself, as beside the keys
+                    message = "The disk is full. Free some space."
+                    return self._make_room(operation_id, InsufficientStorage("InsufficientStorage", message))
                 return self._weigh(operation_id, fault, has_moved)
             has_moved = True
             self._waits.pop(operation_id, None)
