@@ -6,6 +6,7 @@ key; the database's list is the one that counts; at every start what is missing 
 
 import fcntl
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -15,13 +16,23 @@ HEAD = "freehold forget journal 1"
 
 Entry = tuple[bytes, int]
 """Digest, and expiry in microseconds UTC."""
+_unwritten: dict[Path, list[Entry]] = {}
+"""By key folder: what its disk did not take. Lost with the process, whose next start finds it missing."""
+_one_at_a_time = threading.Lock()
 
 
 def append(key_folder: Path, entries: Sequence[Entry]) -> None:
-    """Durable when it returns. What stands already is not looked for: that would take longer with every erasure."""
-    if not entries:
-        return
-    path = key_folder / JOURNAL_FILE
+    """Durable when it returns, with all that an earlier call could not write. What stands already is not looked for:
+    that would take longer with every erasure. Raises OSError."""
+    with _one_at_a_time:
+        unwritten = _unwritten.setdefault(key_folder, [])
+        unwritten += entries
+        if unwritten:
+            _write(key_folder / JOURNAL_FILE, unwritten)
+            unwritten.clear()
+
+
+def _write(path: Path, entries: Sequence[Entry]) -> None:
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         lines = "".join(f"{digest.hex()} {expiry}\n" for digest, expiry in entries)

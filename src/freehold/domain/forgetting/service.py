@@ -6,6 +6,7 @@ from freehold.domain.clock import service as clock
 from freehold.domain.forgetting import queries
 from freehold.kit.problems import NotFound
 from freehold.storage import forget_journal
+from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
 
 
@@ -16,6 +17,11 @@ def forget(db: Transaction, kind: str, container: str, ids: Iterable[str], *, ex
     queries.add(db, digests, key_id=keys.key_id, expires_at=expires_at)
     folder = db.keys.path
     db.after_commit(lambda: forget_journal.append(folder, [(digest, expires_at) for digest in digests]))
+
+
+def require_journal(keys: KeyStore) -> None:
+    """Before an erasure is proved: a restore knows it by what stands beside the keys. Raises OSError."""
+    forget_journal.append(keys.path, ())
 
 
 def reconcile(db: Transaction) -> int:
