@@ -8,6 +8,7 @@ import pytest
 
 from tests.azure2018.conftest import Tree
 from tests.azure2020.conftest import Azure
+from tests.azure2020.pipelines import at, publish
 from tests.conformance.world2018 import World2018
 from tests.lifecycle.imports.bags import Files, files_of, manifest_of, rows_of
 from tests.lifecycle.imports.content import build_everything, export_bag, import_bag, other_workspace, report_of
@@ -74,6 +75,22 @@ def test_a_project_and_a_hosting_account_come_back(world: World, tmp_path: Path)
             name: len(rows_of(after, name)) for name in tables_of(after)
         }
         assert len(rows_of(after, "runs")) + len(rows_of(after, "services")) > 0
+
+
+def test_a_pipeline_endpoint_comes_back_with_its_versions(world: World, tmp_path: Path) -> None:
+    with httpx.Client(base_url=world.url, timeout=60) as client:
+        azure = Azure(world, client, world.alice, world.workspace, "digits")
+        one, two = (publish(azure)["Id"] for _ in range(2))
+        made = azure.ok("POST", at(azure, "PipelineEndpoints/Create"), {"Name": "end", "PipelineId": one})
+        versions = [{"Version": "0", "PipelineId": one}, {"Version": "1", "PipelineId": two}]
+        azure.ok("PUT", at(azure, f"PipelineEndpoints/{made['Id']}"), {"PipelineVersionList": versions})
+        bag = export_bag(world, tmp_path / "bag.tar")
+        place = other_workspace(world, "second")
+        operation = import_bag(world, bag, at=place, new_ids="true")
+        assert operation["state"] == "Succeeded", (operation, report_of(world, operation))
+        (found,) = azure.ok("GET", f"/pipelines/v1.0{place}/PipelineEndpoints")
+        assert [each["Version"] for each in found["PipelineVersionList"]] == ["0", "1"]
+        assert {one, two}.isdisjoint(each["PipelineId"] for each in found["PipelineVersionList"])
 
 
 def tables_of(files: Files) -> set[str]:

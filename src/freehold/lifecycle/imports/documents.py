@@ -102,8 +102,10 @@ class _VersionOfEndpoint(msgspec.Struct, rename="pascal"):
 
 
 class _Endpoint(msgspec.Struct, rename="pascal"):
-    pipeline_version_list: list[_VersionOfEndpoint]
+    """An older release wrote its versions here; today they are rows of their own."""
+
     default_version: str
+    pipeline_version_list: list[_VersionOfEndpoint] = msgspec.field(default_factory=list)
 
 
 class _Submission(_Assigning, kw_only=True):
