@@ -215,6 +215,14 @@ def test_a_cluster_lives_by_the_verbs_its_client_has(tree: Tree) -> None:
     assert tree.arm("DELETE", place, version=CLUSTERS).status_code == 204
 
 
+@pytest.mark.parametrize("number", ["9007199254740993", "1" + "0" * 30, "NaN", "Infinity"])
+def test_a_number_that_readers_take_for_another_is_refused(tree: Tree, number: str) -> None:
+    bare = f'{{"location": "local", "properties": {{"clusterType": "ACS", "containerService": {{"n": {number}}}}}}}'
+    headers = tree.person.headers | {"content-type": "application/json"}
+    answer = tree.client.put(f"{cluster(tree)}?{CLUSTERS}", content=bare, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidProperty"), answer.text
+
+
 def test_what_was_given_no_role_makes_nothing(tree: Tree, shared_world: World) -> None:
     bob = as_person(tree, shared_world.bob)
     assert bob.arm("PUT", tree.account + "x", {"location": "local", "properties": {}}).status_code == 403

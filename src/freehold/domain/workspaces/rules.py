@@ -66,7 +66,14 @@ def check_location(location: str) -> None:
 
 
 def check_properties(properties: Mapping[str, Any]) -> None:
-    if len(canonical_json(dict(properties))) > LARGEST_PROPERTIES:
+    try:
+        size = len(canonical_json(dict(properties)))
+    except ValueError as fault:
+        message = (
+            "The properties hold a number that not every JSON reader knows: NaN, infinite, or whole and beyond 2^53."
+        )
+        raise Invalid("InvalidProperty", message, target="properties") from fault
+    if size > LARGEST_PROPERTIES:
         message = f"The properties may have at most {LARGEST_PROPERTIES} bytes as JSON."
         raise Invalid("InvalidProperty", message, target="properties")
 
