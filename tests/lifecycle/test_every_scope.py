@@ -148,6 +148,20 @@ def test_an_erased_run_is_in_no_bag_of_something_else(world: World) -> None:
         assert OTHERS.findall(text_of(files_of(bag.content))) == []
 
 
+def test_what_was_told_of_an_export_is_in_no_bag_though_it_be_asked_for(world: World) -> None:
+    with httpx.Client(base_url=world.url, timeout=patient(60)) as client:
+        azure = Azure(world, client, world.alice, world.workspace, "kept")
+        ready(azure, azure.workspace, Scope.WORKSPACE, None)
+        (task,) = azure.ok("GET", f"/notification/v1.0{azure.workspace}/tasks")["value"]
+        (notification,) = task["notifications"]
+        told = {Scope.TASK: task["taskId"], Scope.NOTIFICATION: notification["notificationId"]}
+        for scope, root_id in told.items():
+            for dry_run in (False, True):
+                asked = {"scope": scope.value, "id": root_id, "dry_run": dry_run}
+                answer = azure.call("POST", f"/freehold/v1{azure.workspace}/exports", asked)
+                assert (answer.status_code, answer.json()["code"]) == (409, "TellsOfATransfer"), answer.text
+
+
 @pytest.mark.parametrize("scope", INSIDE, ids=str)
 def test_a_bag_goes_with_whatever_it_holds(
     shared_world: World, of_2020: Place, client: httpx.Client, scope: Scope

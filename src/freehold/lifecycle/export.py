@@ -31,7 +31,7 @@ from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.references import note
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import REFERENCES, SENT, ExportJob, Spool, superseded
-from freehold.lifecycle.targets import BEFORE_COPIES, erasures_at, find_root, find_target, find_targets, name_targets
+from freehold.lifecycle.targets import BEFORE_COPIES, erasures_at, find_leaving, find_target, find_targets, name_targets
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.operations.model import Operation, Progress, State
@@ -79,11 +79,11 @@ def request_export(
 
     `plan`: the digest of the plan that it carries out, where there was one.
     `since` makes it an increment, of one container; an index that was sent is moved below `data_folder`.
-    Raises NotFound, Invalid, Forbidden: who may not export one of the containers below exports none.
+    Raises NotFound, Conflict, Invalid, Forbidden: who may not export one of the containers below exports none.
     """
     allow(db, actor, Action.EXPORT, workspace)
     require_standing(db, workspace)
-    target_id = name_targets(db, [find_root(db, workspace.workspace_id, scope, public_id)])
+    target_id = name_targets(db, [find_leaving(db, workspace.workspace_id, scope, public_id)])
     asked_for = _asked_for(db, workspace.workspace_id, scope, alone=alone)
     if since is not None and len(asked_for) > 1:
         raise no_increment_of_a_tree()

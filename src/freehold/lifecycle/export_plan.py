@@ -12,7 +12,7 @@ from freehold.lifecycle.export import require_export
 from freehold.lifecycle.plan import Count, plan_changed
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import Selection, Target, key_of, links_of
-from freehold.lifecycle.targets import find_root, roots_named
+from freehold.lifecycle.targets import find_leaving, roots_named
 from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.lifecycle.weighing import Weight, weigh
 from freehold.records.catalogue import Record, catalogue
@@ -34,7 +34,7 @@ def plan_export(
 ) -> dict[str, Any]:
     """As JSON: `digest` of what is decided on, `containers` in which it is, `records` with rows and the bytes that they
     have in the database (a bag packs them), `metric_points` and the bytes in which they are packed, `objects` with
-    bytes, `withheld` with reasons. Raises NotFound, Forbidden as the export itself.
+    bytes, `withheld` with reasons. Raises NotFound, Conflict, Forbidden as the export itself.
     """
     chosen = _choose(db, workspace, scope, root_id, alone=alone)
     for each in chosen.tree[1:]:
@@ -59,13 +59,13 @@ def plan_export(
 def refuse_changed(
     db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, alone: bool, expected: str
 ) -> None:
-    """`expected`: the digest of a dry run. Raises NotFound; PreconditionFailed where the plan is another by now."""
+    """`expected`: the digest of a dry run. Raises as `plan_export`; PreconditionFailed where the plan is another."""
     if _digest(db, _choose(db, workspace, scope, root_id, alone=alone)) != expected:
         raise plan_changed()
 
 
 def _choose(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None, *, alone: bool) -> Chosen:
-    target = find_root(db, workspace.workspace_id, scope, root_id)
+    target = find_leaving(db, workspace.workspace_id, scope, root_id)
     tree = standing_tree(db, workspace.workspace_id) if scope is Scope.WORKSPACE and not alone else []
     below = [Target(scope, each.workspace_id, (each.workspace_id,)) for each in tree[1:]]
     return Chosen([target, *below], tree)

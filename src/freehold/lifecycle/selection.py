@@ -112,6 +112,7 @@ class Selection:
             yield from _without_transfers(table)
         if record is self._root:
             yield key_of(table) == self.chosen.root_row
+            yield from self._leaving_owners(record)
         elif _is_counted(record, self._records) or _is_pseudonym(record, self._records):
             yield self._referred(record)
         elif self._is_adopted(record):
@@ -120,6 +121,13 @@ class Selection:
             yield from self._owned(record)
         else:
             yield self._referred(record)
+
+    def _leaving_owners(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
+        """What goes with a row that was noted of an export or an import stays with it, though it be the root."""
+        for column, owner in deep_owners(record, self._records):
+            of_content = list(_without_transfers(owner.table))
+            if of_content:
+                yield sa.or_(column.is_(None), column.in_(_keys(key_of(owner.table), *of_content)))
 
     def _owned(self, record: type[Record]) -> Iterator[sa.ColumnElement[bool]]:
         """Every owner that a row must have is chosen, since an owner that is hidden hides what it owns. Of owners

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from freehold.domain.documents.rules import split_version
-from freehold.kit.problems import NotFound
-from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Target, key_of
+from freehold.kit.problems import Conflict, NotFound
+from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, Target, key_of
 from freehold.operations.model import UNFINISHED
 from freehold.records.catalogue import Record, catalogue
 from freehold.records.containers import Workspace
@@ -59,6 +59,20 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
         message = f"There is no {called(scope)} of this {names} in the workspace."
         raise NotFound("ResourceNotFound", message)
     return Target(scope, workspace_id, (int(row),))
+
+
+def find_leaving(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
+    """As `find_root`, of what an export takes. Raises Conflict for what was noted and told of transfers themselves."""
+    target = find_root(db, workspace_id, scope, root_id)
+    selection = Selection(target)
+    found = sa.select(sa.literal(1)).select_from(selection.root.table).where(selection.rows(selection.root)).limit(1)
+    if db.execute(found).first() is None:
+        message = (
+            f"This {called(scope)} tells of an export or an import. Like their operations it describes what this "
+            "server did, not the content, and leaves in no bag. Export what that operation was about."
+        )
+        raise Conflict("TellsOfATransfer", message)
+    return target
 
 
 def _is_called(db: Transaction, workspace_id: int, said: str) -> bool:
