@@ -2,6 +2,8 @@
 
 import pytest
 
+from freehold.domain.runs.rules import LARGEST_DETAILS
+from freehold.lifecycle.imports.values import LONGEST_TEXT
 from tests.azure2020.conftest import Azure
 
 
@@ -196,3 +198,20 @@ def test_a_run_token_signs_its_holder_in(azure: Azure) -> None:
 def test_metrics_are_there_when_their_request_is_answered(azure: Azure) -> None:
     run = azure.new_run()
     azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{run}/metricsingest/wait")
+
+
+def test_a_run_keeps_no_more_than_an_import_takes(azure: Azure) -> None:
+    """The latest warnings are shown, all are told as events; what adds up by many requests has an end."""
+    run, long = azure.new_run(), "x" * 900_000
+    for number in range(6):
+        azure.report(run, "Warning", Source="s", Message=f"{number}{long}")
+    shown = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{run}")["warnings"]
+    assert [each["message"][0] for each in shown] == ["5"]
+    events = azure.ok("GET", f"{azure.history}/experiments/{azure.experiment}/runs/{run}/events")["value"]
+    assert len(events) == 6
+    where = f"{azure.history}/experiments/{azure.experiment}/runs/{run}"
+    given = ({name: {"a": long}} for name in ("runDefinition", "createdFrom", "options", "queueingInfo"))
+    answers = [azure.call("PATCH", where, body) for body in given]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 400]
+    assert answers[-1].json()["error"]["innerError"]["code"] == "DetailsTooLarge"
+    assert LARGEST_DETAILS <= LONGEST_TEXT

@@ -25,7 +25,6 @@ _DETAILS = (
     "outputDatasets",
 )
 """What only these clients read: kept as they wrote it."""
-_LARGEST_DETAILS = 1 << 20
 
 
 class RunIn(Wire):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import WorkspaceRef
-from freehold.domain.runs import queries, service
+from freehold.domain.runs import queries, rules, service
 from freehold.kit.problems import Invalid
 from freehold.storage.transaction import Transaction
 
@@ -22,7 +22,6 @@ _STATUS = {
     "Starting": ("Starting", None),
     "Finalizing": ("Finalizing", None),
 }
-MOST_WARNINGS = 100
 
 
 class Event(NamedTuple):
@@ -64,7 +63,7 @@ def _details(db: Transaction, workspace: WorkspaceRef, run_id: str, word: str, d
     details = dict(service.get_run(db, workspace, run_id).details)
     if word == "Warning":
         warning = {"source": data.get("Source"), "message": data.get("Message")}
-        details["warnings"] = [*details.get("warnings", []), warning][-MOST_WARNINGS:]
+        details["warnings"] = rules.latest_warnings([*details.get("warnings", []), warning])
     elif word == "Error":
         details["error"] = data.get("ErrorResponse") or data
     else:

@@ -1,6 +1,10 @@
 """What a run may be and hold. Pure decisions."""
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from freehold.kit.problems import Conflict, Invalid
 
@@ -32,6 +36,10 @@ LONGEST_NAME = 500
 LONGEST_KEY = 250
 LONGEST_PARAMETER = 6_000
 LONGEST_TAG = 8_000
+MOST_WARNINGS = 100
+LARGEST_WARNINGS = 1 << 20
+LARGEST_DETAILS = 1 << 22
+"""Bytes as JSON: an import takes no longer text, and what one server holds another must be able to."""
 
 
 def check_run_id(run_id: str) -> None:
@@ -52,6 +60,28 @@ def check_status(status: str) -> None:
 def check_name(name: str) -> None:
     if len(name) > LONGEST_NAME:
         raise Invalid("InvalidName", f"A run's name may have at most {LONGEST_NAME} characters.", target="name")
+
+
+def check_details(details: Mapping[str, Any]) -> None:
+    """One request brings no more than a body has; what several leave here adds up."""
+    if len(msgspec.json.encode(details)) > LARGEST_DETAILS:
+        message = (
+            f"What a run keeps of its definition, its data sets and its errors has at most {LARGEST_DETAILS} bytes "
+            "together. Log what is larger as an artifact."
+        )
+        raise Invalid("DetailsTooLarge", message, target="details")
+
+
+def latest_warnings(warnings: Sequence[Any]) -> list[Any]:
+    """Those that a run goes on to show; its events tell all of them."""
+    kept: list[Any] = []
+    size = 0
+    for warning in reversed(warnings[-MOST_WARNINGS:]):
+        size += len(msgspec.json.encode(warning))
+        if kept and size > LARGEST_WARNINGS:
+            break
+        kept.append(warning)
+    return kept[::-1]
 
 
 def check_map(kind: str, entries: dict[str, str], longest: int) -> None:

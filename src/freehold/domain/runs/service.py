@@ -116,6 +116,7 @@ def change_run(db: Transaction, workspace: WorkspaceRef, run_id: str, fields: di
     if "status" in fields:
         rules.check_status(fields["status"])
     rules.check_name(fields.get("name") or "")
+    rules.check_details(fields.get("details") or {})
     ends = fields.get("status") in rules.ENDS and queries.status_of(db, workspace.workspace_id, row_id)
     queries.change(db, workspace.workspace_id, row_id, fields)
     if ends and ends != fields["status"]:
