@@ -123,8 +123,8 @@ def link_versions(db: Transaction, workspace_id: int) -> None:
     """For endpoints that came from an older release, whose documents named the pipelines."""
     is_endpoint = PipelineObject.c.kind == KIND
     for row_id, document in documents.saying(db, workspace_id, PipelineObject, [VERSIONS], is_endpoint):
-        found = ((each["Version"], _row_of(db, workspace_id, each["PipelineId"])) for each in document[VERSIONS])
-        queries.put_versions(db, workspace_id, row_id, list(found))
+        found = {each["Version"]: _row_of(db, workspace_id, each["PipelineId"]) for each in document[VERSIONS]}
+        queries.put_versions(db, workspace_id, row_id, list(found.items()))
         kept = {name: value for name, value in document.items() if name != VERSIONS}
         documents.change(db, workspace_id, PipelineObject, row_id, {"document": kept})
 

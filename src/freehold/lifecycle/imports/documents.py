@@ -75,8 +75,11 @@ class _Assigning(msgspec.Struct, rename="pascal", kw_only=True):
 
 
 class _PipelineRun(_Assigning, kw_only=True):
+    """An older release wrote the schedule here; today it is a link, as is what a draft comes from."""
+
     is_submitted: bool
     total_run_steps: int
+    schedule_id: str | None = None
 
 
 class _Published(_Assigning, kw_only=True):
@@ -117,6 +120,10 @@ class _Draft(msgspec.Struct, rename="pascal"):
     tags: Texts | None = msgspec.field(name="tags", default=None)
     properties: Texts | None = None
     pipeline_submission_info: _Submission | None = None
+    parent_pipeline_id: str | None = None
+    parent_pipeline_run_id: str | None = None
+    parent_pipeline_draft_id: str | None = None
+    last_submitted_pipeline_run_id: str | None = None
 
 
 _OBJECTS: dict[str, Shape] = {
