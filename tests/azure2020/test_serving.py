@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from freehold.domain.documents.rules import LARGEST_DOCUMENT
+from freehold.lifecycle.imports.values import LONGEST_TEXT
 from tests.azure2020.conftest import Azure
 
 
@@ -166,6 +168,16 @@ def test_a_patch_moves_a_service_to_another_image(azure: Azure) -> None:
     changed = azure.ok("PATCH", f"{azure.models}/services/{name}", patch)
     assert (changed["imageId"], changed["kvTags"]) == (other, {"a": "1"})
     azure.ok("DELETE", f"{azure.models}/images/{image}")
+
+
+def test_a_document_does_not_grow_beyond_what_an_import_takes(azure: Azure) -> None:
+    where = f"{azure.models}/services/{chain(azure)[2]}"
+    fields = ("autoScaler", "dataCollection", "vnetConfiguration", "modelConfigMap")
+    patches = ([{"op": "add", "path": f"/{field}", "value": {"a": "x" * 900_000}}] for field in fields)
+    answers = [azure.call("PATCH", where, patch) for patch in patches]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 400]
+    assert "DocumentTooLarge" in answers[-1].text
+    assert LARGEST_DOCUMENT + (1 << 20) <= LONGEST_TEXT
 
 
 def test_keys_are_given_changed_and_kept_out_of_the_document(azure: Azure) -> None:

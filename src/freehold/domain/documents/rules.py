@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from freehold.kit.numbers import whole_number
 from freehold.kit.problems import Invalid
 
@@ -13,6 +15,8 @@ LONGEST_VALUE = 5_000
 LONGEST_NAME = 255
 LONGEST_TEXT = 16_000
 LONGEST_VERSION = 18
+LARGEST_DOCUMENT = 3 << 20
+"""Bytes as JSON, with room for what a report adds: an import takes no text of more than 4 MiB."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -28,6 +32,13 @@ def check_name(what: str, name: str, *, most: int = LONGEST_NAME) -> None:
 def check_text(what: str, text: str | None, *, most: int = LONGEST_TEXT) -> None:
     if text is not None and len(text) > most:
         raise Invalid("TextTooLong", f"{what} may have at most {most} characters.", target=what)
+
+
+def check_document(document: Any) -> None:
+    """One request brings no more than a body has; what several leave in a document adds up."""
+    if len(msgspec.json.encode(document)) > LARGEST_DOCUMENT:
+        message = f"A document has at most {LARGEST_DOCUMENT} bytes as JSON; with this it would have more."
+        raise Invalid("DocumentTooLarge", message)
 
 
 def check_labels(kind: str, labels: Mapping[str, str]) -> None:

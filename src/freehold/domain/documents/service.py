@@ -51,7 +51,8 @@ def change_document(
     db: Transaction, workspace: WorkspaceRef, record: type[Record], row: sa.Row[Any], values: Mapping[str, Any]
 ) -> None:
     """Set columns of a document as it was read. Raises UnderHold where a hold keeps what they hold; what only says how
-    a thing stands may change."""
+    a thing stands may change. Raises Invalid for a document that no import would take."""
+    rules.check_document(values.get("document"))
     standing = {name: row._mapping[name] for name in values}
     refuse_loss(db, workspace, record, row.row_id, written_in(standing), written_in(values))
     queries.change(db, workspace.workspace_id, record, row.row_id, values)
