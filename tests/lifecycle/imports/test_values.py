@@ -66,6 +66,7 @@ WITHOUT_WORDS = {
     "datasets.dataset_type",
     "pipeline_drafts.name",
     "pipeline_objects.name",
+    "endpoint_versions.version_name",
     "run_events.name",
     "runs.run_type",
     "structured_metrics.metric_type",
