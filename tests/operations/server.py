@@ -1,7 +1,7 @@
 """A process under test: the real database, engine and DBOS, with kinds that leave a mark for every effect they commit.
 
     python server.py DATA [--database URL] [--driver sqlite3|pysqlite3] [--executor NAME] [--request KIND …]
-                          [--until-ended] [--most-recoveries N]
+                          [--until-ended] [--most-recoveries N] [--sweep SECONDS]
 
 Prints the ids of what it requested, then "running". Ends when its standard input does, or with `--until-ended` once no
 operation is unfinished. Effects are rows of the table `marks`; what a step does outside the database goes to DATA/work.
@@ -128,7 +128,7 @@ def main() -> None:
         data=str(data),
         database=arguments.database,
         sqlite_driver=arguments.driver,
-        sweep_seconds=1 if arguments.database else 30,
+        sweep_seconds=arguments.sweep or (1 if arguments.database else 30),
     )
     clock = SystemClock()
     database = open_database(settings, clock, UuidSource(clock), KeyStore(settings.key_folder, clock))
@@ -158,6 +158,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--request", nargs="*", default=[])
     parser.add_argument("--until-ended", action="store_true")
     parser.add_argument("--most-recoveries", type=int, default=50)
+    parser.add_argument("--sweep", type=int, default=0)
     return parser.parse_args()
 
 
@@ -168,6 +169,7 @@ def _register(engine: OperationEngine) -> None:
     engine.register("broken", [Step("seal", seal, work=break_)], clean_up=clean_up)
     engine.register("shaky", [Step("seal", seal, work=break_twice)], clean_up=clean_up)
     engine.register("waiting", [Step("seal", seal, work=need_word)], clean_up=clean_up)
+    engine.register("waiting_here", [Step("seal", seal, work=need_word)], clean_up=clean_up, is_local=True)
     engine.register("speaking", [Step("seal", seal, work=say_word)], clean_up=clean_up)
     for kind in ("roomy", "roomy_to_its_end"):
         engine.register(kind, [Step("hide", hide), Step("seal", seal, work=need_room)], clean_up=clean_up)

@@ -14,6 +14,9 @@ from tests.operations.conftest import Site, end, until
 from tests.operations.test_running import ALL
 from tests.postgres import PostgresServer
 
+RARELY = "600"
+"""Seconds between sweeps: whoever waits for the fourth of them does not end in time."""
+
 
 @pytest.fixture
 def site(tmp_path: Path, postgres: PostgresServer) -> Iterator[Site]:
@@ -91,3 +94,36 @@ def test_those_that_wait_leave_room_for_what_they_wait_for(site: Site) -> None:
     code, operations = site.run(*asked, "--until-ended")
     assert code == 0
     assert {site.operation(each).state for each in operations} == {State.SUCCEEDED}
+
+
+def test_what_waits_where_it_was_asked_for_goes_on_there_after_a_restart(site: Site) -> None:
+    first = site.start("--executor", "first", "--sweep", RARELY, "--request", "waiting_here")
+    until(lambda: len(site.work()) >= 2)
+    os.kill(first.pid, signal.SIGKILL)
+    assert first.stdout is not None
+    operation_id = first.stdout.readline().strip()
+    (site.data / "word").touch()
+    assert site.run("--executor", "first", "--sweep", RARELY, "--until-ended")[0] == 0
+    assert site.operation(operation_id).state is State.SUCCEEDED
+    assert site.marks(operation_id) == ["seal"]
+
+
+def test_what_waits_where_it_was_asked_for_is_not_taken_from_there(site: Site, tmp_path: Path) -> None:
+    """For longer than a dead worker would be given; another one, with a data folder of its own, only looks on."""
+    other = Site(tmp_path / "other", site.url)
+    other.data.mkdir()
+    first = site.start("--executor", "first", "--request", "waiting_here")
+    until(lambda: len(site.work()) >= 1)
+    second = other.start("--executor", "second")
+    try:
+        until(lambda: len(site.work()) >= 5)
+        assert other.work() == []
+        (site.data / "word").touch()
+        assert first.stdout is not None
+        operation_id = first.stdout.readline().strip()
+        until(lambda: site.operation(operation_id).is_ended)
+        assert [other.stop(second), site.stop(first)] == [0, 0]
+    finally:
+        end(other)
+    assert other.work() == []
+    assert site.marks(operation_id) == ["seal"]

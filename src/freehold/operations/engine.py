@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from freehold.operations import queries
+from freehold.operations import queries, service
 from freehold.operations.model import Operation
 from freehold.operations.runner import Runner
 from freehold.operations.steps import Kind, OperationContext, Step
@@ -109,6 +109,10 @@ class OperationEngine:
             self._paused.add(operation_id)
         self.start_soon(operation_id, after_seconds=seconds)
         return False
+
+    @property
+    def executor(self) -> str:
+        return self._executor
 
     def wait_until_running(self, timeout: float) -> bool:
         return self._running.wait(timeout)
@@ -221,25 +225,31 @@ class OperationEngine:
             self._take_over(workflows)
 
     def _left_by_others(self, idle: list[str]) -> list[str]:
-        """What no server was asked for in particular, and what the one that was has not touched for a long time: it
-        may wait there."""
+        """What no server has to run in particular, what this one has, and what another one that has it has not touched
+        for a long time: it may wait there."""
         changes = self._database.read_now(queries.unfinished_changes)
-        local = {operation_id: changes.get(operation_id) for operation_id in idle if self._is_local(operation_id)}
-        late = self._unbegun.standing_still(local, time.monotonic())
-        return [operation_id for operation_id in idle if operation_id not in local or operation_id in late]
+        others = {operation_id: changes.get(operation_id) for operation_id in idle if self._is_of_another(operation_id)}
+        late = self._unbegun.standing_still(others, time.monotonic())
+        return [operation_id for operation_id in idle if operation_id not in others or operation_id in late]
 
     def _start(self, workflows: Workflows, operation_id: str) -> None:
-        workflows.start(operation_id, here=self._database.is_embedded or self._is_local(operation_id))
+        workflows.start(operation_id, here=self._database.is_embedded or self._local(operation_id) is not None)
 
-    def _is_local(self, operation_id: str) -> bool:
+    def _is_of_another(self, operation_id: str) -> bool:
+        operation = self._local(operation_id)
+        return operation is not None and not service.was_asked(operation, self._executor)
+
+    def _local(self, operation_id: str) -> Operation | None:
+        """The operation, where it is of a kind that the server runs that was asked for it."""
         operation = self._database.read_now(lambda db: queries.find(db, operation_id))
-        return operation is not None and self.knows(operation.kind) and self.kinds[operation.kind].is_local
+        is_local = operation is not None and self.knows(operation.kind) and self.kinds[operation.kind].is_local
+        return operation if is_local else None
 
     def _take_over(self, workflows: Workflows) -> None:
-        """Every worker shows at each sweep what it works on. What nobody shows any more was a dead worker's; what waits
-        in the queue is nobody's yet."""
+        """Every worker shows at each sweep what it works on, and what waits here. What nobody shows any more was a dead
+        worker's; what waits in the queue is nobody's yet."""
         with self._idle:
-            active = list(self._active)
+            active = list(self._active | self._paused)
         self._database.write_now(lambda db: queries.touch(db, active))
         claims, changes = workflows.claims(), self._database.read_now(queries.unfinished_changes)
         signs = {

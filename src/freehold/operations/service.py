@@ -14,10 +14,15 @@ from freehold.operations.model import Operation, Progress, State
 from freehold.storage.transaction import Transaction
 
 CAN_CANCEL = "can_cancel"
+ASKED = "asked"
+"""The server that was asked for the operation, by the name that it has among the workers of a deployment."""
 
 
 class Operations(Protocol):
     """What the domain knows of the engine: operations are asked for by name only."""
+
+    @property
+    def executor(self) -> str: ...
 
     def knows(self, kind: str) -> bool: ...
 
@@ -50,7 +55,7 @@ def request_operation(
         kind=kind,
         target_id=target_id,
         scope=scope,
-        options={**(options or {}), CAN_CANCEL: can_cancel},
+        options={**(options or {}), CAN_CANCEL: can_cancel, ASKED: operations.executor},
         requested_by=requested_by,
     )
     db.after_commit(lambda: operations.start_soon(operation_id, after_seconds))
@@ -104,6 +109,11 @@ def list_operations(
         limit=limit,
         visible=visible,
     )
+
+
+def was_asked(operation: Operation, executor: str) -> bool:
+    """Whether this server was asked for it. Of what an older release has taken in nobody knows."""
+    return operation.options.get(ASKED) == executor
 
 
 def can_be_cancelled(operation: Operation) -> bool:
