@@ -165,6 +165,7 @@ def _arguments() -> argparse.Namespace:
 def _register(engine: OperationEngine) -> None:
     steps = [Step("hide", hide), Step("rows", rows), Step("file", file, work=make_file), Step("seal", seal)]
     engine.register("erase", steps, clean_up=clean_up)
+    engine.register("filing", [Step("file", file, work=make_file), Step("seal", seal)], clean_up=clean_up)
     engine.register("refused", [Step("hide", hide), Step("seal", seal, work=refuse)], clean_up=clean_up)
     engine.register("broken", [Step("seal", seal, work=break_)], clean_up=clean_up)
     engine.register("shaky", [Step("seal", seal, work=break_twice)], clean_up=clean_up)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.operations.conftest import Site, end, until
 from tests.operations.test_running import ALL
 from tests.postgres import PostgresServer
 
+AWAY_SECONDS = 12
 RARELY = "600"
 """Seconds between sweeps: whoever waits for the fourth of them does not end in time."""
 
@@ -127,3 +129,24 @@ def test_what_waits_where_it_was_asked_for_is_not_taken_from_there(site: Site, t
         end(other)
     assert other.work() == []
     assert site.marks(operation_id) == ["seal"]
+
+
+def test_an_operation_waits_for_a_database_that_is_away(site: Site) -> None:
+    """For longer than five attempts take."""
+    (site.data / "hold").touch()
+    process = site.start("--request", "filing")
+    until(lambda: "file" in site.work())
+    assert process.stdout is not None
+    operation_id = process.stdout.readline().strip()
+    server, _, name = site.url.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        (site.data / "hold").unlink()
+        time.sleep(AWAY_SECONDS)
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    until(lambda: site.operation(operation_id).is_ended)
+    assert site.stop(process) == 0
+    ended = site.operation(operation_id)
+    assert (ended.state, ended.error_code) == (State.SUCCEEDED, None)
+    assert site.marks(operation_id) == ["file 7", "seal"]

@@ -198,7 +198,7 @@ class Runner:
         log.warning("operation waits", extra={"operation_id": operation_id, "code": fault.code})
         message = f"{fault.message} This operation waits for it, and goes on by itself."
         said = {"error_code": fault.code, "error_message": message}
-        with suppress(InsufficientStorage):  # there may be no room to say so
+        with suppress(Away, InsufficientStorage):  # there may be no room to say so, or nobody to tell
             self._database.write_now(lambda db: queries.change(db, operation_id, said))
         return self._pause(operation_id, min(LONGEST_PAUSE, 2.0**waits))
 

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from freehold.kit.clock import Clock
 from freehold.kit.ids import IdSource
-from freehold.kit.problems import InsufficientStorage, Unavailable
+from freehold.kit.problems import Away, InsufficientStorage, Unavailable
 from freehold.settings import Settings
 from freehold.storage.portable import (
+    is_away,
     is_database_fault,
     is_disk_full,
     is_worth_a_retry,
@@ -234,11 +235,13 @@ class PostgresDatabase:
         await self.write(lambda db: stream.apply(db, {key: [payload]}))
 
     def write_now(self, command: Callable[[Transaction], T]) -> T:
-        """A transaction, run again when PostgreSQL asks for it (deadlock, serialisation)."""
+        """A transaction, run again when PostgreSQL asks for it (deadlock, serialisation). Raises Away."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._write_once(command)
             except Exception as fault:
+                if is_away(fault):
+                    raise _away() from fault
                 if is_database_fault(fault) and is_disk_full(fault):
                     message = "The database's disk is full: nothing was written. Free some space and try again."
                     raise InsufficientStorage("InsufficientStorage", message) from fault
@@ -247,6 +250,15 @@ class PostgresDatabase:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def read_now(self, query: Callable[[Transaction], T]) -> T:
+        """One snapshot for the whole query. Raises Away."""
+        try:
+            return self._read_once(query)
+        except Exception as fault:
+            if is_away(fault):
+                raise _away() from fault
+            raise
+
+    def _read_once(self, query: Callable[[Transaction], T]) -> T:
         with self.engine.connect() as connection:
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -273,6 +285,12 @@ class PostgresDatabase:
             raise
         follow(db.take_after_commit())
         return result
+
+
+def _away() -> Away:
+    """A commit whose answer was lost may stand."""
+    message = "The database does not answer, or broke off: what was asked may be done or not. Try again in a moment."
+    return Away("DatabaseUnavailable", message)
 
 
 class ReaderGate:

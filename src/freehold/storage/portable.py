@@ -288,12 +288,24 @@ def is_worth_a_retry(fault: BaseException) -> bool:
     return is_database_fault(fault) and getattr(own, "sqlstate", None) in {"40001", "40P01"}
 
 
+def is_away(fault: BaseException) -> bool:
+    """PostgreSQL takes no connection, or has broken one off. Of what has no code the driver could not hear one."""
+    own = fault.orig if isinstance(fault, DBAPIError) else fault
+    if own is None or not _is_of_driver(own, "OperationalError") or type(own).__module__.startswith(_SQLITE):
+        return False
+    state = getattr(own, "sqlstate", None)
+    return state is None or state.startswith("08") or state in _GOING
+
+
 def _is_of_driver(fault: BaseException, name: str) -> bool:
     """Prepared statements go to the driver itself, whose faults have the names that PEP 249 gives them."""
     return any(each.__name__ == name and each.__module__.split(".")[0] in _DRIVERS for each in type(fault).__mro__)
 
 
 _DRIVERS = {"psycopg", "sqlite3", "pysqlite3"}
+_SQLITE = ("sqlite3", "pysqlite3")
+_GOING = {"57P01", "57P02", "57P03", "53300"}
+"""It is shut down, has crashed, starts, or has too many connections."""
 
 
 class Prepared:
