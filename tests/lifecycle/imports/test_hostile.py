@@ -194,6 +194,7 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
         column("metric_points", "run_id", "elsewhere", pa.dictionary(pa.int32(), pa.string())),
         "BagLinkOutside",
     ),
+    "pipeline run without a graph": (column("pipeline_objects", "graph_id", None), "BagMissingValue"),
     "points by turns": (points_by_turns, "BagWrongOrder"),
     "artifact that climbs": (column("artifacts", "path", "../../evil"), "BagWrongName"),
     "key that climbs": (first("stored_objects", "object_key", "objects/../keys"), "BagWrongValue"),

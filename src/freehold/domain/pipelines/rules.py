@@ -26,6 +26,8 @@ CALLED = {
     GRAPH_DRAFT: "graph draft",
 }
 """Kinds of objects, and what messages call them."""
+DRAWN = (PIPELINE_RUN, PIPELINE, TEMPLATE, GRAPH_DRAFT)
+"""Those that have a graph, always."""
 
 ACTIVE, DEPRECATED, DISABLED = "Active", "Deprecated", "Disabled"
 STATUSES = (ACTIVE, DEPRECATED, DISABLED)

@@ -19,6 +19,7 @@ from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.spool import BatchWriter, ContainerSpool, PreparedTable, Row
 from freehold.lifecycle.imports.tree import check_own
 from freehold.lifecycle.imports.uniqueness import UniqueRows
+from freehold.lifecycle.imports.words import LINKED
 from freehold.lifecycle.listings import object_columns
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.tables import ExportTable, LinkFields, public_names
@@ -79,6 +80,12 @@ class TablePreparer:
         folded = [name for name in self._plain if name.endswith(FOLDED)]
         self._folded = [(self._place[name.removesuffix(FOLDED)], self._place[name]) for name in folded]
         self._holder = object_column(table.record)
+        stored = [self._record.table.c[column] for column in self._links]
+        self._needed = [
+            (place, self._place[LINKED[column][0].name], LINKED[column][1])
+            for place, column in enumerate(stored)
+            if column in LINKED
+        ]
         links = enumerate(self._links.values())
         self._to_object = next((place for place, link in links if object_column(link.to) is not None), -1)
 
@@ -128,6 +135,7 @@ class TablePreparer:
 
     def _ready(self, row: Row) -> Row:
         linked = [self._ordinal(row, column, link) for column, link in self._links.items()]
+        self._check_links(row, linked)
         if self._has_objects:
             self._note_bytes(row, linked)
         values = self._values(row)
@@ -160,6 +168,12 @@ class TablePreparer:
         if number is None:
             self._drop_link(column)
         return number
+
+    def _check_links(self, row: Row, linked: Row) -> None:
+        for place, kind, kinds in self._needed:
+            if linked[place] is None and row[kind] in kinds:
+                where = f"{self._table.name}.{list(self._links)[place]}"
+                raise Refused("BagMissingValue", "A row of its kind refers to nothing here, which it must.", where)
 
     def _drop_link(self, column: str) -> None:
         """A bag of one thing names what it came from; where that may be missing, the link is dropped and counted."""

@@ -89,3 +89,7 @@ CHECKS: dict[sa.Column[Any], Check] = {
     Notification.c.level: _one_of(LEVELS),
     Notification.c.message: _one_of(notifications.MESSAGES),
 }
+LINKED: dict[sa.Column[Any], tuple[sa.Column[Any], Collection[str]]] = {
+    PipelineObject.c.graph_row: (PipelineObject.c.kind, pipelines.DRAWN),
+}
+"""Links that rows of some kinds cannot be without: which column says the kind, and which."""
