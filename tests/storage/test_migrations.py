@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,16 @@ def fail_half_way(engine: sa.Engine) -> None:
     with engine.connect() as connection, all_or_nothing(connection):
         connection.exec_driver_sql("CREATE TABLE half (name TEXT)")
         raise RuntimeError("planted")
+
+
+def test_servers_that_start_together_on_an_empty_database_all_find_it_whole(postgres: PostgresServer) -> None:
+    url = postgres.make_database()
+    engines = [postgres_engine(url, 2) for _ in range(4)]
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(migrate, engines))
+    with engines[0].connect() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
+            newest_revision()
+        ]
+    for engine in engines:
+        engine.dispose()

@@ -501,6 +501,15 @@ def add_link(batch: "BatchOperations", table: str, column: str, to: str) -> None
     batch.create_foreign_key(f"fk_{table}_{column}", to, mine, theirs)
 
 
+def one_at_a_time(connection: sa.Connection) -> None:
+    """Until the transaction ends no other server changes the schema. SQLite has one server, and one writer."""
+    if is_postgres(connection):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA)))
+
+
+_SCHEMA = 0x46524545  # any number that is ours alone in this database
+
+
 def server_tables() -> frozenset[str]:
     """Tables without a workspace: links to them stay single."""
     from freehold.records.catalogue import (

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 import freehold.records  # noqa: F401  # fills the catalogue's metadata
 from freehold.records.catalogue import metadata
-from freehold.storage.portable import all_or_nothing
+from freehold.storage.portable import all_or_nothing, one_at_a_time
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -20,15 +20,14 @@ _VERSION_TABLE = sa.table("alembic_version", sa.column("version_num"))
 def migrate(engine: sa.Engine) -> None:
     """Bring the database to the newest schema, all of it or nothing. Does nothing when it is there already."""
     with engine.connect() as connection:
-        has_tables = bool(sa.inspect(connection).get_table_names())
-        revision = _revision(connection) if has_tables else None
-    if revision == newest_revision():
-        return
+        if _revision(connection) == newest_revision():
+            return
     with engine.connect() as connection, all_or_nothing(connection):
-        if has_tables:
-            upgrade(connection)
-        else:
+        one_at_a_time(connection)
+        if not sa.inspect(connection).get_table_names():
             _create(connection)
+        elif _revision(connection) != newest_revision():  # another server may have been first
+            upgrade(connection)
 
 
 def newest_revision() -> str:
