@@ -123,15 +123,13 @@ def link_versions(db: Transaction, workspace_id: int) -> None:
     """For endpoints that came from an older release, whose documents named the pipelines."""
     is_endpoint = PipelineObject.c.kind == KIND
     for row_id, document in documents.saying(db, workspace_id, PipelineObject, [VERSIONS], is_endpoint):
-        found = {each["Version"]: _row_of(db, workspace_id, each["PipelineId"]) for each in document[VERSIONS]}
+        found = {
+            each["Version"]: queries.find_row(db, workspace_id, rules.PIPELINE, each["PipelineId"])
+            for each in document[VERSIONS]
+        }
         queries.put_versions(db, workspace_id, row_id, list(found.items()))
         kept = {name: value for name, value in document.items() if name != VERSIONS}
         documents.change(db, workspace_id, PipelineObject, row_id, {"document": kept})
-
-
-def _row_of(db: Transaction, workspace_id: int, pipeline_id: str) -> int | None:
-    row = queries.find(db, workspace_id, rules.PIPELINE, pipeline_id)
-    return row.row_id if row is not None else None
 
 
 def _change_versions(db: Transaction, workspace: WorkspaceRef, standing: EndpointView, change: EndpointChange) -> None:

@@ -62,6 +62,11 @@ def find(db: Transaction, workspace_id: int, kind: str, object_id: str) -> sa.Ro
     return documents.find(db, workspace_id, PipelineObject, here, _o.pipeline_object_id == object_id)
 
 
+def find_row(db: Transaction, workspace_id: int, kind: str, object_id: str) -> int | None:
+    row = find(db, workspace_id, kind, object_id)
+    return row.row_id if row is not None else None
+
+
 def find_by_digest(db: Transaction, workspace_id: int, kind: str, digest: str) -> sa.Row[Any] | None:
     """The newest."""
     return documents.find_newest(db, workspace_id, PipelineObject, _standing(workspace_id, kind), _o.digest == digest)

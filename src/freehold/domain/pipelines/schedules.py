@@ -49,8 +49,8 @@ def part_schedule(db: Transaction, workspace_id: int, document: dict[str, Any]) 
     """What a run says without the schedule that it was submitted by, and the row of that: the link goes with it. One
     that is not here is no fault, and is not kept."""
     kept = {name: value for name, value in document.items() if name != BY_SCHEDULE}
-    row = queries.find(db, workspace_id, KIND, document[BY_SCHEDULE]) if document.get(BY_SCHEDULE) else None
-    return kept, row.row_id if row is not None else None
+    named = document.get(BY_SCHEDULE)
+    return kept, queries.find_row(db, workspace_id, KIND, named) if named else None
 
 
 def link_schedules(db: Transaction, workspace_id: int) -> None:

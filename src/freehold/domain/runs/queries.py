@@ -84,6 +84,11 @@ def select_runs(workspace_id: int | sa.BindParameter[int]) -> sa.Select[Any]:
 # Built once: to build it takes SQLAlchemy longer than it takes the database to answer it.
 _by_id = select_runs(sa.bindparam("here")).where(_r.run_id == sa.bindparam("run_id"))
 
+_names: sa.BindParameter[Any] = sa.bindparam("names", expanding=True)
+_named_so = sa.select(_r.run_id, _r.data_container_id).where(
+    _r.workspace_id == sa.bindparam("here"), sa.or_(_r.run_id.in_(_names), _r.data_container_id.in_(_names))
+)
+
 
 def find(db: Transaction, workspace_id: int, run_id: str) -> sa.Row[Any] | None:
     return db.execute(_by_id, {"here": workspace_id, "run_id": run_id}).first()
@@ -107,10 +112,7 @@ def is_id_taken(db: Transaction, workspace_id: int, run_id: str) -> bool:
 
 def named_so(db: Transaction, workspace_id: int, run_id: str, container: str) -> list[sa.Row[Any]]:
     """(run_id, data_container_id) of the runs, hidden ones too, whose id or artifacts' container is either of these."""
-    names = (run_id, container)
-    alike = sa.or_(_r.run_id.in_(names), _r.data_container_id.in_(names))
-    found = sa.select(_r.run_id, _r.data_container_id).where(_r.workspace_id == workspace_id, alike)
-    return list(db.execute(found))
+    return list(db.execute(_named_so, {"here": workspace_id, "names": (run_id, container)}))
 
 
 def add(db: Transaction, workspace_id: int, values: dict[str, Any]) -> int:
