@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from freehold.storage.forget_journal import JOURNAL_FILE, read
 from tests.patience import patient
 from tests.postgres import PostgresServer
 from tests.system.surfaces import make_run
@@ -73,3 +74,21 @@ def test_a_bag_is_taken_in_where_it_was_sent(servers: tuple[World, World]) -> No
             assert begun.status_code == 202, begun.text
             done = ended(asked, begun.json()["id"])
             assert (done["state"], done["error"]) == ("Succeeded", None), json.dumps(done)
+
+
+def test_an_erasure_is_proved_when_what_the_other_server_erased_stands_beside_the_keys_too(
+    servers: tuple[World, World],
+) -> None:
+    """The other may have died before it wrote its lines."""
+    journal = servers[0].settings().key_folder / JOURNAL_FILE
+    erase(servers[0], make_run(servers[0], "first"))
+    before = read(journal.parent)
+    journal.unlink()
+    erase(servers[1], make_run(servers[1], "second"))
+    assert set(before) < set(read(journal.parent))
+
+
+def erase(world: World, run_id: str) -> None:
+    asked = world.post("/freehold/v1/erasures", {"scope": "run", "id": run_id}, world.alice)
+    assert asked.status_code == 202, asked.text
+    assert ended(world, asked.json()["id"])["state"] == "Succeeded"

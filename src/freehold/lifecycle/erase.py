@@ -25,7 +25,7 @@ from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.audit.service import note_interaction, record
 from freehold.domain.clock import service as clock
 from freehold.domain.documents.service import require_standing
-from freehold.domain.forgetting.service import forget, require_journal
+from freehold.domain.forgetting.service import forget, require_journal, require_whole_journal
 from freehold.domain.holds.queries import lock_containers
 from freehold.domain.holds.rules import UnderHold
 from freehold.kit.canonical import canonical_json
@@ -387,7 +387,10 @@ def _objects_removed(db: Transaction, context: OperationContext) -> Turn:
 
 def _verify(context: OperationContext) -> proof.Proof:
     keys = _keys(context)
-    require_journal(keys)
+    if context.database.is_embedded:
+        require_journal(keys)
+    else:
+        context.read(require_whole_journal)
     return proof.prove(context, _evidence(context, keys))
 
 

@@ -24,6 +24,12 @@ def require_journal(keys: KeyStore) -> None:
     forget_journal.append(keys.path, ())
 
 
+def require_whole_journal(db: Transaction) -> None:
+    """As `require_journal`, where other servers work on the same database: one may have died before it wrote its
+    lines. Takes longer with every erasure. Raises OSError."""
+    forget_journal.append(db.keys.path, _missing(db, forget_journal.read(db.keys.path)))
+
+
 def reconcile(db: Transaction) -> int:
     """At every start: the list and its journal beside the keys hold the same; how many the journal brought.
 
@@ -35,10 +41,15 @@ def reconcile(db: Transaction) -> int:
     brought = [(d, e) for d, e in journal if d not in standing and (e > now or not is_believed)]
     for digest, expires_at in brought:
         queries.add(db, [digest], key_id=db.keys.forgotten.key_id, expires_at=expires_at)
-    known, folder = dict(journal), db.keys.path
-    missing = [entry for entry in standing.items() if entry[0] not in known]
+    folder, missing = db.keys.path, _missing(db, journal)
     db.after_commit(lambda: forget_journal.append(folder, missing))
     return len(brought)
+
+
+def _missing(db: Transaction, journal: Iterable[forget_journal.Entry]) -> list[forget_journal.Entry]:
+    """What the list has and the journal lacks."""
+    known = dict(journal)
+    return [entry for entry in queries.list_all(db) if entry[0] not in known]
 
 
 def is_forgotten(db: Transaction, kind: str, container: str, id_: str) -> bool:
