@@ -1,6 +1,8 @@
 """The write-ahead log is copied beside the writer: it stays short, and no commit waits for it or fails by it."""
 
+import errno
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -21,6 +23,8 @@ from tests.patience import patient
 
 PAGE = 4_096
 SOON = patient(20)
+ENDED = 0.2
+"""Seconds, in which a thread that dies behind a commit has died."""
 
 
 @pytest.fixture
@@ -164,6 +168,24 @@ def test_a_commit_without_room_is_followed_by_a_copy(database: SqliteDatabase, m
     assert threads == ["freehold-writer"]
     database.exclusively(lambda raw: raw.execute("PRAGMA max_page_count = 1000000").fetchone())
     write(database, range(5_000, 5_010))
+
+
+def test_a_log_that_nobody_may_look_at_ends_no_writer(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = Path.stat
+
+    def denied(path: Path, **options: bool) -> os.stat_result:
+        if path.name.endswith("-wal"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", denied)
+        write(database, range(1))
+        database._writer._thread.join(ENDED)
+        assert database._writer._thread.is_alive(), "all that is written from now on would wait for ever"
+        write(database, range(1, 2))
 
 
 def test_few_rows_that_fill_many_pages_are_copied_too(database: SqliteDatabase) -> None:

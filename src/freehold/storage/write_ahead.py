@@ -91,10 +91,11 @@ class WriteAheadLog:
             self._standing = copied.pages if copied.in_file < copied.pages else 0
 
     def _file_length(self) -> int:
-        """0 where not even the first transaction began."""
+        """0 where not even the first transaction began, or nobody may look: the changed rows tell enough, and the
+        writer's thread must not end of it."""
         try:
             return self._path.stat().st_size
-        except FileNotFoundError:
+        except OSError:
             return 0
 
 
