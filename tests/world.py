@@ -63,6 +63,8 @@ class World:
     process: subprocess.Popen[bytes] | None = None
     url: str = ""
     secure_url: str = ""
+    through: tuple[str, ...] = ()
+    """A command that the server is started with, as one that takes rights away."""
 
     @property
     def workspace(self) -> str:
@@ -76,7 +78,7 @@ class World:
 
     def start(self, *arguments: str, **environment: str) -> "World":
         """Start the server and wait until it is ready."""
-        command = [sys.executable, "-m", "freehold.cli.main", "serve", "--data", str(self.folder)]
+        command = [*self.through, sys.executable, "-m", "freehold.cli.main", "serve", "--data", str(self.folder)]
         command += ["--http-port", "0", "--https-port", "0", *arguments]
         with (self.folder / "server.log").open("ab") as log, (self.folder / "server.out").open("ab") as out:
             self.process = subprocess.Popen(

@@ -27,8 +27,9 @@ from freehold.operations.children import SORTS
 from freehold.operations.spare import WAIT, stand_aside
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
+from freehold.storage.denied import denied_by
 from freehold.storage.keys import KeyStore
-from freehold.storage.portable import is_disk_full
+from freehold.storage.portable import is_denied, is_disk_full
 from freehold.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -123,10 +124,12 @@ def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
     except Problem as problem:
         return _refuse(problem)
     except Exception as fault:
-        if not is_disk_full(fault):
-            _say({"fault": place_of(fault)})
-            raise
-        return _refuse(InsufficientStorage("InsufficientStorage", "The disk is full. Free some space."))
+        if is_disk_full(fault):
+            return _refuse(InsufficientStorage("InsufficientStorage", "The disk is full. Free some space."))
+        if is_denied(fault):
+            return _refuse(denied_by(fault, settings))
+        _say({"fault": place_of(fault)})
+        raise
     finally:
         bench.close()
 

@@ -18,7 +18,8 @@ from freehold.kit.problems import (
     Unavailable,
 )
 from freehold.lifecycle.erase import StillNeeded
-from freehold.storage.portable import is_disk_full, is_integrity_fault
+from freehold.storage.denied import denied, denied_by
+from freehold.storage.portable import is_denied, is_disk_full, is_integrity_fault
 
 if TYPE_CHECKING:
     from freehold.api.entry import Call
@@ -46,6 +47,8 @@ def as_problem(call: "Call | None", fault: Exception) -> Problem:
         return fault
     if is_disk_full(fault):
         return InsufficientStorage("InsufficientStorage", "The disk is full: nothing was written. Free some space.")
+    if is_denied(fault):
+        return denied_by(fault, call.services.settings) if call else denied()
     if is_integrity_fault(fault):
         return Conflict("Conflict", "Another request changed the same thing at the same moment. Try again.")
     route = call.route.path if call else "(none)"

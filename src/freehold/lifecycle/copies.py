@@ -1,5 +1,6 @@
 """Copies that this server keeps: exports and imports, ended or under way. What covers a thing that goes, goes first."""
 
+import os
 import re
 import shutil
 from collections.abc import Container, Iterable
@@ -16,6 +17,7 @@ from freehold.operations.service import cancel_operation
 from freehold.records.lifecycle import BagReference, KeptBag
 from freehold.records.places import COPIES
 from freehold.settings import Settings
+from freehold.storage.portable import is_denied
 from freehold.storage.transaction import Transaction
 
 _ID = re.compile(r"[0-9a-f-]{36}")
@@ -90,14 +92,31 @@ def remove_files(settings: Settings, operation_ids: Iterable[str]) -> None:
     """Repeatable: what is gone is gone. Only whole operation ids are taken: an empty one would match everything."""
     for operation_id in filter(_ID.fullmatch, operation_ids):
         for folder in COPIES:
-            for path in (settings.data_folder / folder).glob(f"{operation_id}*"):
+            for path in entries(settings.data_folder / folder, operation_id):
                 passing("erase:copy:found")
                 _remove(path)
                 passing("erase:copy:removed")
 
 
+def entries(folder: Path, beginning: str = "") -> list[Path]:
+    """What lies in a folder; nothing where there is none. Raises PermissionError: what cannot be seen is not gone, and
+    `glob` would not tell."""
+    try:
+        return [folder / name for name in os.listdir(folder) if name.startswith(beginning)]
+    except FileNotFoundError:
+        return []
+
+
 def _remove(path: Path) -> None:
+    """Raises OSError where the system denies it: whoever forgets the copy's row then must not believe it gone."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, onerror=_raise_denied)
     else:
         path.unlink(missing_ok=True)
+
+
+def _raise_denied(_: object, path: str, failed: tuple[type[BaseException], BaseException, object]) -> None:
+    """With the whole path: what is removed by its folder's descriptor has its last name only."""
+    fault = failed[1]
+    if isinstance(fault, OSError) and is_denied(fault):
+        raise OSError(fault.errno, fault.strerror, path) from fault

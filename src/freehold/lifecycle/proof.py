@@ -16,7 +16,7 @@ from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.clock import service as clock
 from freehold.kit.faults import passing
 from freehold.lifecycle.cleaning import NotErased, clean_database
-from freehold.lifecycle.copies import remove_files
+from freehold.lifecycle.copies import entries, remove_files
 from freehold.lifecycle.evidence import Evidence
 from freehold.lifecycle.levels import level_of_files, level_of_objects, lowest_of
 from freehold.lifecycle.reach import Reach
@@ -28,6 +28,7 @@ from freehold.records.catalogue import catalogue
 from freehold.records.places import COPIES
 from freehold.records.rules import LinkKind
 from freehold.storage.blobs import open_objects
+from freehold.storage.denied import telling_denied
 from freehold.storage.portable import one_inserter_at_a_time
 from freehold.storage.transaction import Transaction
 
@@ -62,9 +63,15 @@ _sweeps: SharedWork[Evidence, Checked] = SharedWork()
 def prove(context: OperationContext, evidence: Evidence) -> Proof:
     """Raises NotErased while anything is left; Unavailable where the search could not be made."""
     context.read(lambda db: _refuse_leftovers(db, evidence))
-    checked = _sweeps.ask(evidence, lambda waiting: _sweep(context, waiting))
+    checked = _sweeps.ask(evidence, lambda waiting: _sweep_or_wait(context, waiting))
     _refuse_residue(checked)
     return Proof(lowest_of(checked.stores), checked.stores, checked.scan, context.read(lambda db: db.now()))
+
+
+def _sweep_or_wait(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
+    """All who share it wait for what the system denies to the one who makes it."""
+    with telling_denied(context.settings):
+        return _sweep(context, waiting)
 
 
 def _sweep(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
@@ -123,7 +130,7 @@ def _remove_strays(context: OperationContext) -> None:
     """
     data_folder = context.settings.data_folder
     remove_abandoned(data_folder)
-    names = {path.name for folder in COPIES for path in (data_folder / folder).glob("*") if not is_upload(path.name)}
+    names = {path.name for folder in COPIES for path in entries(data_folder / folder) if not is_upload(path.name)}
     claimed = context.database.write_now(_claimed)
     remove_files(context.settings, {name.split(".")[0] for name in names} - claimed)
 

@@ -17,7 +17,8 @@ from freehold.operations.pacing import Pace
 from freehold.operations.steps import Kind, OperationContext, Overtaken, Step, Stopping, Turn
 from freehold.settings import Settings
 from freehold.storage.database import Database
-from freehold.storage.portable import is_disk_full
+from freehold.storage.denied import denied_by
+from freehold.storage.portable import is_denied, is_disk_full
 from freehold.storage.transaction import Transaction
 
 SLICE_SECONDS = 10.0
@@ -78,6 +79,8 @@ class Runner:
                 if is_disk_full(fault):  # of a file that a step writes itself, as beside the keys
                     message = "The disk is full. Free some space."
                     return self._make_room(operation_id, InsufficientStorage("InsufficientStorage", message))
+                if is_denied(fault):
+                    return self._wait(operation_id, denied_by(fault, self._settings))
                 return self._weigh(operation_id, fault, has_moved)
             has_moved = True
             self._waits.pop(operation_id, None)

@@ -1,5 +1,6 @@
 """The only file that asks which database it is."""
 
+import errno
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -272,6 +273,17 @@ _FULL = ("disk is full", "disk i/o error", "no space left", "disk full", "file t
 def is_disk_full(fault: BaseException) -> bool:
     text = str(fault).lower()
     return any(words in text for words in _FULL)
+
+
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_DENIED_TO_SQLITE = ("readonly database", "unable to open database file", "access permission denied")
+
+
+def is_denied(fault: BaseException) -> bool:
+    """The system does not let this server at a file: it has no right to it, or the disk is mounted read-only."""
+    if isinstance(fault, OSError):
+        return fault.errno in _DENIED
+    return is_database_fault(fault) and any(words in str(fault).lower() for words in _DENIED_TO_SQLITE)
 
 
 def is_database_fault(fault: BaseException) -> bool:

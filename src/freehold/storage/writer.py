@@ -11,7 +11,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import sqlalchemy as sa
 
 from freehold.kit.problems import InsufficientStorage, Problem, Unavailable
-from freehold.storage.portable import is_disk_full
+from freehold.storage.denied import DATABASE, denied
+from freehold.storage.portable import is_denied, is_disk_full
 from freehold.storage.transaction import Transaction
 from freehold.storage.write_ahead import WriteAheadLog
 
@@ -257,4 +258,6 @@ def _as_problem(fault: Exception) -> Exception:
     if is_disk_full(fault):
         message = "The disk is full: nothing was written. Reading still works; free some space and try again."
         return InsufficientStorage("InsufficientStorage", message)
+    if is_denied(fault):
+        return denied(DATABASE)
     return fault

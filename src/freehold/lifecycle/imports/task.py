@@ -31,7 +31,7 @@ from freehold.lifecycle.imports.spool import (
 )
 from freehold.lifecycle.imports.tree import check_row, read_tree
 from freehold.lifecycle.tree import CONTAINERS, folder_of
-from freehold.storage.portable import is_disk_full
+from freehold.storage.portable import is_denied, is_disk_full
 
 MEMORY = 6 << 30
 """Address space of the child: a table that claims more is refused by the system itself."""
@@ -66,7 +66,7 @@ def _read(spool: ImportSpool, job: ImportJob, largest: int, facades: Sequence[Sh
     except MemoryError as fault:
         raise Refused("BagBroken", "To read it takes more memory than an import may use.") from fault
     except OSError as fault:
-        if is_disk_full(fault) or not spool.folder.exists():  # an erasure takes the folder away
+        if is_disk_full(fault) or is_denied(fault) or not spool.folder.exists():  # an erasure takes the folder away
             raise
         raise Refused("BagBroken", "The bag cannot be read.") from fault
 

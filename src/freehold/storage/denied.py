@@ -1,0 +1,53 @@
+"""What the operating system does not let this server do with its own files, told as something that is away: people
+take rights and give them back, and a disk is mounted read-only for a while. Work waits for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from freehold.kit.problems import Away
+from freehold.records.places import place_of
+from freehold.settings import Settings
+from freehold.storage.cloud.places import object_folder
+from freehold.storage.portable import is_denied
+
+DATABASE, OBJECTS, KEYS, FILES = "its database", "its objects", "its keys", "a file of its own"
+
+
+def denied(where: str = FILES) -> Away:
+    message = (
+        f"The operating system does not let this server read or write {where}. Its owner looks at whose it is, at "
+        "its rights, and whether its disk is mounted read-only."
+    )
+    return Away("AccessDenied", message)
+
+
+def denied_by(fault: BaseException, settings: Settings) -> Away:
+    """Of a file's name it tells the part of the data that it lies in, and no more."""
+    if not isinstance(fault, OSError):
+        return denied(DATABASE)
+    return denied(_part(Path(fault.filename), settings) if isinstance(fault.filename, str) else FILES)
+
+
+@contextmanager
+def telling_denied(settings: Settings) -> Iterator[None]:
+    """Raises Away for what the system denies."""
+    try:
+        yield
+    except Exception as fault:
+        if not is_denied(fault):
+            raise
+        raise denied_by(fault, settings) from fault
+
+
+def _part(path: Path, settings: Settings) -> str:
+    objects, data = object_folder(settings), settings.data_folder
+    if path.is_relative_to(settings.key_folder):
+        return KEYS
+    if objects is not None and path.is_relative_to(objects):
+        return OBJECTS
+    if path == data or not path.is_relative_to(data):
+        return FILES
+    within = path.relative_to(data)
+    is_known = place_of(within.as_posix()) is not None or place_of(f"{within.as_posix()}/") is not None
+    return f"{within.parts[0]} in its data folder" if is_known else FILES
