@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from freehold.kit.problems import Away, Unavailable
+from freehold.kit.problems import Away, InsufficientStorage, Unavailable
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -32,7 +32,8 @@ class SharedWork(Generic[Asked, Answer]):
     def ask(self, asked: Asked, work: Callable[[list[Asked]], list[Answer]]) -> Answer:
         """The answer to `asked`: from `work`, called here for all who wait, or from another who called theirs.
 
-        Whatever `work` raises is raised here; the others are told to try again (Unavailable), or to wait (Away).
+        Whatever `work` raises is raised here; the others are told to try again (Unavailable), or to wait (Away,
+        InsufficientStorage).
         """
         ticket: Ticket[Asked, Answer] = Ticket(asked)
         with self._list:
@@ -40,8 +41,8 @@ class SharedWork(Generic[Asked, Answer]):
         with self._turn:
             if ticket.answer is None and ticket.fault is None:
                 self._answer_all(work)
-        if isinstance(ticket.fault, Away):
-            raise Away(ticket.fault.code, ticket.fault.message)
+        if isinstance(ticket.fault, Away | InsufficientStorage):
+            raise type(ticket.fault)(ticket.fault.code, ticket.fault.message)
         if ticket.answer is None:
             raise Unavailable("SharedWorkFailed", "The search that this one shared failed. It will be tried again.")
         return ticket.answer
