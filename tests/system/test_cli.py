@@ -196,6 +196,12 @@ USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["combine", "{folder}", "{folder}", "--to", "{new}", "--tombstones", "{file}"], WRONG, "--tombstones"),
     (["verify", "{empty}/nothing"], WRONG, "nothing at"),
     (["verify", "{empty}"], FAILED, "does not hold"),
+    (["verify", "{pipe}"], FAILED, "neither a folder nor a file"),
+    (["verify", "/dev/zero"], FAILED, "neither a folder nor a file"),
+    (["import", "{pipe}"], FAILED, "neither a folder nor a file"),
+    (["import", "/dev/zero"], FAILED, "neither a folder nor a file"),
+    (["combine", "{folder}", "{pipe}", "--to", "{new}"], FAILED, "neither a folder nor a file"),
+    (["export", "run", "{run}", "--since", "{pipe}", "--to", "{new}"], FAILED, "neither a folder nor a file"),
     (["verify", "{file}", "--keys", "{file}"], WRONG, "JWK set"),
     (["erase", "run", "{run}", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
     (["erase", "run", "{unknown}", "--yes"], FAILED, "NotFound"),
@@ -251,7 +257,8 @@ def lay_out(folder: Path) -> dict[str, str]:
     (folder / "folder").mkdir()
     (folder / "folder" / "kept").write_text("kept")
     (folder / "file").write_text("a file")
-    names = {name: str(folder / name) for name in ("empty", "folder", "file", "new")}
+    os.mkfifo(folder / "pipe")
+    names = {name: str(folder / name) for name in ("empty", "folder", "file", "pipe", "new")}
     return names | {"unknown": "01990000-0000-7000-8000-000000000000"}
 
 

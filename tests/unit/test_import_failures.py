@@ -1,5 +1,8 @@
 """What `freehold import` says of an import that failed: what its report found, else what the server said."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,8 @@ from freehold.cli import imports
 from freehold.cli.failure import Failure
 from freehold.client import FreeholdError
 
+MANIFEST, MIDWAY = "manifest-sha256.txt", 4
+"""Of the archive, which has the head and the bytes of each file as pieces."""
 NOTHING: dict[str, Any] = {"erased_count": 0, "erased": [], "taken_count": 0, "taken": []}
 TAKEN = NOTHING | {"taken_count": 1, "taken": [{"record": "runs", "what": {"run_id": "first"}}]}
 
@@ -50,3 +55,38 @@ def test_it_says_what_stood_in_the_way(
     with pytest.raises(Failure) as failure:
         imports._wait(server, operation, quiet=True, new_ids=new_ids)
     assert str(failure.value) == said
+
+
+def shorten(bag: Path) -> None:
+    os.truncate(bag / "data" / "first", 2 * imports.PIECE)
+
+
+def remove(bag: Path) -> None:
+    (bag / "data" / "second").unlink()
+
+
+def put_a_folder_in_its_place(bag: Path) -> None:
+    remove(bag)
+    (bag / "data" / "second").mkdir()
+
+
+def write_over_the_manifest(bag: Path) -> None:
+    (bag / MANIFEST).write_text("\n" * 100_000)
+
+
+@pytest.mark.parametrize("change", [shorten, remove, put_a_folder_in_its_place, write_over_the_manifest])
+def test_a_folder_that_changes_while_it_is_sent_is_told(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    bag = tmp_path / "bag"
+    (bag / "data").mkdir(parents=True)
+    (bag / MANIFEST).write_text("".join(f"{'0' * 64}  data/{name}\n" for name in ("first", "second")))
+    (bag / "data" / "first").write_bytes(bytes(8 * imports.PIECE))
+    (bag / "data" / "second").write_bytes(b"second")
+
+    def send() -> None:
+        for number, _ in enumerate(imports._pieces(bag)):
+            if number == (0 if change is write_over_the_manifest else MIDWAY):
+                change(bag)
+
+    with pytest.raises(Failure, match="changed while it was sent, and nothing of it is kept") as failure:
+        send()
+    assert failure.value.code == "BagChanged"

@@ -165,10 +165,15 @@ def _print(bag: Path, report: dict[str, Any], *, dry_run: bool) -> None:
 
 
 def _pieces(bag: Path) -> Iterator[bytes]:
+    """Raises Failure where a folder changes meanwhile: it has been verified, so nothing else can be wrong with it."""
     if bag.is_dir():
         from freehold.lifecycle.bag.tar import iter_tar
 
-        yield from iter_tar(bag, "bag", 0)
+        try:
+            yield from iter_tar(bag, "bag", 0)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, IndexError) as fault:
+            message = f"{bag} changed while it was sent, and nothing of it is kept. Send it once nobody changes it."
+            raise Failure("BagChanged", message) from fault
         return
     with bag.open("rb") as file:
         while piece := file.read(PIECE):

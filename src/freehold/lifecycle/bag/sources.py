@@ -3,6 +3,7 @@
 Nothing is extracted. A link, a device or a path that leaves the bag is told as a fault, never followed.
 """
 
+import errno
 import io
 import os
 import re
@@ -61,9 +62,12 @@ class BrokenArchive(Exception):
 
 
 def entries_of(bag: Path) -> Iterator[Entry | Oddity]:
-    """Raises BrokenArchive, OSError."""
+    """Raises BrokenArchive, OSError. What is neither a folder nor a file is not opened: a pipe may never speak, and a
+    device never end."""
     if bag.is_dir():
         return _folder_entries(bag)
+    if not bag.is_file() and bag.exists():
+        raise OSError(errno.EINVAL, "it is neither a folder nor a file", str(bag))
     with bag.open("rb") as archive:
         is_zip = archive.read(4) == b"PK\x03\x04"
     if is_zip:
