@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.lifecycle.bag.split import LARGE
-from freehold.lifecycle.imports import extract, operation, reading
+from freehold.lifecycle.imports import budget, extract, operation, reading
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.spool import ImportSpool
 from freehold.lifecycle.imports.task import read_bag
@@ -27,6 +27,7 @@ from tests.lifecycle.imports.bags import Files, as_tar, sealed, table_of, with_t
 from tests.lifecycle.imports.content import import_bag, report_of
 from tests.world import World, make_world
 
+MEBIBYTE = 1 << 20
 Spoil = Callable[[Files], bytes]
 
 
@@ -289,6 +290,61 @@ def repeating(files: Files, rows: int, size: int) -> bytes:
 def test_a_table_that_becomes_far_more_than_the_bag_is_refused(sqlite_house: House, files: Files) -> None:
     with pytest.raises(Refused) as told:
         read_here(sqlite_house, repeating(files, 20_000, 40_000))
+    assert (told.value.code, told.value.where) == ("BagTooLarge", "run_tags")
+
+
+def test_a_group_of_rows_that_is_announced_as_far_more_than_the_bag_is_not_even_unpacked(
+    sqlite_house: House, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "FREELY", 4 * MEBIBYTE)
+    monkeypatch.setattr(budget, "TIMES", 1)
+    never_for_tags(monkeypatch, "_sizes")
+    values = [f"{number}{'x' * 100_000}" for number in range(200)]
+    with pytest.raises(Refused) as told:
+        read_here(sqlite_house, with_tags(files, values))
+    assert (told.value.code, told.value.where) == ("BagTooLarge", "run_tags")
+
+
+def never_for_tags(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """This function of the reader is not called for tags that take megabytes, nor at all before any are unpacked."""
+    call = getattr(reading, name)
+
+    def watched(*given: Any) -> Any:
+        batches = [each for each in given if isinstance(each, pa.RecordBatch)]
+        assert not any(each.nbytes > MEBIBYTE for each in batches), "they were unpacked"
+        assert batches or "run_tags" not in given, "their list was read"
+        return call(*given)
+
+    monkeypatch.setattr(reading, name, watched)
+
+
+def with_tags(files: Files, values: list[str], *, rows_in_group: int = 1_000) -> bytes:
+    """A bag with these tags, packed as well as they can be."""
+    keys = [str(number) for number in range(len(values))]
+    table = pa.table({"run_id": ["first"] * len(values), "key": keys, "value": values})
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, row_group_size=rows_in_group)
+    kept = {path: content for path, content in files.items() if not path.startswith("data/tables/run_tags/")}
+    return as_tar(sealed(kept | {"data/tables/run_tags/part-00000.parquet": sink.getvalue()}))
+
+
+def test_a_text_that_no_column_could_have_is_refused_before_it_is_written_out(
+    sqlite_house: House, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never_for_tags(monkeypatch, "_pieces")
+    with pytest.raises(Refused) as told:
+        read_here(sqlite_house, with_tags(files, ["x" * (reading.LONGEST_IN_BYTES + 1)]))
+    assert (told.value.code, told.value.where) == ("BagValueTooLong", "run_tags")
+
+
+def test_a_table_of_very_many_groups_is_refused_before_their_list_is_read(
+    sqlite_house: House, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bag = with_tags(files, ["x"] * 2_000, rows_in_group=1)
+    monkeypatch.setattr(reading, "LARGEST_FOOTER", 100_000)
+    never_for_tags(monkeypatch, "_check_schema")
+    with pytest.raises(Refused) as told:
+        read_here(sqlite_house, bag)
     assert (told.value.code, told.value.where) == ("BagTooLarge", "run_tags")
 
 

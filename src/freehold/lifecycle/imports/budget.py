@@ -22,12 +22,17 @@ class Budget:
 
     def spend(self, size: int, where: str) -> None:
         """Raises Refused, or InsufficientStorage."""
+        self.require(size, where)
         self._left -= size
-        if self._left < 0 and self._is_all_there_is:
+
+    def require(self, size: int, where: str) -> None:
+        """As `spend`, of what is only announced. Raises Refused, or InsufficientStorage."""
+        if size <= self._left:
+            return
+        if self._is_all_there_is:
             message = "The disk has too little room for what is in the bag. Free some space, then import it again."
             raise InsufficientStorage("InsufficientStorage", message)
-        if self._left < 0:
-            raise Refused("BagTooLarge", "Its tables become far more bytes than the bag has, or than one may.", where)
+        raise Refused("BagTooLarge", "Its tables become far more bytes than the bag has, or than one may.", where)
 
 
 def budget_of(bag: Path, largest: int) -> Budget:

@@ -15,7 +15,7 @@ from freehold.lifecycle.imports.document_checks import DocumentChecks
 from freehold.lifecycle.imports.documents import OF_DOMAIN
 from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.shapes import Shapes
-from freehold.lifecycle.imports.values import ColumnCheck
+from freehold.lifecycle.imports.values import LONGEST_TEXT, ColumnCheck
 from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.tables import ExportTable
 
@@ -23,7 +23,13 @@ BAG_PATH = "bag_path"
 ROWS_AT_ONCE = 10_000
 MOST_ROWS = 50_000_000
 LARGEST_GROUP = 1 << 31
+LARGEST_FOOTER = 16 << 20
+"""Bytes. It is read whole, and takes some twenty times as much in memory. The exporter's have some ten thousand."""
+LONGEST_IN_BYTES = 4 * LONGEST_TEXT
+"""Of a text in UTF-8."""
 BYTES_AT_ONCE = 16 << 20
+ENDING = 8
+"""Bytes at the end of a Parquet file: the length of its footer, and its mark."""
 FIXED = 8
 """Bytes of a number, and of what points to a text."""
 
@@ -100,15 +106,16 @@ def batches_of(
     Text is read as a dictionary, which is as large as the file itself holds it: how much it becomes is known before.
     """
     try:
+        _check_footer(file, table)
         with pq.ParquetFile(file) as parquet:
             _check_schema(parquet.schema_arrow, schema, optional, table)
-            _check_sizes(parquet.metadata, table)
+            _check_sizes(parquet.metadata, budget, table)
             names = [name for name in parquet.schema_arrow.names if only is None or name in only]
         texts = [name for name in names if _is_text(schema.field(name).type)]
         with pq.ParquetFile(file, read_dictionary=texts) as parquet:
             for batch in parquet.iter_batches(batch_size=rows_at_once, columns=names):
                 batch.validate(full=True)
-                sizes = _sizes(batch)
+                sizes = _sizes(batch, table)
                 budget.spend(int(sizes.sum()), table)
                 yield from _pieces(batch, sizes, pa.schema([schema.field(name) for name in names]))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
@@ -129,22 +136,36 @@ def _check_schema(found: pa.Schema, wanted: pa.Schema, optional: set[str], table
             raise Refused("BagMissingColumn", "A table lacks a column.", f"{table}.{name}")
 
 
-def _check_sizes(metadata: pq.FileMetaData, table: str) -> None:
+def _check_footer(file: Path, table: str) -> None:
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - ENDING))
+        length = int.from_bytes(stream.read(ENDING)[:4], "little")
+    if LARGEST_FOOTER < length < file.stat().st_size:
+        raise Refused("BagTooLarge", "A table is cut into more pieces than an import takes.", table)
+
+
+def _check_sizes(metadata: pq.FileMetaData, budget: Budget, table: str) -> None:
+    """A group of rows is unpacked whole before it is known what it becomes, which is no less than it has unpacked."""
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    if metadata.num_rows > MOST_ROWS or any(group.total_byte_size > LARGEST_GROUP for group in groups):
+    largest = max((group.total_byte_size for group in groups), default=0)
+    if metadata.num_rows > MOST_ROWS or largest > LARGEST_GROUP:
         raise Refused("BagTooLarge", "A table has more rows or bytes than an import takes.", table)
+    budget.require(largest, table)
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
 
 
-def _sizes(batch: pa.RecordBatch) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Bytes of each row, with every value written out."""
+def _sizes(batch: pa.RecordBatch, table: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Bytes of each row, with every value written out. Raises Refused for a text that no column could have, before it
+    is written out."""
     sizes = np.full(batch.num_rows, FIXED * batch.num_columns, np.int64)
     for column in batch.columns:
         if pa.types.is_dictionary(column.type):
             lengths = pc.fill_null(pc.binary_length(column.dictionary), 0).to_numpy(zero_copy_only=False)
+            if lengths.max(initial=0) > LONGEST_IN_BYTES and pa.types.is_string(column.type.value_type):
+                raise Refused("BagValueTooLong", f"A value is longer than {LONGEST_TEXT} characters.", table)
             of_null = len(lengths)
             sizes += np.append(lengths, 0)[pc.fill_null(column.indices, of_null).to_numpy(zero_copy_only=False)]
     return sizes
