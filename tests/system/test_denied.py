@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,19 @@ def test_server_goes_on_once_its_data_folder_is_given_back(world: World) -> None
         assert "its objects" in answer.json()["message"]
     assert put(world, run_id, "given-back").status_code == 200
     exported(world)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0])
+def test_server_that_may_not_open_its_database_says_so_at_its_start(world: World, mode: int) -> None:
+    world.stop()
+    serve = [*world.through, sys.executable, "-m", "freehold.cli.main", "serve", "--data", str(world.folder)]
+    with denied(world.folder / "freehold.db", mode):
+        ended = subprocess.run([*serve, "--http-port", "0", "--https-port", "0"], capture_output=True, text=True)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False), ended.stderr
+    assert "read or write its database" in ended.stderr
+    for path in world.folder.glob("freehold.db-*"):
+        path.chmod(0o600)  # SQLite made them with the rights that the database had
+    world.start()
 
 
 @pytest.mark.skipif(not CAN_MOUNT, reason="nothing can be mounted here")

@@ -40,6 +40,8 @@ def run_server(settings: Settings) -> None:
     """Until it is told to stop. Raises Failure."""
     start_without_collecting()
     from freehold.app import DataFolderBusy, serve
+    from freehold.storage.denied import denied_by
+    from freehold.storage.portable import is_denied
 
     try:
         serve(settings, _tell(settings))
@@ -48,6 +50,10 @@ def run_server(settings: Settings) -> None:
     except OSError as fault:
         place = f"{fault.filename}: " if fault.filename else ""
         raise Failure("CannotServe", f"{place}{fault.strerror or fault}") from None
+    except Exception as fault:
+        if not is_denied(fault):
+            raise
+        raise Failure("CannotServe", denied_by(fault, settings).message) from None
 
 
 def _tell(settings: Settings) -> Callable[[str, str], None]:

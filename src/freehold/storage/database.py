@@ -102,6 +102,7 @@ class SqliteDatabase:
         self._gathered: dict[asyncio.AbstractEventLoop, list[Command]] = {}
         self._asked: deque[float] = deque(maxlen=BUSY)
         self._waiting: set[_AwaitedBy] = set()
+        self.engine.connect().close()  # what cannot be opened is told here, and not by the end of the writer's thread
         self._writer = GroupWriter(self.engine, self._transaction, _settle, WriteAheadLog(path, self.beside))
 
     @property
