@@ -71,6 +71,13 @@ def test_an_experiment_and_an_artifact_too(exported: tuple[World, str, dict[str,
     }
 
 
+def test_what_is_left_out_of_the_documents_is_told(exported: tuple[World, str, dict[str, list[Any]], Any]) -> None:
+    _, _, documents, coverage = exported
+    assert set(coverage["rest_left_out"]) == {"metrics"}
+    assert "metrics" not in documents
+    assert "tables/" in coverage["rest_left_out"]["metrics"]
+
+
 def test_no_name_of_a_person_is_in_the_documents(exported: tuple[World, str, dict[str, list[Any]], Any]) -> None:
     world, _, documents, _ = exported
     assert world.alice.object_id not in json.dumps(documents)

@@ -32,6 +32,8 @@ TREE_MEANING = "The containers of this bag, each behind the one that it stands i
 LICENSE = "Not stated here: the owners of the content decide."
 POINTS_MEANING = "Every point of every metric: by run, then by metric, then in order of arrival. `at` is in UTC."
 
+NOT_IN_REST = {"metrics": "their points and values stand in tables/, which a document would only spell out at length"}
+
 
 def write_contents(writer: BagWriter, containers: Sequence[ExportedContainer], version: str) -> None:
     """Adds the files that describe the bag; the caller settles them. The root of a tree comes first."""
@@ -105,6 +107,7 @@ def _accounts(selection: Selection, facts: Facts) -> dict[str, object]:
             name: {"documents": count, "fields_withheld": facts.rest_withheld[name]}
             for name, count in facts.rest.items()
         },
+        "rest_left_out": NOT_IN_REST if selection.decoded() else {},
     }
 
 
