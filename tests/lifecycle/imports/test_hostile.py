@@ -399,7 +399,7 @@ def test_a_row_that_the_database_does_not_take_is_not_tried_again(
     monkeypatch.setattr(operation, "write_all", fail)
     nothing: Any = None
     with pytest.raises(Refused):
-        house.database.write_now(lambda db: operation._write_all(db, nothing, nothing, takes_identity=False))
+        house.database.write_now(lambda db: operation._write_all(db, nothing, nothing, {}))
 
 
 def test_nothing_of_a_bag_lies_outside_the_folder_of_its_import(

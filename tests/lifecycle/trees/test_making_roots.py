@@ -19,6 +19,8 @@ from tests.lifecycle.trees.test_importing_trees import in_world, make_container,
 from tests.lifecycle.trees.tree_world import TreeWorld
 from tests.world import Person, World
 
+VERSION = {"api-version": "2019-11-01"}
+
 
 def send(world: World, bag: Path | bytes, at: str, person: Person | None, **flags: str) -> Any:
     content = bag if isinstance(bag, bytes) else bag.read_bytes()
@@ -142,3 +144,32 @@ def test_the_command_line_needs_no_step_before(made: TreeWorld, world: World, ba
     freehold(world, "import", str(team), "--make", "--below", other, "--new-ids")
     assert standing(world, f"{other}/workspaces/{made.team.rpartition('/')[2]}") == 200
     assert objects_of(world)
+
+
+SETTINGS = {"location": "westeurope", "tags": {"team": "digits"}}
+FRIENDLY = {"friendlyName": "The whole", "description": "What the team did."}
+
+
+@pytest.mark.parametrize("flags", [{"new_ids": "true"}, {}])
+def test_what_an_import_makes_has_the_settings_of_the_bag(
+    world: World, empty: World, tmp_path: Path, flags: dict[str, str]
+) -> None:
+    """Also under a name or ids of its own: nobody else has said what it is like."""
+    source, wanted = f"{world.workspace}-source", SETTINGS | {"properties": FRIENDLY}
+    assert world.request("PUT", source, world.alice, json=wanted, params=VERSION).status_code < 300
+    bag = export_bag(world, tmp_path / "bag.tar", at=source)
+    copy = f"{empty.workspace}-copy"
+    assert ended(empty, begin(empty, bag, copy, **flags))["state"] == "Succeeded"
+    before, after = (read(*each) for each in ((world, source), (empty, copy)))
+    assert facts(after) == facts(before)
+    assert facts(after)["friendlyName"] == "The whole"
+    assert after["properties"]["workspaceId"] != before["properties"]["workspaceId"]
+
+
+def read(world: World, at: str) -> Any:
+    return world.get(at, world.alice, params=VERSION).json()
+
+
+def facts(found: Any) -> dict[str, Any]:
+    of_its_own = ("friendlyName", "description", "creationTime")
+    return {name: found[name] for name in SETTINGS} | {name: found["properties"][name] for name in of_its_own}

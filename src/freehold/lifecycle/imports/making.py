@@ -28,6 +28,10 @@ from freehold.storage.transaction import Transaction
 
 MADE = "made"
 """In an import's options: the container that it goes into was made by it."""
+SETTINGS = frozenset(
+    {"location", "friendly_name", "description", "sku", "tags", "properties", "created_at", "updated_at"}
+)
+"""Columns of a container that say what it is like, and not which."""
 ROWS_AT_ONCE = 1_000
 
 
@@ -61,21 +65,22 @@ def _is_left(db: Transaction, workspace_id: int) -> bool:
     kept = db.execute(sa.select(KeptBag.c.operation_id).where(KeptBag.c.workspace_id == workspace_id)).scalars()
     found = [operations.find(db, each) for each in kept]
     made = any(each is not None and each.options.get(MADE) for each in found)
-    return made and _is_unchanged(db, workspace_id) and is_unused(db, workspace_id)
+    return made and is_as_made(db, workspace_id)
+
+
+def is_as_made(db: Transaction, workspace_id: int) -> bool:
+    """Nobody has used it since, or made it their own by a PUT."""
+    c = Workspace.c
+    as_made = sa.select(c.workspace_id).where(c.workspace_id == workspace_id, c.created_at == c.updated_at)
+    is_unchanged = db.execute(as_made.where(c.hidden_at.is_(None))).first() is not None
+    return is_unchanged and is_unused(db, workspace_id)
 
 
 def _is_untouched(db: Transaction, workspace_id: int) -> bool:
     others = sa.select(KeptBag.c.row_id).where(KeptBag.c.workspace_id == workspace_id).limit(1)
     is_needed = db.execute(others).first() is not None or containers.find_child(db, workspace_id) is not None
     is_held = any(True for _ in holds_on(db, _reach(workspace_id)))
-    return not is_needed and not is_held and _is_unchanged(db, workspace_id) and is_unused(db, workspace_id)
-
-
-def _is_unchanged(db: Transaction, workspace_id: int) -> bool:
-    """Nobody has made it their own by a PUT."""
-    c = Workspace.c
-    as_made = sa.select(c.workspace_id).where(c.workspace_id == workspace_id, c.created_at == c.updated_at)
-    return db.execute(as_made.where(c.hidden_at.is_(None))).first() is not None
+    return not is_needed and not is_held and is_as_made(db, workspace_id)
 
 
 def _remove(db: Transaction, workspace_id: int) -> None:

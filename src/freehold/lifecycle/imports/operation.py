@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -23,9 +24,9 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Conflict, Invalid, NotFound, Problem, Superseded
 from freehold.lifecycle.bag.split import apart_of, split_size
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
-from freehold.lifecycle.imports.making import MADE
+from freehold.lifecycle.imports.making import MADE, SETTINGS, is_as_made
 from freehold.lifecycle.imports.refusal import Refused
-from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, PreparedObject, write_whole
+from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, Prepared, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
 from freehold.lifecycle.kept import KEPT_TIME, forget_bag, keep_from_now, require_kept
 from freehold.lifecycle.selection import Target
@@ -224,20 +225,29 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
         raise Superseded("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
     find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse()
     root = spool.containers()[0].prepared()
-    is_taken_on = takes_identity(db, workspace, root, new_ids=bool(ctx.options[NEW_IDS]))
-    made = _write_all(db, workspace, spool, takes_identity=is_taken_on)
+    takes_all = takes_identity(db, workspace, root, new_ids=bool(ctx.options[NEW_IDS]))
+    taken_on = root.container if takes_all else _settings(db, ctx, workspace, root)
+    made = _write_all(db, workspace, spool, taken_on or {})
     _keep_in(db, ctx.operation.operation_id, made)
     counts = spool.counts()
     total = sum(counts.values())
-    return finished(Progress(total, total, {**counts, "took_identity": int(is_taken_on)}))
+    return finished(Progress(total, total, {**counts, "took_identity": int(takes_all)}))
+
+
+def _settings(db: Transaction, ctx: OperationContext, workspace: WorkspaceRef, root: Prepared) -> Mapping[str, Any]:
+    """What a container that this import made takes on, where it keeps an id or a name of its own."""
+    is_made = ctx.options.get(MADE) and is_as_made(db, workspace.workspace_id)
+    if root.container is None or not is_made or root.container["kind"] != workspace.kind:
+        return {}
+    return {name: value for name, value in root.container.items() if name in SETTINGS}
 
 
 def _write_all(
-    db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, takes_identity: bool
+    db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, taken_on: Mapping[str, Any]
 ) -> list[WorkspaceRef]:
     """A row that the database does not take would not be taken at the next try either. Raises Refused."""
     try:
-        return write_all(db, workspace, spool, takes_identity=takes_identity)
+        return write_all(db, workspace, spool, taken_on)
     except (sa.exc.IntegrityError, sa.exc.DataError, OverflowError) as fault:
         message = "A row of it cannot stand here: it is beyond what the database holds, or another came before it."
         raise Refused("BagWrongValue", message) from fault

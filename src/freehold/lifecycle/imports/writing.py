@@ -47,20 +47,21 @@ COMPLETED: dict[type[Record], tuple[Callable[[Transaction, int], None], ...]] = 
 
 
 def write_all(
-    db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, *, takes_identity: bool
+    db: Transaction, workspace: WorkspaceRef, spool: ImportSpool, taken_on: Mapping[str, Any]
 ) -> list[WorkspaceRef]:
-    """All of a bag; the containers that were made below `workspace`.
+    """All of a bag; the containers that were made below `workspace`. `taken_on`: what it takes on of the bag's, by
+    column.
 
     Raises Unavailable where the bytes of an object are not there any more.
     """
     containers = spool.containers()
-    _write_container(db, workspace, containers[0], takes_identity=takes_identity)
+    _write_container(db, workspace, containers[0], taken_on)
     places = [_again(db, workspace)]
     for each, container in zip(spool.tree()[1:], containers[1:], strict=True):
         assert each.parent is not None, "only the root has none"
         place = make_below(db, places[each.parent], each, container)
         passing("import:container:made")
-        _write_container(db, place, container, takes_identity=False)
+        _write_container(db, place, container, {})
         places.append(place)
     return places[1:]
 
@@ -72,12 +73,13 @@ def _again(db: Transaction, workspace: WorkspaceRef) -> WorkspaceRef:
     return found
 
 
-def _write_container(db: Transaction, workspace: WorkspaceRef, spool: ContainerSpool, *, takes_identity: bool) -> None:
+def _write_container(
+    db: Transaction, workspace: WorkspaceRef, spool: ContainerSpool, taken_on: Mapping[str, Any]
+) -> None:
     prepared = spool.prepared()
-    public_id = workspace.public_id
-    if takes_identity and prepared.container is not None:
-        _take_on(db, workspace.workspace_id, prepared.container)
-        public_id = str(prepared.container["public_id"])
+    public_id = str(taken_on.get("public_id", workspace.public_id))
+    if taken_on:
+        _take_on(db, workspace.workspace_id, taken_on)
     passing("import:identity:taken")
     _own_objects(db, spool, prepared)
     passing("import:objects:owned")
@@ -92,10 +94,10 @@ def _write_container(db: Transaction, workspace: WorkspaceRef, spool: ContainerS
         _count_versions(db, workspace.workspace_id, public_id, spool, table, prepared)
 
 
-def _take_on(db: Transaction, workspace_id: int, container: Mapping[str, Any]) -> None:
-    """The workspace becomes that of the bag: id, settings, times. Where it stands is not part of that."""
+def _take_on(db: Transaction, workspace_id: int, taken_on: Mapping[str, Any]) -> None:
+    """Where it stands is not part of that."""
     table = _plain_table(Workspace)
-    db.execute(table.update().where(table.c[WORKSPACE] == workspace_id).values(dict(container)))
+    db.execute(table.update().where(table.c[WORKSPACE] == workspace_id).values(dict(taken_on)))
 
 
 def _own_objects(db: Transaction, spool: ContainerSpool, prepared: Prepared) -> None:
