@@ -26,8 +26,11 @@ class Share(NamedTuple):
     size: int
 
     def exported(self) -> dict[str, int]:
-        """Rows that it brings of each table, documents of each noun, and files."""
-        return {name: delta.exported for name, delta in self.deltas.items() if not name.startswith(f"{PAGES}/")}
+        """Rows that it brings of each table, documents of each noun, and files.
+
+        Only of what is there now: it is certified, and a base could call a sequence anything.
+        """
+        return {name: self.deltas[name].exported for name in self.sequences if not name.startswith(f"{PAGES}/")}
 
     def counts(self) -> dict[str, int]:
         """In the words of an export's counts."""

@@ -5,6 +5,7 @@ handed one learns no id that it has erased.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -32,7 +33,9 @@ WIDTH = 2 * DIGEST + 8
 LONGEST_HEAD = 1 << 20
 ENTRIES_AT_ONCE = 25_000
 Entries = NDArray[np.uint8]
-_SHA256 = r"^[0-9a-f]{64}$"
+_SHA256 = r"\A[0-9a-f]{64}\Z"
+_MOMENT = r"\A([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00)?\Z"
+"""As bags say when their snapshot was taken. No other words: a certificate repeats it, and stays for good."""
 
 
 class Counted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +51,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     scope: Scope
     manifest_sha256: Annotated[str, Meta(pattern=_SHA256)]
     tag_manifest_sha256: Annotated[str, Meta(pattern=_SHA256)]
-    snapshot: Annotated[str, Meta(max_length=40)]
+    snapshot: Annotated[str, Meta(pattern=_MOMENT)]
     sequences: Annotated[list[Counted], Meta(max_length=1_000)]
 
     def line(self) -> bytes:
@@ -134,9 +137,15 @@ def index_bag(folder: Path, body: IO[bytes], salt: str) -> Head:
         scope=scope,
         manifest_sha256=file_digest(folder / MANIFEST),
         tag_manifest_sha256=file_digest(folder / "tagmanifest-sha256.txt"),
-        snapshot=bag_info(folder / "bag-info.txt").get("Freehold-Snapshot", ""),
+        snapshot=_snapshot_of(folder),
         sequences=sequences,
     )
+
+
+def _snapshot_of(folder: Path) -> str:
+    """Empty where whoever edited the bag wrote something else there."""
+    said = bag_info(folder / "bag-info.txt").get("Freehold-Snapshot", "")
+    return said if re.search(_MOMENT, said) else ""
 
 
 def bag_info(file: Path) -> dict[str, str]:
