@@ -10,13 +10,15 @@ from freehold.lifecycle.imports.renaming import Renamer
 
 UUID = "0196a1b2-0000-7000-8000-000000000001"
 HEX = "0196a1b200007000800000000000000f"
+SDK = "digits_1577836800_a1b2c3d4"
+"""As Azure's SDK calls a run."""
 
 
 @pytest.fixture
 def renamer() -> Renamer:
     numbers = itertools.count(1)
     made = Renamer(lambda: f"ffffffff-0000-7000-8000-{next(numbers):012d}")
-    made.collect([UUID, HEX, "train", f"objects/01/{UUID}", "AutoML_with_a_long_name", "ModuleParameters"])
+    made.collect([UUID, HEX, "train", f"objects/01/{UUID}", SDK, "AutoML_with_a_long_name", "ModuleParameters"])
     made.collect_derived([f"dcid.{HEX}", "dcid.train"])
     made.settle({"old-workspace-id-0001": "this-workspace-id-0001"})
     return made
@@ -44,6 +46,14 @@ def test_a_long_id_is_replaced_inside_text(renamer: Renamer) -> None:
     assert renamer.text("old-workspace-id-0001") == "this-workspace-id-0001"
 
 
+@pytest.mark.parametrize(
+    "text", ["see {}.", "logs/{}.log", "{}.tar.gz", "aml%3A%2F%2Frun%2f{}%2Fa", "dcid.{}.x", "a.{}"]
+)
+@pytest.mark.parametrize("old", [UUID, HEX, SDK])
+def test_a_long_id_is_replaced_before_a_dot_and_in_an_escaped_address(renamer: Renamer, text: str, old: str) -> None:
+    assert renamer.text(text.format(old)) == text.format(renamer.mapping[old])
+
+
 def test_a_short_id_is_no_plain_word(renamer: Renamer) -> None:
     assert renamer.text("train") == "train"
     assert renamer.text("how to train a model") == "how to train a model"
@@ -57,6 +67,15 @@ def test_documents_are_renamed_at_any_depth(renamer: Renamer) -> None:
     new = renamer.mapping
     deep = {"deep": f"dcid.{new[HEX]}", "n": 1.5, "none": None, "yes": True}
     assert after == {"runId": new["train"], new[UUID]: [deep]}
+
+
+def test_a_long_id_is_replaced_at_the_beginning_of_a_line_of_a_document() -> None:
+    """Where nothing else is, and no id is short: escaped, the end of the line before it looks like a letter of it."""
+    renamer = Renamer(lambda: UUID)
+    renamer.collect([SDK])
+    renamer.settle({})
+    before = msgspec.json.encode({"error": f"failed:\n{SDK}"}).decode()
+    assert msgspec.json.decode(renamer.document(before)) == {"error": f"failed:\n{UUID}"}
 
 
 def test_a_short_id_is_neither_a_field_of_a_document_nor_a_word_in_it(renamer: Renamer) -> None:

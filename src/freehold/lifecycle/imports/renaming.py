@@ -17,7 +17,8 @@ from freehold.records.columns import Text
 
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 HEX = re.compile(r"[0-9a-f]{32}")
-_TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
+_TOKEN = re.compile(r"%[2-7][0-9A-Fa-f]|[A-Za-z0-9_.-]+")
+"""What may be an id. A character that an address escapes is a separator, though it ends in letters or digits."""
 _INSIDE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-f])")
 _OF_IDS = re.compile(r"(ids?(list)?|datatype)\Z", re.IGNORECASE)
 """The name of a field of a document that has an id, or some."""
@@ -83,8 +84,8 @@ class Renamer:
     def document(self, text: str) -> str:
         """JSON text: strings at any depth, keys too. A short id only where the field says that it is one: elsewhere it
         may be a word that readers know. What has only letters may be the name of a field, however long."""
-        has_short = len(self._tokens) < len(self.mapping)
-        if not self.mapping or (not has_short and self.text(text) == text):
+        may_hide = len(self._tokens) < len(self.mapping) or "\\" in text  # `\n` before an id reads as a letter of it
+        if not self.mapping or (not may_hide and self.text(text) == text):
             return text
         return msgspec.json.encode(self._part(msgspec.json.decode(text))).decode()
 
@@ -108,7 +109,13 @@ class Renamer:
         token = found[0]
         if token in self._tokens:
             return self._tokens[token]
-        return _INSIDE.sub(lambda inner: self._tokens.get(inner[0], inner[0]), token)
+        return ".".join(map(self._piece, token.split(".")))
+
+    def _piece(self, piece: str) -> str:
+        """An id before a dot, as in `<run id>.log` or at the end of a sentence; or a UUID in a longer word."""
+        if piece in self._tokens:
+            return self._tokens[piece]
+        return _INSIDE.sub(lambda inner: self._tokens.get(inner[0], inner[0]), piece)
 
     def _like(self, old: str) -> str:
         """UUIDs stay UUIDs, 32 hex digits stay so, a key stays below its prefix."""
