@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,15 @@ def test_spoilt_bag_does_not_hold(data: tuple[str, str], run_id: str, tmp_path: 
     assert ended.returncode == FAILED
     assert "BagDoesNotHold" in ended.stderr
     assert "artifacts" in ended.stderr
+
+
+def test_a_zip_of_another_tool_is_told_to_be_unpacked_and_nothing_else(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bag.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bag/../../evil", "x")
+    for command in ("verify", "import"):
+        said = freehold(command, tmp_path / "bag.zip").stderr
+        assert "packed by another tool: unpack it, and verify the folder" in said
+        assert "missing" not in said
 
 
 def test_erasure_is_planned_then_done(shared_world: World, data: tuple[str, str]) -> None:

@@ -1,7 +1,7 @@
 """The command that believes no bag: verify."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -10,6 +10,9 @@ from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
 from freehold.cli.moving import moving, size_if_known
 from freehold.cli.printing import console, human_bytes, print_json
+
+if TYPE_CHECKING:
+    from freehold.lifecycle.bag.verify import Fault
 
 
 def register(app: typer.Typer) -> None:
@@ -45,10 +48,14 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "", 
     except (OSError, ValueError, RecursionError, MemoryError) as fault:
         raise Failure("BagDoesNotHold", f"{called or bag} cannot be read: {fault or type(fault).__name__}") from fault
     if not report.ok:
-        faults = "; ".join(f"{fault.code} {fault.path}".strip() for fault in report.faults[:5])
+        faults = "; ".join(map(_told, report.faults[:5]))
         raise Failure("BagDoesNotHold", f"{called or bag} does not hold: {faults}")
     base = {"base_manifest_sha256": report.base, "base_snapshot": report.base_snapshot} if report.base else {}
     return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)} | base
+
+
+def _told(fault: "Fault") -> str:
+    return f"{fault.code}: {fault.message}" if fault.message else f"{fault.code} {fault.path}".strip()
 
 
 def _read_keys(path: Path) -> dict[str, Any]:

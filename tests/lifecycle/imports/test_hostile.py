@@ -5,6 +5,7 @@ import json
 import os
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,30 @@ def test_it_is_refused_and_leaves_nothing(target: World, files: Files, what: str
     assert left_in(folder) == ["report.json"]
     assert [path for path in (target.folder / "store").rglob("*") if path.is_file()] == []
     assert target.mlflow("POST", "experiments/search", {"max_results": 5}).get("experiments", []) == []
+
+
+def packed_anew(*names: str) -> Spoil:
+    """By another tool, with files of these names beside those of the bag."""
+
+    def spoil(files: Files) -> bytes:
+        sink = io.BytesIO()
+        with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, content in [*sealed(files).items(), *((name, bytes(1 << 24)) for name in names)]:
+                archive.writestr(f"bag/{path}", content)
+        return sink.getvalue()
+
+    return spoil
+
+
+@pytest.mark.parametrize("names", [(), ("../../evil",), ("data/x", "data/X")])
+def test_a_zip_of_another_tool_is_refused_with_the_way_on(target: World, files: Files, names: tuple[str, ...]) -> None:
+    ended = import_bag(target, packed_anew(*names)(files))
+    report, told = report_of(target, ended), "packed by another tool: unpack it, and verify the folder"
+    assert ended["error"]["code"] == report["refused"]["code"] == "BagBroken"
+    assert told in ended["error"]["message"]
+    assert told in report["refused"]["message"]
+    (fault,) = report["faults"]
+    assert (fault["code"], told in fault["message"]) == ("broken", True)
 
 
 def test_a_newer_format_is_told_which_are_read(target: World, files: Files) -> None:

@@ -148,6 +148,8 @@ def test_a_zip_of_another_tool_is_told_to_be_unpacked(tmp_path: Path) -> None:
         archive.writestr("bag/bagit.txt", "x" * 10_000_000)
     with pytest.raises(BrokenArchive, match="unpack it"):
         list(entries_of(tmp_path / "bag.zip"))
+    (fault,) = verify_bag(tmp_path / "bag.zip").faults
+    assert (fault.code, "unpack it" in fault.message) == ("broken", True)
 
 
 def read(folder: Path, content: bytes) -> dict[str, bytes]:

@@ -39,10 +39,12 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`code` is stable: unsafe_path, not_a_file, duplicate, colliding, missing, extra, wrong_digest,
-    bad_manifest, bad_oxum, bad_declaration, too_large, too_many, broken, bad_certificate."""
+    bad_manifest, bad_oxum, bad_declaration, too_large, too_many, broken, bad_certificate. `message`: a sentence of
+    ours, of an archive that could not be read to its end."""
 
     code: str
     path: str
+    message: str = ""
 
 
 @dataclass(slots=True)
@@ -67,10 +69,10 @@ class Report:
     def ok(self) -> bool:
         return self.fault_count == 0
 
-    def add(self, code: str, path: str = "") -> None:
+    def add(self, code: str, path: str = "", message: str = "") -> None:
         self.fault_count += 1
         if len(self.faults) < FAULTS_KEPT:
-            self.faults.append(Fault(code, path))
+            self.faults.append(Fault(code, path, message))
 
 
 def verify_bag(
@@ -107,11 +109,13 @@ def verify_entries(
     ):
         reading = _Reading(report, limits or Limits(), Path(made), found, on_progress)
         try:
-            reading.read(entries)
-        except BrokenArchive:
-            report.add("broken", name)
-        _compare(report, Path(made), found)
-        _check_tags(report, Path(made), keys)
+            is_whole = reading.read(entries)
+        except BrokenArchive as fault:
+            report.add("broken", name, str(fault))
+            is_whole = False
+        if is_whole:  # of what was not read nobody can say that it is missing
+            _compare(report, Path(made), found)
+            _check_tags(report, Path(made), keys)
     return report
 
 
@@ -133,7 +137,8 @@ class _Reading:
         self._on_progress = on_progress or (lambda done: None)
         self._count = 0
 
-    def read(self, entries: Iterable[Entry | Oddity]) -> None:
+    def read(self, entries: Iterable[Entry | Oddity]) -> bool:
+        """False where it stopped before the end. Raises BrokenArchive."""
         for entry in entries:
             if isinstance(entry, Oddity):
                 self._report.add(entry.code, entry.path)
@@ -141,9 +146,10 @@ class _Reading:
             self._count += 1
             if self._count > self._limits.files:
                 self._report.add("too_many", entry.path)
-                return
+                return False
             if not self._read_one(entry):
-                return
+                return False
+        return True
 
     def _read_one(self, entry: Entry) -> bool:
         """False when the reading must stop: going on would cost what the limits forbid."""

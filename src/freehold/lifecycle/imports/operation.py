@@ -160,10 +160,8 @@ def _check(ctx: OperationContext) -> Progress:
 
 def _as_told(fault: TaskRefused) -> Problem:
     """What a bag has wrong is in the report, which goes with the bag; an operation keeps no word of a bag."""
-    message = "The bag is refused, nothing of it was kept. Why: GET /freehold/v1/imports/{operation}/report."
-    if fault.is_plain:
-        return fault
-    told = Invalid(fault.code, message, is_plain=True)
+    said = fault.message if fault.is_plain else "The bag is refused, nothing of it was kept."
+    told = Invalid(fault.code, f"{said} Why: GET /freehold/v1/imports/{{operation}}/report.", is_plain=True)
     told.place = fault.place
     return told
 

@@ -26,9 +26,19 @@ class Unwhole(Refused):
     def __init__(self, faults: list[Fault], count: int) -> None:
         first = faults[0]
         word = "".join(part.capitalize() for part in first.code.split("_"))
-        super().__init__(f"Bag{word}", f"The bag does not hold ({count} faults, first: {first.code}).", first.path)
+        said = (
+            f": {first.message}."
+            if first.message
+            else f" ({count} {'fault' if count == 1 else 'faults'}, first: {first.code})."
+        )
+        super().__init__(f"Bag{word}", f"The bag does not hold{said}", first.path)
+        self.is_plain = bool(first.message)  # what could not be read is not quoted in it
         self._faults = faults[:FAULTS_TOLD]
 
     def as_document(self) -> dict[str, Any]:
-        faults = [{"code": fault.code, "path": fault.path} for fault in self._faults]
-        return super().as_document() | {"faults": faults}
+        return super().as_document() | {"faults": [_told(fault) for fault in self._faults]}
+
+
+def _told(fault: Fault) -> dict[str, str]:
+    message = {"message": fault.message} if fault.message else {}
+    return {"code": fault.code, "path": fault.path} | message
