@@ -122,6 +122,16 @@ def test_a_zip_of_another_tool_is_told_to_be_unpacked_and_nothing_else(tmp_path:
         assert "missing" not in said
 
 
+def test_the_folder_above_a_bag_hints_at_the_one_inside(tmp_path: Path) -> None:
+    inside = tmp_path / "above" / "inside"
+    inside.mkdir(parents=True)
+    (inside / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
+    for command in ("verify", "import"):
+        ended = freehold(command, tmp_path / "above")
+        assert (ended.returncode, f"Name the folder inside: {inside}" in ended.stderr) == (FAILED, True)
+        assert "missing" in freehold(command, inside).stderr
+
+
 def test_erasure_is_planned_then_done(shared_world: World, data: tuple[str, str]) -> None:
     run_id = make_run(shared_world, "cli")
     plan = parsed(freehold("erase", "run", run_id, "--dry-run", *data, "--json"))

@@ -13,7 +13,7 @@ from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import INTERRUPTED, Failure
 from freehold.cli.moving import moving, size_if_known
 from freehold.cli.printing import console, print_json
-from freehold.cli.verifying import verify_or_fail
+from freehold.cli.verifying import Bag, verify_or_fail
 from freehold.cli.watching import watch
 from freehold.client import Freehold, FreeholdError, Operation
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_bag(
-    bag: Annotated[Path, typer.Argument(help="A bag: a folder, a .tar or a .zip file.")],
+    bag: Bag,
     new_ids: Annotated[bool, typer.Option("--new-ids", help="Give everything in it a new id.")] = False,
     mapping: Annotated[Path | None, typer.Option(help="With --new-ids: write old and new ids there, as JSON.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would stand in the way.")] = False,

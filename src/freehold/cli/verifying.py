@@ -14,13 +14,21 @@ from freehold.cli.printing import console, human_bytes, print_json
 if TYPE_CHECKING:
     from freehold.lifecycle.bag.verify import Fault
 
+Bag = Annotated[
+    Path,
+    typer.Argument(
+        help="A bag: a folder; a .tar of any tool, not compressed, with the bag's folder or what is in it; or a .zip "
+        "as `export` makes it (unpack one of another tool). On this machine: no address of a store."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
 def verify(
-    bag: Annotated[Path, typer.Argument(help="A bag: a folder, a .tar or a .zip file.")],
+    bag: Bag,
     keys: Annotated[Path | None, typer.Option(help="JWK set of the server that signed it.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +50,7 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "", 
     """Raises Failure with the first faults of a bag that does not hold. `quiet`: no bar meanwhile."""
     from freehold.lifecycle.bag.verify import verify_bag
 
+    _refuse_folder_above(bag)
     try:
         with moving("checking", size_if_known(bag), quiet=quiet) as moved:
             report = verify_bag(bag, keys=keys, on_progress=moved.reach)
@@ -52,6 +61,15 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "", 
         raise Failure("BagDoesNotHold", f"{called or bag} does not hold: {faults}")
     base = {"base_manifest_sha256": report.base, "base_snapshot": report.base_snapshot} if report.base else {}
     return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)} | base
+
+
+def _refuse_folder_above(bag: Path) -> None:
+    """As tools unpack an archive: a folder with the bag's in it. Raises Failure."""
+    if not bag.is_dir() or (bag / "bagit.txt").exists():
+        return
+    found = [declaration.parent for declaration in bag.glob("*/bagit.txt")]
+    if len(found) == 1:
+        raise Failure("BagDoesNotHold", f"{bag} is no bag, but holds one. Name the folder inside: {found[0]}")
 
 
 def _told(fault: "Fault") -> str:

@@ -12,7 +12,7 @@ import pytest
 from freehold.domain.runs.parents import PARENT_TAG
 from tests.azure2020.conftest import Azure
 from tests.commands import freehold
-from tests.lifecycle.imports.bags import Files, files_of, rows_of, table_of
+from tests.lifecycle.imports.bags import Files, as_tar, files_of, rows_of, table_of
 from tests.lifecycle.imports.content import (
     EXPORTS,
     IMPORTS,
@@ -288,6 +288,11 @@ def test_a_zip_comes_in_too(source: World, world: World, tmp_path: Path) -> None
     operation = import_bag(world, bag)
     assert operation["state"] == "Succeeded", (operation, report_of(world, operation))
     assert "digits" in {each["name"] for each in experiments(world)}
+
+
+def test_a_tar_without_a_top_folder_comes_in_too(source: World, world: World, bag: Path) -> None:
+    operation = import_bag(world, as_tar(files_of(bag), top="./"))
+    assert operation["state"] == "Succeeded", (operation, report_of(world, operation))
 
 
 def test_the_command_line_brings_a_bag_in(world: World, source: World, bag: Path, tmp_path: Path) -> None:

@@ -271,6 +271,71 @@ def test_a_bag_that_someone_packed_with_tar_again_is_accepted(bag: Path) -> None
         assert verify_bag(bag.parent / "again.tar").faults == [], form
 
 
+def with_nameless_top(bag: Path, archive: Path) -> None:
+    with tarfile.open(archive, "w") as tar:
+        tar.add(bag, arcname="")
+
+
+def by_tar(*arguments: str) -> Callable[[Path, Path], None]:
+    def pack(bag: Path, archive: Path) -> None:
+        command = ["sh", "-c", f'tar cf "$0" {" ".join(arguments)}', str(archive)]
+        subprocess.run(command, cwd=bag if arguments == ("*",) else bag.parent, check=True)
+
+    return pack
+
+
+PACKED_ANEW: dict[str, Callable[[Path, Path], object]] = {
+    "what is in it": by_tar("-C", "bag", "."),
+    "its folder": by_tar("./bag"),
+    "its files": by_tar("*"),
+    "by shutil": lambda bag, archive: shutil.make_archive(str(archive.with_suffix("")), "tar", bag),
+    "its folder by shutil": lambda bag, archive: shutil.make_archive(
+        str(archive.with_suffix("")), "tar", bag.parent, "bag"
+    ),
+    "by tarfile": with_nameless_top,
+}
+
+
+@pytest.mark.parametrize("how", PACKED_ANEW)
+def test_a_tar_of_everyday_tools_is_read_like_the_folder(bag: Path, key: OKPKey, how: str, tmp_path: Path) -> None:
+    archive = tmp_path / "again.tar"
+    PACKED_ANEW[how](bag, archive)
+    report = verify_bag(archive, keys=key_set(key))
+    assert (report.faults, report.files, report.certificate) == ([], 3, CertificateState.VALID)
+
+
+@pytest.mark.parametrize(("form", "tool"), [("gztar", "gunzip"), ("bztar", "bunzip2"), ("xztar", "unxz")])
+def test_a_compressed_tar_is_told_to_be_unpacked(bag: Path, tmp_path: Path, form: str, tool: str) -> None:
+    (fault,) = verify_bag(Path(shutil.make_archive(str(tmp_path / "again"), form, bag))).faults
+    assert (fault.code, fault.message.split()[:3]) == ("broken", ["compressed:", tool, "it,"])
+
+
+def test_what_is_no_archive_at_all_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no archive " * 100)
+    (fault,) = verify_bag(tmp_path / "notes.txt").faults
+    assert "neither a .tar nor a .zip" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("./../x", "unsafe_path"),
+        ("././data/x", "unsafe_path"),
+        (".//etc/x", "unsafe_path"),
+        ("./data/../../x", "unsafe_path"),
+        ("data/a.txt", "duplicate"),
+        ("./data/A.txt", "colliding"),
+        ("./bag/data/x", "extra"),
+        (".", "unsafe_path"),
+    ],
+)
+def test_every_attack_in_a_tar_without_a_top_folder_is_told(bag: Path, tmp_path: Path, name: str, code: str) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "again"), "tar", bag))
+    with tarfile.open(archive, "a") as tar:
+        tar.addfile(tarfile.TarInfo(name))
+    assert codes(verify_bag(archive)) >= {code}
+
+
 def test_a_cut_or_flipped_or_lengthened_tar_is_refused(bag: Path) -> None:
     archive = as_tar(bag)
     whole = archive.read_bytes()

@@ -24,6 +24,10 @@ REGULAR = (b"0", b"\0")
 """What a tar file calls a file of no special kind."""
 MOST_DIGITS = 20
 """Of a number in a header: one of 64 bits has no more."""
+COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ\0": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
+"""What a compressed file begins with, and who unpacks it. It could grow without end, so it is not read."""
+_ROOTS = frozenset({".", ""})
+"""How tools name the folder that they were called in, which is a bag itself or has the bag's folder in it."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\]")
 """Control letters, halves of letters, and what separates folders elsewhere."""
 
@@ -118,6 +122,11 @@ def _tar_entries(archive: Path) -> Iterator[Entry | Oddity]:
     """A reader of its own, for the standard one trusts sizes in headers with memory. It knows regular files,
     folders, the `path` and `size` of PAX and the long names of GNU; everything else is odd."""
     with archive.open("rb", buffering=0) as raw:
+        head = raw.read(BLOCK)
+        for mark, tool in COMPRESSED.items():
+            if head.startswith(mark):
+                raise BrokenArchive(f"compressed: {tool} it, and take the .tar")
+        raw.seek(0)
         yield from TarReader(raw, archive.stat().st_size).entries()
 
 
@@ -128,7 +137,8 @@ def arriving_entries(pieces: Iterable[bytes]) -> Iterator[Entry | Oddity]:
 
 
 class TarReader:
-    """`aside`: files of the archive that lie apart from it, by where they begin."""
+    """The bag is the one folder in the archive or, where the archive begins with a file or with the folder `.`, what is
+    in it. `aside`: files of the archive that lie apart from it, by where they begin."""
 
     def __init__(self, stream: io.RawIOBase, length: int, aside: Mapping[int, Apart] | None = None) -> None:
         self._stream = stream
@@ -147,7 +157,7 @@ class TarReader:
                     raise BrokenArchive("a header has no file behind it")
                 self._check_end()
                 return
-            name, size, kind = parse_header(block)
+            name, size, kind = self._header(block)
             if kind in (b"x", b"L"):
                 if kind in extended:
                     raise BrokenArchive("a file has two headers of one kind before it")
@@ -160,29 +170,45 @@ class TarReader:
             extension = {}
             yield from self._entry(name, size, b"?" if sparse else kind)
 
+    def _header(self, block: bytes) -> tuple[str, int, bytes]:
+        try:
+            return parse_header(block)
+        except BrokenArchive as fault:
+            if self._position > BLOCK:
+                raise
+            raise BrokenArchive("this is neither a .tar nor a .zip file") from fault
+
     def _entry(self, name: str, size: int, kind: bytes) -> Iterator[Entry | Oddity]:
         end = self._position + -(-size // BLOCK) * BLOCK
         if end > self._length:
             raise BrokenArchive("the archive ends inside a file")
-        path = self._inside(name.removesuffix("/") if kind == b"5" else name)
-        if path is None or (not path and kind != b"5"):
+        is_folder = kind == b"5"
+        path = self._inside(name.removesuffix("/") if is_folder else name, is_folder=is_folder)
+        if path is None or (not path and not is_folder):
             yield Oddity("unsafe_path", ascii(name))
         elif kind in REGULAR:
             apart = self._aside.get(self._position)
             pieces = pieces_of_stream(self._stream, size)
             yield Entry(path, size, pieces, apart if apart is not None and apart.size == size else None)
-        elif kind != b"5":
+        elif not is_folder:
             yield Oddity("not_a_file", path)
         self._stream.seek(end)
         self._position = end
 
-    def _inside(self, name: str) -> str | None:
-        """The path below the one top folder; the top folder itself is the empty path."""
-        top, _, rest = name.partition("/")
-        if unsafe(name) or (self._top is not None and top != self._top):
+    def _inside(self, name: str, *, is_folder: bool) -> str | None:
+        """The path from the bag's folder; the folder itself is the empty path."""
+        name = name.removeprefix("./")
+        if is_folder and name in _ROOTS:
+            self._top = "" if self._top is None else self._top
+            return ""
+        if unsafe(name):
             return None
-        self._top = top
-        return rest
+        top, _, rest = name.partition("/")
+        if self._top is None:
+            self._top = top if is_folder or rest else ""
+        if self._top not in ("", top):
+            return None
+        return rest if self._top else name
 
     def _block(self) -> bytes:
         block = self._stream.read(BLOCK)
