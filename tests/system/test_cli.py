@@ -113,6 +113,21 @@ def test_spoilt_bag_does_not_hold(data: tuple[str, str], run_id: str, tmp_path: 
     assert "artifacts" in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["verify", "import"])
+def test_what_does_not_hold_is_told_to_machines_whole(tmp_path: Path, command: str) -> None:
+    for number in range(9):
+        (tmp_path / str(number)).write_text("no bag")
+    ended = freehold(command, tmp_path, "--json")
+    told = json.loads(ended.stdout)
+    assert (ended.returncode, told["error"]["code"], "BagDoesNotHold" in ended.stderr) == (
+        FAILED,
+        "BagDoesNotHold",
+        True,
+    )
+    assert {each["path"] for each in told["faults"] if each["code"] == "extra"} == {str(number) for number in range(9)}
+    assert told["fault_count"] == len(told["faults"])
+
+
 def test_a_zip_of_another_tool_is_told_to_be_unpacked_and_nothing_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bag.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bag/../../evil", "x")
@@ -226,6 +241,10 @@ USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["erase", "run", "{run}", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
     (["erase", "run", "{unknown}", "--yes"], FAILED, "NotFound"),
     (["erase", "run", "{run}", "--json"], WRONG, "--yes"),
+    (["export", "run", "{unknown}", "--to", "{new}", "--json"], FAILED, "NotFound"),
+    (["operations", "--url", NOWHERE, "--json"], UNREACHABLE, "freehold serve"),
+    (["combine", "{folder}", "{folder}", "--json"], WRONG, "Missing option"),
+    (["verify", "{folder}", "--nonsense", "--json"], WRONG, "No such option"),
     (["operations", "--cancel"], WRONG, "the id of an operation"),
     (["export", "workspace", "--workspace", "nonsense", "--to", "{new}"], WRONG, "ARM path"),
     (["export", "run", "{run}", "--since", "my-bag", "--to", "{new}"], WRONG, "nothing at my-bag"),
@@ -269,6 +288,7 @@ def test_wrong_use_is_told_clearly(
     ended = freehold(*given, **environment)
     assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr[-2_000:]
     assert words.format(**places) in " ".join(ended.stderr.split())
+    assert "--json" not in given or json.loads(ended.stdout)["error"].keys() == {"code", "message"}
     assert listing(tmp_path) == before, "a refused command left something behind"
 
 

@@ -80,12 +80,14 @@ def restore(
         )
         raise Failure("NotRestored", message) from None
     failed = [each for each in erased if each.state != "Succeeded"]
-    if as_json:
-        print_json({"erased_again": len(erased), "failed": [each.operation_id for each in failed]})
-    else:
+    told = {"erased_again": len(erased), "failed": [each.operation_id for each in failed]}
+    if not as_json:
         console.print(f"[green]✓[/] restored into {settings.data_folder} · erased again: {len(erased)}")
+    elif not failed:
+        print_json(told)
     if failed:
-        raise Failure("NotErasedAgain", f"{len(failed)} erasures did not end well: see `freehold operations`.")
+        message = f"{len(failed)} erasures did not end well: see `freehold operations`."
+        raise Failure("NotErasedAgain", message, more=told)
 
 
 def rotate_keys(

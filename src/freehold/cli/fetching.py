@@ -88,7 +88,7 @@ def _saying(place: BagPlace, more: str) -> Iterator[None]:
         message = f"The bag could not be written to {place.to}: {fault.strerror or fault}. {more}"
         raise Failure("CannotWrite", message) from None
     except Failure as fault:
-        raise Failure(fault.code, f"{fault} {more}", fault.exit_code) from None
+        raise Failure(fault.code, f"{fault} {more}", fault.exit_code, more=fault.more) from None
 
 
 def write_bag(server: Freehold, operation: Operation, to: Path, *, quiet: bool = False) -> tuple[int, dict[str, Any]]:

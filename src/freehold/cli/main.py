@@ -9,6 +9,8 @@ import warnings
 from freehold.cli.failure import Failure
 from freehold.cli.serving import plain_flags, run_server, settings_of
 
+AS_JSON = "--json"
+
 
 def main() -> None:
     # joserfc warns that RFC 9864 prefers the name Ed25519 over EdDSA; verifiers out there know the older name.
@@ -16,7 +18,12 @@ def main() -> None:
     try:
         _run(sys.argv[1:])
     except Exception as fault:
-        sys.exit(_tell(fault))
+        from freehold.cli.printing import fail
+
+        sys.exit(fail(_as_failure(fault), as_json=AS_JSON in sys.argv))
+    except SystemExit as ended:
+        _tell_wrong_use(ended)
+        raise
 
 
 def _run(arguments: list[str]) -> None:
@@ -29,22 +36,30 @@ def _run(arguments: list[str]) -> None:
         app_for(arguments)()
 
 
-def _tell(fault: Exception) -> int:
-    """The exit code. Raises what is no answer of ours."""
-    from freehold.cli.printing import fail
+def _as_failure(fault: Exception) -> Failure:
+    """Raises what is no answer of ours."""
     from freehold.client import FreeholdError
     from freehold.kit.problems import Problem
 
     if isinstance(fault, Failure):
-        return fail(fault.code, str(fault), fault.exit_code)
+        return fault
     if isinstance(fault, FreeholdError):
-        return fail(fault.code, str(fault), 3 if fault.code == "ServerUnreachable" else 1)
+        return Failure(fault.code, str(fault), 3 if fault.code == "ServerUnreachable" else 1)
     if isinstance(fault, Problem):  # of a command that works on bags without a server
-        return fail(fault.code, fault.message, 1)
+        return Failure(fault.code, fault.message)
     if isinstance(fault, OSError):
         place = f"{fault.filename}: " if fault.filename else ""
-        return fail("CannotReadOrWrite", f"{place}{fault.strerror or fault}", 1)
+        return Failure("CannotReadOrWrite", f"{place}{fault.strerror or fault}")
     raise fault
+
+
+def _tell_wrong_use(ended: SystemExit) -> None:
+    """Typer has told people of options that there are not, and the like; this tells machines."""
+    said = getattr(ended.__context__, "format_message", None)
+    if said is not None and AS_JSON in sys.argv:
+        from freehold.cli.printing import print_json
+
+        print_json({"error": {"code": "WrongArguments", "message": said()}})
 
 
 if __name__ == "__main__":

@@ -7,13 +7,19 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+from freehold.cli.failure import Failure
+
 console = Console()
 errors = Console(stderr=True)
 
 
-def fail(code: str, message: str, exit_code: int) -> int:
+def fail(fault: Failure, *, as_json: bool) -> int:
+    """The exit code. People read why on standard error, machines on standard output."""
+    if as_json:
+        print_json({"error": {"code": fault.code, "message": str(fault)}, **fault.more})
+    code, message = fault.code, str(fault)
     errors.print(f"[bold red]{escape(code)}[/]  {escape(message)}", soft_wrap=True)  # what it names can be copied
-    return exit_code
+    return fault.exit_code
 
 
 def print_json(document: Any) -> None:

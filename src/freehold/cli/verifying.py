@@ -58,7 +58,8 @@ def verify_or_fail(bag: Path, keys: dict[str, Any] | None, *, called: str = "", 
         raise Failure("BagDoesNotHold", f"{called or bag} cannot be read: {fault or type(fault).__name__}") from fault
     if not report.ok:
         faults = "; ".join(map(_told, report.faults[:5]))
-        raise Failure("BagDoesNotHold", f"{called or bag} does not hold: {faults}")
+        more = {"fault_count": report.fault_count, "faults": report.faults}
+        raise Failure("BagDoesNotHold", f"{called or bag} does not hold: {faults}", more=more)
     base = {"base_manifest_sha256": report.base, "base_snapshot": report.base_snapshot} if report.base else {}
     return {"files": report.files, "bytes": report.size, "certificate": str(report.certificate)} | base
 
