@@ -77,6 +77,11 @@ def erase_a_run(world: World) -> dict[str, str]:
     return certificate
 
 
+def statement_in(jws: str) -> dict[str, str]:
+    said: dict[str, str] = json.loads(verify_log.decode_url(jws.split(".")[1]))
+    return said
+
+
 def fetch(world: World, path: str) -> bytes:
     answer = world.get(f"{LOG}/{path}")
     assert answer.status_code == 200, answer.text
@@ -124,6 +129,41 @@ def test_a_file_that_is_no_text_is_no_certificate(logged: tuple[World, str], tmp
         assert (done.returncode, "c.jws is no text" in done.stderr) == (1, True)
         said = freehold(logged[0], "log", "verify", option, str(tmp_path / "c.jws"), expect=1)
         assert "c.jws is no text" in " ".join(said.split())
+
+
+def test_the_document_that_the_server_gives_of_a_certificate_is_verified_as_it_is(
+    logged: tuple[World, str], tmp_path: Path
+) -> None:
+    world, jws = logged
+    answer = world.get(f"/freehold/v1/certificates/{statement_in(jws)['certificate_id']}", world.alice)
+    (tmp_path / "c.json").write_bytes(answer.content)
+    done = script(world.url + LOG, "--certificate", str(tmp_path / "c.json"))
+    assert (done.returncode, f"is leaf {EARLIER}; signed" in done.stdout) == (0, True), done.stderr
+    told = json.loads(freehold(world, "log", "verify", "--certificate", str(tmp_path / "c.json"), "--json"))
+    assert list(told["leaves"].values()) == [EARLIER]
+
+
+@pytest.mark.parametrize("content", ["", "no.jws", '{"jws": 1}', '{"statement": {}}', "{", "[1]"])
+def test_a_file_that_is_neither_a_jws_nor_has_one_is_said_to_be_no_certificate(
+    logged: tuple[World, str], tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "c.json").write_text(content)
+    done = script(logged[0].url + LOG, "--certificate", str(tmp_path / "c.json"))
+    assert (done.returncode, "c.json is no certificate: neither" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_certificate_is_fetched_by_its_id_or_the_operations_and_kept(
+    logged: tuple[World, str], tmp_path: Path
+) -> None:
+    world, jws = logged
+    told = json.loads(freehold(world, "certificate", statement_in(jws)["certificate_id"], "--json"))
+    assert told["jws"] == jws
+    kept = tmp_path / "kept.jws"
+    shown = freehold(world, "certificate", told["operation_id"], "--to", str(kept))
+    assert "level reached: verified" in shown
+    assert kept.read_text().strip() == jws
+    assert "already" in freehold(world, "certificate", told["operation_id"], "--to", str(kept), expect=2)
+    freehold(world, "log", "verify", "--certificate", str(kept))
 
 
 def test_of_a_folder_it_is_said_that_no_signature_was_checked(

@@ -95,6 +95,18 @@ def test_one_of_others_answers_as_one_that_never_was(
     assert ask(getattr(shared_world, name), theirs)[0] == 404
 
 
+def test_a_certificate_by_its_own_id_is_shown_to_whom_its_operation_is(shared_world: World, every: list[str]) -> None:
+    w, none = shared_world, "01990000-0000-7000-8000-000000000000"
+    by_operation = w.get(f"/freehold/v1/certificates/{every[1]}", w.alice).json()
+    own = f"/freehold/v1/certificates/{by_operation['id']}"
+    assert w.get(own).status_code == 401
+    for person in (w.charlie, w.bob):
+        refused, unknown = w.get(own, person), w.get(f"/freehold/v1/certificates/{none}", person)
+        assert (refused.status_code, refused.json()["code"]) == (404, unknown.json()["code"])
+        assert refused.json()["detail"] == unknown.json()["detail"]
+    assert w.get(own, w.alice).json() == by_operation
+
+
 def people(world: World) -> list[tuple[str, Person]]:
     return [("alice", world.alice), ("bob", world.bob), ("charlie", world.charlie)]
 

@@ -43,7 +43,9 @@ def show(data: Data = None, url: Url = None, as_json: AsJson = False) -> None:
 @log.command()
 def verify(
     key: Annotated[list[str] | None, typer.Option("--key", help="Verifier key you trust; else the log's own.")] = None,
-    certificate: Annotated[list[Path] | None, typer.Option("--certificate", help="File with a certificate.")] = None,
+    certificate: Annotated[
+        list[Path] | None, typer.Option("--certificate", help="File with a certificate: JWS or JSON.")
+    ] = None,
     certificate_key: Annotated[
         Path | None, typer.Option("--certificate-key", help="Key set (JWKS) you trust; else the server's own.")
     ] = None,
@@ -61,7 +63,7 @@ def verify(
     try:
         keys = key or verify_log.read(where, "key").decode().split()
         found = verify_log.verify(where, keys, verify_log.text_of(str(older)) if older else None)
-        certificates = {str(path): verify_log.text_of(str(path)) for path in certificate or []}
+        certificates = {str(path): verify_log.certificate_of(str(path)) for path in certificate or []}
         leaves = {path: verify_log.leaf_of(found, jws) for path, jws in certificates.items()}
         trusted = str(certificate_key) if certificate_key else None
         signers = verify_log.read_signers(where, trusted) if leaves else None

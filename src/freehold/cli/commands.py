@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "retention": ("retention", "purge"),
     "watching": ("operations",),
     "backups": ("backup", "restore", "rotate-keys"),
+    "certificates": ("certificate",),
     "certificate_log": ("log",),
     "demo.flow": ("demo",),
 }

@@ -111,7 +111,7 @@ def erase(
         return
     statement = certificate.statement
     console.print(f"[green]✓[/] level reached: [bold]{statement['level']}[/] · {told_counts(statement)}")
-    console.print(f"  certificate {certificate.id} (freehold operations {operation.id} --json)")
+    console.print(f"  its certificate: freehold certificate {certificate.id}", soft_wrap=True)
 
 
 def check_root(scope: str, id: str | None) -> None:

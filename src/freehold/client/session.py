@@ -243,9 +243,9 @@ class Freehold:
             raise FreeholdError(409, code, message or "The operation was cancelled.")
         return operation
 
-    def certificate(self, operation_id: str) -> Certificate:
-        """The signed statement about an export or an erasure."""
-        return self._read(self._send("GET", f"/freehold/v1/certificates/{operation_id}"), Certificate)
+    def certificate(self, id: str) -> Certificate:
+        """The signed statement about an erasure, by its own id or the operation's."""
+        return self._read(self._send("GET", f"/freehold/v1/certificates/{id}"), Certificate)
 
     def certificate_keys(self) -> dict[str, Any]:
         """Public keys (a JWK set) that verify this server's certificates."""

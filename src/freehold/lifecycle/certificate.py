@@ -98,3 +98,9 @@ def find_certificate(db: Transaction, operation_id: str) -> sa.Row[Any]:
     if row is None:
         raise NotFound("CertificateNotFound", "There is no certificate yet: the operation has not ended well.")
     return row
+
+
+def operation_certified_by(db: Transaction, certificate_id: str) -> str | None:
+    """The id of the operation that a certificate is about."""
+    found = sa.select(Certificate.c.operation_id).where(Certificate.c.certificate_id == certificate_id)
+    return db.execute(found).scalar()

@@ -11,7 +11,7 @@ from freehold.api.freehold.shapes import CertificateOut
 from freehold.api.replies import reply
 from freehold.api.routing import Anonymous, SignedIn
 from freehold.kit.clock import to_iso
-from freehold.lifecycle.certificate import find_certificate
+from freehold.lifecycle.certificate import find_certificate, operation_certified_by
 from freehold.lifecycle.watch import see_operation
 from freehold.storage.transaction import Transaction
 
@@ -28,10 +28,11 @@ async def keys(call: Call) -> Response:
 
 @freehold.route("GET", f"{V1}/certificates/{{operation}}", SignedIn(), answer=CertificateOut)
 async def get_one(call: Call) -> Response:
-    """The certificate of an operation."""
-    operation_id = call.params["operation"]
+    """The certificate of an operation, by the id of either."""
+    asked = call.params["operation"]
 
     def find(db: Transaction) -> CertificateOut:
+        operation_id = operation_certified_by(db, asked) or asked
         see_operation(db, call.actor, operation_id)
         row = find_certificate(db, operation_id)
         payload = row.jws.split(".")[1]

@@ -7,6 +7,7 @@
 The log is an address or a folder with the same paths in it. Everything is fetched and computed anew: the signature,
 the root over all leaves, every tile, that each certificate (a JWS) is a leaf and signed, and that the tree which an
 older checkpoint signed is the beginning of this one. Keep the checkpoint (--save): the next check holds the log to it.
+A certificate's FILE is the JWS, or the JSON document that has it as `jws`, as the server gives it.
 Without --key the log's own keys are taken, and it is said so: then nothing shows whose log it is. Other keys than the
 log's sign certificates: --certificate-key is a file with that key set (of /freehold/v1/certificates/keys). Without it
 the set of the log's address is taken, and it is said so; a folder has none, and then no signature is checked.
@@ -25,6 +26,7 @@ from typing import NamedTuple
 
 FULL = 256
 LARGEST = 1 << 25
+JWS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}", re.ASCII)
 SIGNED_BY = {("EdDSA", "freehold-certificate"), ("Ed25519", "freehold-certificate")}
 
 
@@ -52,7 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Verify a Freehold certificate log.")
     parser.add_argument("log", help="address that ends in /freehold/v1/log, or a folder")
     parser.add_argument("--key", action="append", default=[], help="verifier key, name+hash+base64; may be repeated")
-    parser.add_argument("--certificate", action="append", default=[], help="file with a certificate (JWS)")
+    parser.add_argument("--certificate", action="append", default=[], help="file with a certificate: JWS or JSON")
     parser.add_argument("--certificate-key", help="file with the key set (JWKS) that signs certificates")
     parser.add_argument("--older", help="file with a checkpoint kept earlier")
     parser.add_argument("--save", help="file to keep the checkpoint in")
@@ -62,7 +64,7 @@ def main() -> int:
         found = verify(asked.log, keys, text_of(asked.older) if asked.older else None)
         signers = read_signers(asked.log, asked.certificate_key) if asked.certificate else None
         for path in asked.certificate:
-            jws = text_of(path)
+            jws = certificate_of(path)
             leaf = leaf_of(found, jws)
             if signers is not None:
                 check_certificate(jws, signers)
@@ -83,6 +85,19 @@ def text_of(path: str) -> str:
         return Path(path).read_text("utf-8")
     except UnicodeDecodeError:
         raise LogFault(f"{path} is no text, and so neither a certificate nor a checkpoint") from None
+
+
+def certificate_of(path: str) -> str:
+    """The JWS that a file is, or that stands in the JSON document which the file is. Raises LogFault, OSError."""
+    text = text_of(path).strip()
+    if text.startswith("{"):
+        try:
+            text = json.loads(text)["jws"]
+        except (ValueError, KeyError, RecursionError):
+            text = ""
+    if not isinstance(text, str) or not JWS.fullmatch(text):
+        raise LogFault(f"{path} is no certificate: neither a JWS nor a JSON document that has one as its `jws`")
+    return text
 
 
 def verify(log: str, keys: list[str], older: str | None = None) -> Found:
