@@ -34,6 +34,16 @@ def test_what_is_held_cannot_be_deleted_or_erased(azure: Azure, model: str) -> N
     azure.erased()
 
 
+def test_a_refused_erasure_names_the_hold_and_how_it_is_lifted(azure: Azure, model: str) -> None:
+    held = hold(azure, scope="model", id=model)
+    refused = azure.call("POST", own(azure, "/erasures"), {"scope": "model", "id": model}).json()
+    lifting = own(azure, f"/holds/{held['id']}")
+    assert refused["code"] == "UnderLegalHold"
+    assert f"DELETE {lifting}." in refused["detail"]
+    assert f"freehold holds lift {held['id']} --workspace {azure.workspace}`" in refused["detail"]
+    azure.ok("DELETE", lifting)
+
+
 @pytest.mark.parametrize("scope", ["run", "experiment", "workspace"])
 @pytest.mark.parametrize(
     ("verb", "tail", "body"),

@@ -162,6 +162,21 @@ def test_erasure_is_planned_then_done(shared_world: World, data: tuple[str, str]
     assert shared_world.get("/api/2.0/mlflow/runs/get", shared_world.alice, params=query).status_code == 404
 
 
+def test_a_hold_is_placed_listed_and_lifted(shared_world: World, data: tuple[str, str]) -> None:
+    run_id, there = make_run(shared_world, "cli"), (*data, "--workspace", shared_world.workspace)
+    placed = parsed(freehold("holds", "place", "run", run_id, "--reason", "case [7]", *there, "--json"))
+    assert freehold("holds", "list", *there).stdout.count("case [7]") == 1
+    refused = freehold("erase", "run", run_id, "--yes", *data)
+    lifting = f"freehold holds lift {placed['id']} --workspace {shared_world.workspace}"
+    assert (refused.returncode, lifting in refused.stderr) == (FAILED, True), refused.stderr
+    assert freehold(*lifting.split()[1:], *data).returncode == DONE
+    assert placed["id"] not in [each["id"] for each in parsed(freehold("holds", "list", *data, "--json"))]
+    ended = {each["id"]: each for each in parsed(freehold("holds", "list", "--lifted", *data, "--json"))}
+    assert ended[placed["id"]]["lifted_at"] is not None
+    assert freehold("holds", "place", "run", run_id, *data).returncode == WRONG
+    assert parsed(freehold("erase", "run", run_id, "--yes", *data, "--json"))["operation"]["state"] == "Succeeded"
+
+
 def test_operations_are_listed(data: tuple[str, str]) -> None:
     assert isinstance(parsed(freehold("operations", *data, "--json")), list)
     assert "operation" in freehold("operations", *data).stdout

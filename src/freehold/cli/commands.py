@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "imports": ("import",),
     "plans": ("plan", "catalogue"),
     "retention": ("retention", "purge"),
+    "holds": ("holds",),
     "watching": ("operations",),
     "backups": ("backup", "restore", "rotate-keys"),
     "certificates": ("certificate",),

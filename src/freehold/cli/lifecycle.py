@@ -143,7 +143,7 @@ def print_plan(plan: Plan) -> None:
     console.print(table)
     print_objects(plan)
     for hold in plan["holds"]:
-        console.print(f"  [red]forbidden by the legal hold {hold}[/]")
+        console.print(f"  [red]forbidden by the legal hold {hold}[/] (freehold holds list)")
     for each in plan["conflicts"]:
         console.print(f"  [red]still needed by {', '.join(each['needed_by']) or each['record']}[/]")
     for copy in plan["copies"]:

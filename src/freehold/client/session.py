@@ -177,6 +177,19 @@ class Freehold:
         body = {"scope": scope, "id": id, "plan_digest": plan_digest}
         return self._start(f"{self._prefix}/erasures", body)
 
+    def holds(self) -> list[dict[str, Any]]:
+        """The workspace's legal holds, newest first, lifted ones too."""
+        found = self._read(self._send("GET", f"{self._prefix}/holds"), dict[str, Any])
+        return list(found["value"])
+
+    def place_hold(self, scope: str, id: str | None = None, *, reason: str) -> dict[str, Any]:
+        """Until it is lifted nothing that it covers can be erased or written over."""
+        body = {"scope": scope, "id": id, "reason": reason}
+        return self._read(self._send("POST", f"{self._prefix}/holds", body), dict[str, Any])
+
+    def lift_hold(self, hold_id: str) -> dict[str, Any]:
+        return self._read(self._send("DELETE", f"{self._prefix}/holds/{hold_id}"), dict[str, Any])
+
     def retention(self) -> dict[str, Any]:
         """The workspace's retention policy, its version, and whether it is at work."""
         return self._read(self._send("GET", f"{self._prefix}/retention"), dict[str, Any])

@@ -46,7 +46,7 @@ def delete(
     targets = [Target(scope, workspace.workspace_id, (row,)) for scope, row in roots]
     root = db.keys.forgotten.digest(SCOPE, workspace.public_id, repr(sorted(roots))).hex()
     plan = plan_targets(db, targets[0].scope, targets, root, counts=False)
-    refuse_unless_free(plan)
+    refuse_unless_free(db, actor, plan)
     open_one = _find_open(db, actor, workspace.workspace_id)
     target_id = name_targets(db, plan.targets, open_one.target_id if open_one else None)
     hide(db, workspace, plan, forget_days)

@@ -35,6 +35,7 @@ from freehold.kit.faults import passing
 from freehold.kit.problems import Away, Conflict, Problem, Superseded
 from freehold.lifecycle import certificate, copies, proof
 from freehold.lifecycle.evidence import Evidence, SealedEvidence, collect_needles, collect_repeats, sync_folders
+from freehold.lifecycle.holds import seen_by
 from freehold.lifecycle.joint import joints
 from freehold.lifecycle.plan import FORMAT, ErasePlan, plan_changed, plan_erasure, retained_records
 from freehold.lifecycle.reach import Reach
@@ -93,7 +94,7 @@ def request_erasure(
         require_standing(db, workspace)
     lock_containers(db, workspace.workspace_id)
     plan = plan_erasure(db, workspace, scope, root_id, counts=False)
-    _check(plan, plan_digest)
+    _check(db, actor, plan, plan_digest)
     operation = begin(db, operations, actor, workspace, plan, forget_days)
     note_interaction(db, actor, workspace.workspace_id, f"erase {scope.value}")
     return operation
@@ -160,17 +161,17 @@ def hide(db: Transaction, workspace: WorkspaceRef, plan: ErasePlan, forget_days:
             _forget(db, reach.root, home.public_id, ids, forget_days)
 
 
-def refuse_unless_free(plan: ErasePlan) -> None:
+def refuse_unless_free(db: Transaction, actor: Actor, plan: ErasePlan) -> None:
     """Raises StillNeeded where something that stays refers to what goes, UnderHold where a legal hold forbids it."""
     if plan.holds:
-        raise UnderHold
+        raise UnderHold(seen_by(db, actor, plan.holds))
     if plan.conflicts:
         names = [name for conflict in plan.conflicts for name in conflict.needed_by]
         raise StillNeeded(names)
 
 
-def _check(plan: ErasePlan, expected: str | None) -> None:
-    refuse_unless_free(plan)
+def _check(db: Transaction, actor: Actor, plan: ErasePlan, expected: str | None) -> None:
+    refuse_unless_free(db, actor, plan)
     if expected is not None and expected != plan.digest:
         raise plan_changed()
 

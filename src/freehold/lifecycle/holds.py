@@ -1,12 +1,14 @@
 """Legal holds: while one is in force, what it covers cannot be erased, by whatever scope or verb it is asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.members import member_of
+from freehold.domain.access.queries import find_workspace_by_key, roles_in
+from freehold.domain.access.rules import actions_of
 from freehold.domain.access.service import allow
 from freehold.domain.audit.service import record
 from freehold.domain.documents.service import require_standing
@@ -98,6 +100,17 @@ def list_all(db: Transaction, actor: Actor, workspace: WorkspaceRef) -> list[Hol
     here = (_h.workspace_id == workspace.workspace_id, *_about_what_stands())
     rows = db.execute(sa.select(Hold.table).where(*here).order_by(_h.row_id.desc()))
     return [_view(db, row) for row in rows]
+
+
+def seen_by(db: Transaction, actor: Actor, hold_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Of the holds those that the actor may list, each with the ARM path of its container: it may be one above."""
+    where = sa.select(_h.hold_id, _h.workspace_id).where(_h.hold_id.in_(hold_ids)).order_by(_h.row_id)
+    homes = [(row.hold_id, find_workspace_by_key(db, row.workspace_id)) for row in db.execute(where)]
+    return [(hold_id, home.path) for hold_id, home in homes if home is not None and _may_list(db, actor, home)]
+
+
+def _may_list(db: Transaction, actor: Actor, home: WorkspaceRef) -> bool:
+    return Action.READ in actions_of(roles_in(db, actor.person_row, home.workspace_id))
 
 
 def _about_what_stands() -> Iterator[sa.ColumnElement[bool]]:

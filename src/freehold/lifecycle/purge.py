@@ -74,7 +74,7 @@ def request_purge(
         raise PreconditionFailed("PlanChanged", message)
     if not plan.targets:
         raise Conflict("NothingSetAside", "Nothing is set aside here that could be purged. A dry run counts holds.")
-    refuse_unless_free(plan)
+    refuse_unless_free(db, actor, plan)
     operation = begin(db, operations, actor, workspace, plan, forget_days, called=PURGE)
     note_interaction(db, actor, workspace.workspace_id, "purge")
     return operation

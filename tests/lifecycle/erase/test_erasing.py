@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Actor
+from freehold.domain.access.directory import service as directory
 from freehold.domain.access.queries import find_member
 from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.artifacts import service as artifacts
@@ -82,6 +83,20 @@ def test_a_lifted_hold_of_what_is_hidden_is_not_found(plain_site: Site, scope: S
     assert [each.hold_id for each in listed] == [kept]
     with pytest.raises(NotFound):
         site.database.write_now(lambda db: holds.lift(db, site.actor, site.workspace, gone))
+
+
+def test_a_hold_is_named_to_whom_may_list_it(site: Site) -> None:
+    def look(db: Transaction) -> tuple[object, object, str]:
+        placed = holds.place(db, site.actor, site.workspace, Scope.WORKSPACE, None, "case 7").hold_id
+        stranger = directory.add_person(db, kind="person", display_name="Someone")
+        return (
+            holds.seen_by(db, site.actor, [placed]),
+            holds.seen_by(db, stranger, [placed]),
+            placed,
+        )
+
+    owner, stranger, placed = site.database.write_now(look)
+    assert (owner, stranger) == ([(placed, site.workspace.path)], [])
 
 
 @pytest.mark.parametrize("is_swept", [False, True])

@@ -26,3 +26,12 @@ def test_a_bag_of_a_tree_is_no_base(bag: Path, tmp_path: Path) -> None:
     with pytest.raises(Invalid) as told:
         write_index(unpacked(bag, tmp_path / "bag"), tmp_path / "index", "0" * 32)
     assert told.value.code == "BaseIsTree"
+
+
+def test_an_erasure_that_a_hold_above_forbids_names_where_it_stands(made: TreeWorld) -> None:
+    world, above = made.world, f"/freehold/v1{made.account}/holds"
+    placed = world.post(above, {"scope": "workspace", "reason": "case 7"}, world.alice).json()["id"]
+    refused = world.post(f"/freehold/v1{made.empty}/erasures", {"scope": "workspace"}, world.alice)
+    assert (refused.status_code, refused.json()["code"]) == (409, "UnderLegalHold")
+    assert f"DELETE {above}/{placed}." in refused.json()["detail"]
+    assert world.request("DELETE", f"{above}/{placed}", world.alice).status_code == 200

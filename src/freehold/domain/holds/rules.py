@@ -4,7 +4,7 @@ A hold keeps what was written: content, names, descriptions, documents, tags. Ho
 run still trains, a held service is still watched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freehold.kit.problems import Conflict
@@ -20,11 +20,20 @@ DOCUMENTS = frozenset({"document", "details"})
 
 
 class UnderHold(Conflict):
-    """A legal hold is in force on what would go, or would be written over."""
+    """A legal hold is in force on what would go, or would be written over. `seen`: the ids of such holds, each with the
+    ARM path of the container where it stands, as far as who is told of it may see them."""
 
-    def __init__(self) -> None:
-        message = "A legal hold forbids to erase or replace this. An owner lifts it: DELETE /freehold/v1/holds/{id}."
-        super().__init__("UnderLegalHold", message)
+    def __init__(self, seen: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__("UnderLegalHold", f"A legal hold forbids to erase or replace this. {_way_on(seen)}")
+
+
+def _way_on(seen: Sequence[tuple[str, str]]) -> str:
+    if not seen:
+        return "Who may read where it stands finds it with `freehold holds list`; an owner lifts it."
+    (hold, path), more = seen[0], len(seen) - 1
+    others = f" {more} more forbid it, too." if more else ""
+    address = f"DELETE /freehold/v1{path}/holds/{hold}"
+    return f"An owner lifts it with `freehold holds lift {hold} --workspace {path}`, or {address}.{others}"
 
 
 def written_in(values: Mapping[str, Any]) -> dict[str, Any]:
