@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import uvicorn
@@ -163,8 +164,16 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def restore(settings: Settings, backup: Path) -> list[Operation]:
-    """Put a backup into an empty data folder and erase again what was erased since; those erasures, ended.
+class Restored(NamedTuple):
+    """`erased`: the erasures that were carried out again, ended. `log_closed`: why the certificate log signs nothing,
+    if it does not."""
+
+    erased: list[Operation]
+    log_closed: Problem | None
+
+
+def restore(settings: Settings, backup: Path) -> Restored:
+    """Put a backup into an empty data folder and erase again what was erased since.
 
     Nobody is served meanwhile. After a death in the middle no server starts until the same call has hidden again what
     was erased; behind that, a server goes on with it. Raises Problem where the backup does not hold or data is there
@@ -182,7 +191,9 @@ def restore(settings: Settings, backup: Path) -> list[Operation]:
             finish_restore(settings)
             passing("restore:folder:unmarked")
             engine.start()
-            return [_ended(services, operation_id) for operation_id in begun]
+            erased = [_ended(services, operation_id) for operation_id in begun]
+            _look_at_log(services)
+            return Restored(erased, services.log.closed)
         finally:
             engine.stop()
             services.database.close()

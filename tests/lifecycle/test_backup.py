@@ -75,8 +75,9 @@ def restored_from(world: World, tmp_path: Path) -> World:
         tmp_path / "restored", world.subscription_id, world.alice, world.bob, world.charlie, dict(world.environment)
     )
     restored.environment["FREEHOLD_KEYS"] = str(world.folder / "keys")
-    answer = freehold(restored, "restore", str(tmp_path / "old"), "--json")
-    assert json.loads(answer) == {"erased_again": 2, "failed": []}
+    told = json.loads(freehold(restored, "restore", str(tmp_path / "old"), "--json"))
+    told.pop("log_closed")  # it is, where a sweep has signed what came after the backup
+    assert told == {"erased_again": 2, "failed": []}
     return restored
 
 

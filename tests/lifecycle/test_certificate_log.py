@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -69,11 +70,19 @@ def add_certificates(world: World, count: int) -> None:
     database.close()
 
 
-def erase_a_run(world: World) -> dict[str, str]:
+def erase_a_run(world: World) -> dict[str, Any]:
     """Its certificate."""
-    run = world.mlflow("POST", "runs/create", {"experiment_id": "0", "run_name": "goes"})["run"]["info"]["run_id"]
+    return erase_run(world, make_run(world))
+
+
+def make_run(world: World) -> str:
+    made = world.mlflow("POST", "runs/create", {"experiment_id": "0", "run_name": "goes"})
+    return str(made["run"]["info"]["run_id"])
+
+
+def erase_run(world: World, run: str) -> dict[str, Any]:
     erased = json.loads(freehold(world, "erase", "run", run, "--yes", "--json"))
-    certificate: dict[str, str] = erased["certificate"]
+    certificate: dict[str, Any] = erased["certificate"]
     return certificate
 
 
@@ -333,6 +342,33 @@ def test_a_restored_old_backup_is_noticed_and_never_signed(world: World, tmp_pat
     assert json.loads(freehold(world, "log", "verify", "--json"))["size"] == 3
     assert "another log" in freehold(world, "log", "verify", "--older", str(tmp_path / "signed"), expect=1)
     assert not bytes_differ(world)
+
+
+def test_whoever_restores_erases_or_watches_is_told_of_a_closed_log(world: World, tmp_path: Path) -> None:
+    run = make_run(world)
+    freehold(world, "backup", str(tmp_path / "backup"))
+    open_one = erase_run(world, run)
+    fetch(world, "checkpoint")
+    assert (open_one["log_closed"], world.get("/readyz").json()["warnings"]) == (None, [])
+    world.stop()
+    keys = tmp_path / "keys"
+    shutil.move(world.folder / "keys", keys)
+    shutil.rmtree(world.folder)
+    said = " ".join(freehold(world, "restore", str(tmp_path / "backup"), "--keys", str(keys)).split())
+    assert "the certificate log is closed: The database has 1 certificates, but its first 1 are not those" in said
+    assert "log begin-anew" in said
+
+    world.environment["FREEHOLD_KEYS"] = str(keys)
+    world.start()
+    ready = world.get("/readyz")
+    assert (ready.status_code, ready.json()["warnings"][0].startswith("CertificatesLost: ")) == (200, True)
+    assert erase_a_run(world)["log_closed"]["code"] == "CertificatesLost"
+    told = freehold(world, "erase", "run", make_run(world), "--yes")
+    assert "stands in no log that can be fetched (CertificatesLost)" in " ".join(told.split())
+    world.stop()
+    freehold(world, "log", "begin-anew")
+    world.start()
+    assert (erase_a_run(world)["log_closed"], world.get("/readyz").json()["warnings"]) == (None, [])
 
 
 def bytes_differ(world: World) -> bool:

@@ -19,10 +19,14 @@ async def healthz(call: Call) -> Response:
 
 @health.route("GET", "/readyz", Anonymous(because="a load balancer asks without a token"))
 async def readyz(call: Call) -> Response:
-    """Every part is ready to serve. `stores`: what a cloud's store keeps of what is removed (plain, versioned …)."""
+    """Every part is ready to serve. `stores`: what a cloud's store keeps of what is removed (plain, versioned …).
+    `warnings`: what an operator should look at, though clients are served."""
     parts = call.services.ready
     is_ready = bool(parts) and all(parts.values())
-    said = {"status": "ready" if is_ready else "starting", "parts": parts, "stores": call.services.keeps}
+    fault = call.services.log.closed
+    warnings = [f"{fault.code}: {fault.message}"] if fault else []
+    state = {"status": "ready" if is_ready else "starting", "parts": parts}
+    said = {**state, "stores": call.services.keeps, "warnings": warnings}
     return reply(said, 200 if is_ready else 503)
 
 

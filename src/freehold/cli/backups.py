@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.progress import Progress
 
 from freehold.cli.connection import AsJson, Data
@@ -69,7 +70,7 @@ def restore(
         message = f"There are no keys in {settings.key_folder}. Name the server's newest key folder with --keys."
         raise Failure("NoKeys", message, 2)
     try:
-        erased = put_back(settings, backup)
+        erased, log_closed = put_back(settings, backup)
     except DataFolderBusy as fault:
         raise Failure("DataFolderBusy", str(fault)) from None
     except Problem as fault:
@@ -80,11 +81,15 @@ def restore(
         )
         raise Failure("NotRestored", message) from None
     failed = [each for each in erased if each.state != "Succeeded"]
-    told = {"erased_again": len(erased), "failed": [each.operation_id for each in failed]}
+    closed = {"code": log_closed.code, "message": log_closed.message} if log_closed else None
+    told = {"erased_again": len(erased), "failed": [each.operation_id for each in failed], "log_closed": closed}
     if not as_json:
         console.print(f"[green]✓[/] restored into {settings.data_folder} · erased again: {len(erased)}")
     elif not failed:
         print_json(told)
+    if log_closed and not as_json:
+        console.print(f"  [yellow]the certificate log is closed:[/] {escape(log_closed.message)}", soft_wrap=True)
+        console.print("  The server works, and certifies, but nobody can look its certificates up until then.")
     if failed:
         message = f"{len(failed)} erasures did not end well: see `freehold operations`."
         raise Failure("NotErasedAgain", message, more=told)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from freehold.cli.connection import AsJson, Data, Token, Url, connect
 from freehold.cli.failure import Failure
@@ -39,8 +40,16 @@ def certificate(
         print_json(msgspec.to_builtins(found))
     else:
         _print(found)
+        warn_of_closed_log(found)
         if to is not None:
             console.print(f"[green]✓[/] signed statement in {to}", soft_wrap=True)
+
+
+def warn_of_closed_log(found: Certificate) -> None:
+    """A certificate that nobody can look up is worth less than it looks."""
+    if found.log_closed is not None:
+        said = f"the certificate stands in no log that can be fetched ({found.log_closed.code}):"
+        console.print(f"  [yellow]{said}[/] {escape(found.log_closed.message)}", soft_wrap=True)
 
 
 def _keep(jws: str, to: Path) -> None:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from freehold.cli.bag_place import BagPlace
+from freehold.cli.certificates import warn_of_closed_log
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.fetching import Keep, To, bring_home, told_counts
@@ -112,6 +113,7 @@ def erase(
     statement = certificate.statement
     console.print(f"[green]✓[/] level reached: [bold]{statement['level']}[/] · {told_counts(statement)}")
     console.print(f"  its certificate: freehold certificate {certificate.id}", soft_wrap=True)
+    warn_of_closed_log(certificate)
 
 
 def check_root(scope: str, id: str | None) -> None:

@@ -6,12 +6,13 @@ import msgspec
 import typer
 from rich.table import Table
 
+from freehold.cli.certificates import warn_of_closed_log
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.lifecycle import print_plan
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
-from freehold.client import Freehold
+from freehold.client import Certificate, Freehold
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 SHOWN = 20
@@ -128,18 +129,21 @@ def purge(
             raise Failure("NotErased", "Nothing was erased.")
         certificates = _purge_all(server, plan, quiet=as_json)
     if as_json:
-        print_json({"certificates": certificates, "held": plan["held"]})
+        print_json({"certificates": [each.id for each in certificates], "held": plan["held"]})
     else:
-        console.print(f"[green]✓[/] purged {plan['total']} · certificates {', '.join(certificates) or 'none'}")
+        ids = ", ".join(each.id for each in certificates)
+        console.print(f"[green]✓[/] purged {plan['total']} · certificates {ids or 'none'}")
+        for last in certificates[-1:]:
+            warn_of_closed_log(last)
 
 
-def _purge_all(server: Freehold, plan: dict[str, Any], *, quiet: bool) -> list[str]:
+def _purge_all(server: Freehold, plan: dict[str, Any], *, quiet: bool) -> list[Certificate]:
     """Part by part, and nothing that is set aside after the plan was shown."""
     certificates = []
     before = plan["before"]
     while plan["total"]:
         operation = watch(server, server.purge(before, plan_digest=plan["plan"]["digest"]), quiet=quiet)
-        certificates.append(server.certificate(operation.id).id)
+        certificates.append(server.certificate(operation.id))
         plan = server.plan_purge(before)
     return certificates
 

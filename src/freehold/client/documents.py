@@ -44,12 +44,15 @@ class OperationPage(msgspec.Struct):
 
 
 class Certificate(msgspec.Struct):
+    """`log_closed`: why it does not stand in a log that can be fetched now."""
+
     id: str
     operation_id: str
     kind: str
     jws: str
     statement: dict[str, Any]
     created_at: str
+    log_closed: Fault | None = None
 
 
 Plan = dict[str, Any]

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1, freehold
-from freehold.api.freehold.shapes import CertificateOut
+from freehold.api.freehold.shapes import CertificateOut, ErrorOut
 from freehold.api.replies import reply
 from freehold.api.routing import Anonymous, SignedIn
 from freehold.kit.clock import to_iso
@@ -39,4 +39,7 @@ async def get_one(call: Call) -> Response:
         statement = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return CertificateOut(row.certificate_id, operation_id, row.kind, row.jws, statement, to_iso(row.created_at))
 
-    return reply(await call.services.database.read(find))
+    found = await call.services.database.read(find)
+    fault = call.services.log.closed
+    found.log_closed = ErrorOut(fault.code, fault.message) if fault else None
+    return reply(found)

@@ -184,7 +184,8 @@ class InclusionOut(msgspec.Struct):
 
 
 class CertificateOut(msgspec.Struct):
-    """`jws` is the signed statement; `statement` is its payload, decoded for reading."""
+    """`jws` is the signed statement; `statement` is its payload, decoded for reading. `log_closed`: null, or why the
+    certificate does not stand in a log that can be fetched now."""
 
     id: str
     operation_id: str
@@ -192,6 +193,7 @@ class CertificateOut(msgspec.Struct):
     jws: str
     statement: dict[str, Any]
     created_at: str
+    log_closed: ErrorOut | None = None
 
 
 def operation_out(operation: Operation) -> OperationOut:

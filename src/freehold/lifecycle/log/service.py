@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from freehold.kit.canonical import canonical_json
 from freehold.kit.digests import sha256_hex
-from freehold.kit.problems import Invalid, NotFound, Unavailable
+from freehold.kit.problems import Invalid, NotFound, Problem, Unavailable
 from freehold.lifecycle.log.paths import TilePlace, no_tile
 from freehold.lifecycle.log.queries import list_certificates
 from freehold.lifecycle.log.tree import Tree, bundle
@@ -43,6 +43,8 @@ class CertificateLog:
         self._entries: list[bytes] = []
         self._places: dict[str, int] = {}
         self._last_row = 0
+        self.closed: Problem | None = None
+        """Why nothing is signed, as of the last look; one is taken at the start and with every sweep."""
 
     async def checkpoint(self) -> str:
         """The signed head over all certificates. Raises Unavailable where signed ones are lost, as all verbs here."""
@@ -75,7 +77,10 @@ class CertificateLog:
 
     def follow_now(self) -> Head:
         """Take in what the table has, from a thread that may wait."""
-        return self._database.read_now(self._follow)
+        try:
+            return self._database.read_now(self._follow)
+        except Unavailable:  # as in `_head`
+            return self._database.read_now(self._follow)
 
     async def _head(self) -> Head:
         try:
@@ -84,18 +89,27 @@ class CertificateLog:
             return await self._database.read(self._follow)
 
     def _follow(self, db: Transaction) -> Head:
-        """A row that this server did not sign stops here: what the log signs, it says of certificates."""
         with self._lock:
-            if rows := list_certificates(db, self._last_row):
-                verify = self._certificate_keys.verifier()
-            for row in rows:
-                _check(row.certificate_id, row.jws, verify)
-                entry = entry_of(row.certificate_id, row.jws)
-                self._places[row.certificate_id] = len(self._entries)
-                self._entries.append(entry)
-                self._tree.append(entry)
-                self._last_row = row.row_id
-            return self._keys.advance(self._tree.size, self._tree.root)
+            try:
+                head = self._take_in(db)
+            except Problem as fault:
+                self.closed = fault
+                raise
+            self.closed = None
+            return head
+
+    def _take_in(self, db: Transaction) -> Head:
+        """A row that this server did not sign stops here: what the log signs, it says of certificates."""
+        if rows := list_certificates(db, self._last_row):
+            verify = self._certificate_keys.verifier()
+        for row in rows:
+            _check(row.certificate_id, row.jws, verify)
+            entry = entry_of(row.certificate_id, row.jws)
+            self._places[row.certificate_id] = len(self._entries)
+            self._entries.append(entry)
+            self._tree.append(entry)
+            self._last_row = row.row_id
+        return self._keys.advance(self._tree.size, self._tree.root)
 
 
 def _check(certificate_id: str, jws: str, verify: Callable[[str], bytes]) -> None:

@@ -134,9 +134,13 @@ def _decode(content: bytes) -> Head:
 
 
 def _lost(head: Head, size: int) -> Unavailable:
-    return Unavailable(
-        "CertificatesLost",
-        f"A log of {head.size} certificates was signed, and the database lacks them: it has {size}, or others. "
-        "An older backup was put back, or rows were changed. Put back a newer backup, or end this log and begin "
-        "another with `freehold log begin-anew`; the old end stays published.",
+    signed = (
+        f"{head.size} certificates were signed as a log, and the database has {size} only."
+        if size < head.size
+        else f"The database has {size} certificates, but its first {head.size} are not those that were signed as a log."
     )
+    way_on = (
+        "An older backup was put back, or rows were changed. Put back a newer backup, or stop the server, end this log "
+        "and begin another with `freehold log begin-anew`; the old end stays published."
+    )
+    return Unavailable("CertificatesLost", f"{signed} {way_on}")
