@@ -33,12 +33,19 @@ NAMED = NOTHING | {"taken_count": 1, "taken": [{"record": "experiments", "what":
         (
             TAKEN,
             False,
-            "1 ids or names stand already: use --new-ids, or an empty workspace.\n  taken: runs run_id first",
+            "1 id or name stands already: use --new-ids, or an empty workspace of another server.\n"
+            "  taken: runs run_id first",
+        ),
+        (
+            NAMED | {"names_taken_count": 1},
+            False,
+            "1 id or name stands already: use --new-ids with an empty workspace (1 is a name, and it changes none), "
+            "or an empty workspace of another server.\n  taken: experiments name digits",
         ),
         (
             NAMED,
             True,
-            "1 names stand already, which --new-ids leaves as they are: use an empty workspace.\n"
+            "1 name stands already, and --new-ids changes none: use an empty workspace.\n"
             "  taken: experiments name digits",
         ),
     ],
@@ -55,6 +62,14 @@ def test_it_says_what_stood_in_the_way(
     with pytest.raises(Failure) as failure:
         imports._wait(server, operation, quiet=True, new_ids=new_ids)
     assert str(failure.value) == said
+
+
+def test_what_is_not_listed_is_counted() -> None:
+    taken = [{"record": "runs", "what": {"run_id": str(number)}} for number in range(69)]
+    lines = list(imports._conflicts(NOTHING | {"taken_count": 69, "taken": taken}))
+    assert (len(lines), lines[-1]) == (imports.TOLD + 1, "  taken: 49 more; --json lists all")
+    (*_, last) = imports._conflicts(NOTHING | {"taken_count": 5_000, "taken": taken})
+    assert last == "  taken: 4,980 more; --json lists the first 69"
 
 
 def shorten(bag: Path) -> None:

@@ -12,7 +12,7 @@ from freehold.cli.bag_place import check_writable
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import INTERRUPTED, Failure
 from freehold.cli.moving import moving, size_if_known
-from freehold.cli.printing import console, print_json
+from freehold.cli.printing import console, counted, print_json
 from freehold.cli.verifying import Bag, verify_or_fail
 from freehold.cli.watching import watch
 from freehold.client import Freehold, FreeholdError, Operation
@@ -128,7 +128,8 @@ def _wait(server: Freehold, operation: Operation, *, quiet: bool, new_ids: bool 
         except FreeholdError:
             raise fault from None
         server.drop_import(operation.id)
-        raise Failure(fault.code, _reason(report, new_ids=new_ids) or str(fault)) from None
+        why = _reason(report, new_ids=new_ids) or str(fault)
+        raise Failure(fault.code, why, more={"report": report}) from None
 
 
 def _reason(report: dict[str, Any], *, new_ids: bool) -> str:
@@ -137,20 +138,41 @@ def _reason(report: dict[str, Any], *, new_ids: bool) -> str:
     if refused:
         where = f" ({refused['where']})" if refused["where"] else ""
         return f"{refused['message']}{where}"
-    lines = [f"{report['erased_count']} ids were erased here and do not come back."] if report["erased_count"] else []
-    if report["taken_count"]:
-        as_is = "names stand already, which --new-ids leaves as they are: use an empty workspace."
-        told = as_is if new_ids else "ids or names stand already: use --new-ids, or an empty workspace."
-        lines.append(f"{report['taken_count']} {told}")
+    lines = []
+    if erased := report["erased_count"]:
+        stay = counted(erased, "id was erased here and does not come back", "ids were erased here and do not come back")
+        lines.append(f"{stay}.")
+    if taken := report["taken_count"]:
+        names = taken if new_ids else report.get("names_taken_count", 0)  # older servers do not count them
+        lines.append(_way_on(taken, names, new_ids=new_ids))
     return "\n".join([*lines, *_conflicts(report)])
+
+
+def _way_on(taken: int, names: int, *, new_ids: bool) -> str:
+    if new_ids:
+        stand = counted(taken, "name stands already", "names stand already")
+        return f"{stand}, and --new-ids changes none: use an empty workspace."
+    stand = counted(taken, "id or name stands already", "ids or names stand already")
+    whole = (
+        f" with an empty workspace ({counted(names, 'is a name', 'are names')}, and it changes none)" if names else ""
+    )
+    return f"{stand}: use --new-ids{whole}, or an empty workspace of another server."
 
 
 def _conflicts(report: dict[str, Any]) -> Iterator[str]:
     for each in report["erased"][:TOLD]:
         yield f"  erased: {each['record']} {each['id']}"
+    yield from _untold(report, "erased")
     for each in report["taken"][:TOLD]:
         what = ", ".join(f"{name} {value}" for name, value in each["what"].items())
         yield f"  taken: {each['record']} {what}"
+    yield from _untold(report, "taken")
+
+
+def _untold(report: dict[str, Any], kind: str) -> Iterator[str]:
+    listed, count = len(report[kind]), report[f"{kind}_count"]
+    if count > TOLD:
+        yield f"  {kind}: {count - TOLD:,} more; --json lists {'all' if listed == count else f'the first {listed:,}'}"
 
 
 def _print(bag: Path, report: dict[str, Any], *, dry_run: bool) -> None:
@@ -159,7 +181,8 @@ def _print(bag: Path, report: dict[str, Any], *, dry_run: bool) -> None:
         console.print(f"[green]✓[/] imported {bag}: {counts}")
         return
     console.print(f"{bag} holds {counts}")
-    console.print(f"{report['taken_count']} ids or names are taken, {report['erased_count']} were erased here")
+    taken = counted(report["taken_count"], "id or name is taken", "ids or names are taken")
+    console.print(f"{taken}, {counted(report['erased_count'], 'was', 'were')} erased here")
     for line in _conflicts(report):
         console.print(line, markup=False)
 

@@ -221,7 +221,7 @@ def test_it_is_refused_and_leaves_nothing(target: World, files: Files, what: str
     assert ended["state"] == "Failed", ended
     report = report_of(target, ended)
     assert (ended["error"]["code"], report["refused"]["code"]) == (code, code), report
-    assert "GET /freehold/v1/imports/{operation}/report" in ended["error"]["message"]
+    assert f"GET /freehold/v1/imports/{ended['id']}/report" in ended["error"]["message"]
     assert "Nothing of it was kept." in report["refused"]["message"]
     folder = target.folder / "imports" / ended["id"]
     assert left_in(folder) == ["report.json"]

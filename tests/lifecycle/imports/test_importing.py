@@ -130,11 +130,16 @@ def test_what_stands_already_is_listed_and_nothing_is_written(source: World, bag
     operation = import_bag(source, bag)
     assert operation["state"] == "Failed"
     assert operation["error"]["code"] == "ImportConflicts"
-    assert "ids or names in the bag stand here already. The report lists them" in operation["error"]["message"]
+    said = operation["error"]["message"]
+    assert "ids or names in the bag stand here already. The report lists them" in said
+    assert f"GET /freehold/v1/imports/{operation['id']}/report." in said
     report = report_of(source, operation)
     taken = {each["record"] for each in report["taken"]}
     assert {"experiments", "runs", "models", "stored_objects", "members"} <= taken
     assert {"run_id": "first"} in [each["what"] for each in report["taken"]]
+    under_new_ids = import_bag(source, bag, new_ids="true")
+    assert report["names_taken_count"] == report_of(source, under_new_ids)["taken_count"] > 0
+    assert f"into an empty workspace: {report['names_taken_count']} are names" in said
     assert not leftovers(source, operation["id"])
 
 
@@ -302,6 +307,10 @@ def test_the_command_line_brings_a_bag_in(world: World, source: World, bag: Path
     assert told["operation"]["state"] == "Succeeded"
     refused = freehold(world, "import", str(bag), expect=1)
     assert "taken: members member_id" in refused
+    assert "more; --json lists all" in refused
+    document, _ = json.JSONDecoder().raw_decode(freehold(world, "import", str(bag), "--json", expect=1))
+    assert document["error"]["code"] == "ImportConflicts"
+    assert len(document["report"]["taken"]) == document["report"]["taken_count"] > 20
     folder = tmp_path / "folder"
     freehold(source, "export", "experiment", "digits", "--to", str(folder))
     place, ids = other_workspace(source, "from-folder"), tmp_path / "ids.json"

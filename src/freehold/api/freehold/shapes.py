@@ -49,7 +49,8 @@ class WithheldOut(msgspec.Struct):
 
 
 class ImportReportOut(msgspec.Struct, kw_only=True):
-    """What an import found. `taken`: ids and names that stand already; `erased`: ids that do not come back.
+    """What an import found. `taken`: ids and names that stand already, the first 1,000, of which `names_taken_count`
+    would stand in the way of new ids, too; `erased`: ids that do not come back.
 
     `containers`: of a tree, the ARM paths that it has in the bag, its root first.
     Of a bag that was refused only `refused` (code, message, where) and `faults` are there.
@@ -62,6 +63,7 @@ class ImportReportOut(msgspec.Struct, kw_only=True):
     records: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     dropped_links: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     taken_count: int | msgspec.UnsetType = msgspec.UNSET
+    names_taken_count: int | msgspec.UnsetType = msgspec.UNSET
     taken: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
     erased_count: int | msgspec.UnsetType = msgspec.UNSET
     erased: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET

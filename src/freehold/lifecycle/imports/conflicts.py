@@ -13,6 +13,8 @@ from freehold.domain.artifacts import queries as artifact_queries
 from freehold.domain.forgetting.service import forgotten_among
 from freehold.kit.problems import Conflict
 from freehold.lifecycle.imports.placing import NOT_MADE, places_of
+from freehold.lifecycle.imports.refusal import report_at
+from freehold.lifecycle.imports.renaming import Renamer, derived_columns, id_columns
 from freehold.lifecycle.imports.spool import ContainerSpool, ImportSpool, Prepared, PreparedTable, Row
 from freehold.lifecycle.removal import object_column
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, Target
@@ -29,15 +31,20 @@ AT_ONCE = 200
 
 @dataclass(slots=True)
 class Conflicts:
-    """`taken`: (record, columns, values) that stand already. `erased`: (record, id) on the forget list."""
+    """`taken`: (record, columns, values) that stand already. `erased`: (record, id) on the forget list.
+
+    `names_taken_count`: of what is taken, what is no id and stands in the way of new ids, too.
+    """
 
     taken_count: int = 0
+    names_taken_count: int = 0
     erased_count: int = 0
     taken: list[dict[str, Any]] = field(default_factory=list)
     erased: list[dict[str, Any]] = field(default_factory=list)
 
-    def add_taken(self, record: str, what: Sequence[str], values: Sequence[Any]) -> None:
+    def add_taken(self, record: str, what: Sequence[str], values: Sequence[Any], *, is_name: bool = False) -> None:
         self.taken_count += 1
+        self.names_taken_count += is_name
         if len(self.taken) < MOST_TOLD:
             told = [value if isinstance(value, str | int) else str(value) for value in values]
             self.taken.append({"record": record, "what": dict(zip(what, told, strict=True))})
@@ -57,24 +64,23 @@ class Conflicts:
             "records": _rows_of(containers),
             "dropped_links": containers[0].dropped_links,
             "taken_count": self.taken_count,
+            "names_taken_count": self.names_taken_count,
             "taken": self.taken,
             "erased_count": self.erased_count,
             "erased": self.erased,
         }
 
-    def refuse(self) -> None:
+    def refuse(self, operation_id: str) -> None:
         """Raises Conflict. Its message counts; the report names."""
+        listed = f"The report lists them: {report_at(operation_id)}."
         if self.erased_count:
-            message = (
-                f"{self.erased_count} ids in the bag were erased here and do not come back. The report lists them: "
-                "GET /freehold/v1/imports/{operation}/report."
-            )
+            message = f"{self.erased_count} ids in the bag were erased here and do not come back. {listed}"
             raise Conflict("ImportErasedIds", message, is_plain=True)
         if self.taken_count:
-            message = (
-                f"{self.taken_count} ids or names in the bag stand here already. The report lists them: GET "
-                "/freehold/v1/imports/{operation}/report. Import with new ids, or into an empty workspace."
-            )
+            way_on = "Import with new ids"
+            if self.names_taken_count:
+                way_on += f" into an empty workspace: {self.names_taken_count} are names, which those leave as they are"
+            message = f"{self.taken_count} ids or names in the bag stand here already. {listed} {way_on}."
             raise Conflict("ImportConflicts", message, is_plain=True)
 
 
@@ -107,7 +113,7 @@ def _place_taken(db: Transaction, workspace: WorkspaceRef, place: WorkspaceRef, 
     by_id = (c.public_id == place.public_id,)
     for name, value, is_it in (("public_id", place.public_id, by_id), ("arm_path", place.arm_path, here)):
         if db.execute(sa.select(sa.literal(1)).where(*is_it)).first() is not None:
-            found.add_taken(str(Workspace.table.name), [name], [value])
+            found.add_taken(str(Workspace.table.name), [name], [value], is_name=name == "arm_path")
 
 
 class _Search:
@@ -132,21 +138,42 @@ class _Search:
             erased = forgotten_among(self._db, Scope.WORKSPACE.value, [home], [home])
             self._found.add_erased(Scope.WORKSPACE.value, erased)
             _other_workspace(self._db, self._place, prepared, self._found)
+        self._find_taken(prepared.tables)
         for table in prepared.tables:
             record = catalogue()[table.table]
-            for columns, only_standing in _unique_sets(record):
-                if set(columns) <= set(table.columns):
-                    self._taken(table, columns, only_standing=only_standing)
             if HIDDEN in record.table.c:
                 self._erased(table, homes)
             if object_column(record) is not None and not are_reserved:
                 self._in_ledger()
 
+    def _find_taken(self, tables: Sequence[PreparedTable]) -> None:
+        """Ids first: a name with one of them in it is another under new ids."""
+        renamed = Renamer(lambda: "another")
+        for table, columns, row in self._taken(tables, are_ids=True):
+            self._found.add_taken(table, columns, row)
+            record = catalogue()[table]
+            ids = [str(value) for name, value in zip(columns, row, strict=True) if name in id_columns(record)]
+            collect = renamed.collect_derived if set(columns) & set(derived_columns(record)) else renamed.collect
+            collect(ids)
+        renamed.settle({})
+        for table, columns, row in self._taken(tables, are_ids=False):
+            is_name = all(renamed.text(value) == value for value in row if isinstance(value, str))
+            self._found.add_taken(table, columns, row, is_name=is_name)
+
+    def _taken(self, tables: Sequence[PreparedTable], *, are_ids: bool) -> Iterator[tuple[str, list[str], Row]]:
+        for table in tables:
+            record = catalogue()[table.table]
+            for columns, only_standing in _unique_sets(record):
+                has_id = not set(columns).isdisjoint(id_columns(record))
+                if has_id is are_ids and set(columns) <= set(table.columns):
+                    for row in self._standing(table, columns, only_standing=only_standing):
+                        yield table.table, columns, row
+
     def _old(self, value: Any) -> str:
         """As the bag has it: an erased thing does not come back under a new id either."""
         return self._old_ids.get(str(value), str(value))
 
-    def _taken(self, table: PreparedTable, columns: list[str], *, only_standing: bool) -> None:
+    def _standing(self, table: PreparedTable, columns: list[str], *, only_standing: bool) -> Iterator[Row]:
         """An object's key is asked for in every workspace: two rows would own the same bytes."""
         record = catalogue()[table.table]
         c = record.table.c
@@ -162,7 +189,7 @@ class _Search:
             for row in self._db.execute(sa.select(*wanted).where(*here, mine)):
                 if tuple(row) not in seen:
                     seen.add(tuple(row))
-                    self._found.add_taken(table.table, columns, tuple(row))
+                    yield list(row)
 
     def _erased(self, table: PreparedTable, homes: set[str]) -> None:
         kind = table.table.removesuffix("s")

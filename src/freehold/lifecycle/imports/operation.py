@@ -25,7 +25,7 @@ from freehold.kit.problems import Conflict, Invalid, NotFound, Problem, Supersed
 from freehold.lifecycle.bag.split import apart_of, split_size
 from freehold.lifecycle.imports.conflicts import Conflicts, find_conflicts, takes_identity
 from freehold.lifecycle.imports.making import MADE, SETTINGS, is_as_made
-from freehold.lifecycle.imports.refusal import Refused
+from freehold.lifecycle.imports.refusal import Refused, report_at
 from freehold.lifecycle.imports.spool import ImportJob, ImportSpool, Prepared, PreparedObject, write_whole
 from freehold.lifecycle.imports.writing import write_all
 from freehold.lifecycle.kept import KEPT_TIME, forget_bag, keep_from_now, require_kept
@@ -153,15 +153,15 @@ def _check(ctx: OperationContext) -> Progress:
     try:
         counts: Mapping[str, int] = ctx.run_child(TASK, msgspec.to_builtins(job))
     except TaskRefused as fault:
-        raise _as_told(fault) from fault
+        raise _as_told(fault, ctx.operation.operation_id) from fault
     passing("import:child:answered")
     return Progress(0, sum(counts.values()), counts)
 
 
-def _as_told(fault: TaskRefused) -> Problem:
+def _as_told(fault: TaskRefused, operation_id: str) -> Problem:
     """What a bag has wrong is in the report, which goes with the bag; an operation keeps no word of a bag."""
     said = fault.message if fault.is_plain else "The bag is refused, nothing of it was kept."
-    told = Invalid(fault.code, f"{said} Why: GET /freehold/v1/imports/{{operation}}/report.", is_plain=True)
+    told = Invalid(fault.code, f"{said} Why: {report_at(operation_id)}.", is_plain=True)
     told.place = fault.place
     return told
 
@@ -175,7 +175,7 @@ def _find_conflicts(ctx: OperationContext) -> Conflicts:
     found = ctx.read(lambda db: find_conflicts(db, _workspace(db, ctx), spool, old_ids=_old_ids(spool)))
     write_whole(spool.report, msgspec.json.encode(found.as_document(spool)))
     if not ctx.options[DRY_RUN]:
-        found.refuse()
+        found.refuse(ctx.operation.operation_id)
     return found
 
 
@@ -221,7 +221,7 @@ def _write_rows(db: Transaction, ctx: OperationContext) -> Turn:
     workspace, spool = _workspace(db, ctx), _spool(ctx)
     if not is_standing(db, workspace.workspace_id):
         raise Superseded("ImportSuperseded", "The workspace is being erased: nothing can be imported into it.")
-    find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse()
+    find_conflicts(db, workspace, spool, old_ids=_old_ids(spool), are_reserved=True).refuse(ctx.operation.operation_id)
     root = spool.containers()[0].prepared()
     takes_all = takes_identity(db, workspace, root, new_ids=bool(ctx.options[NEW_IDS]))
     taken_on = root.container if takes_all else _settings(db, ctx, workspace, root)

@@ -9,6 +9,11 @@ WHAT_TO_DO = "Nothing of it was kept. Import a bag as it was exported; `freehold
 FAULTS_TOLD = 100
 
 
+def report_at(operation_id: str) -> str:
+    """Where the report of an import is read."""
+    return f"GET /freehold/v1/imports/{operation_id}/report"
+
+
 class Refused(Invalid):
     """The bag is not taken. `where`: the table or the file, for the report only; no operation keeps it."""
 
