@@ -86,8 +86,9 @@ def test_combined_it_is_the_bag_of_a_full_export(bags: Bags, tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gone.jsonl", "whole"]
 
 
-def test_an_increment_is_not_imported_and_leaves_nothing(bags: Bags) -> None:
-    ended = freehold("import", bags.step, "--new-ids", *bags.data)
+@pytest.mark.parametrize("how", ["--new-ids", "--make"])
+def test_an_increment_is_not_imported_and_leaves_nothing(bags: Bags, how: str) -> None:
+    ended = freehold("import", bags.step, how, *bags.data)
     assert ended.returncode == FAILED
     assert "BagIsIncrement" in ended.stderr
     assert "freehold combine" in ended.stderr

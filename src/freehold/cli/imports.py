@@ -54,7 +54,7 @@ def import_bag(
         check_writable(mapping, "--mapping")
     if (below is not None and not make) or (make and dry_run):
         raise Failure("WrongArguments", "--below goes with --make, and --make does not go with --dry-run.", 2)
-    verify_or_fail(bag, None, quiet=as_json)
+    _refuse_increment(bag, verify_or_fail(bag, None, quiet=as_json))
     with connect(data, url, token, workspace) as server:
         place = _place_of(bag, below or _only_group(server)) if make else None
         with _sending(bag, quiet=as_json) as pieces:
@@ -69,6 +69,16 @@ def import_bag(
         print_json({"operation": msgspec.to_builtins(ended), "report": report, "mapping": ids})
     else:
         _print(bag, report, dry_run=dry_run)
+
+
+def _refuse_increment(bag: Path, report: dict[str, Any]) -> None:
+    """Raises Failure, before anything is made or sent."""
+    if "base_manifest_sha256" in report:
+        message = (
+            f"{bag} is an increment: only what changed since the bag of {report['base_snapshot']}. Put both together, "
+            f"and import that: freehold combine BASE {bag} --to DIR"
+        )
+        raise Failure("BagIsIncrement", message)
 
 
 def _only_group(server: Freehold) -> str:
