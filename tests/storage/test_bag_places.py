@@ -49,9 +49,26 @@ def test_what_is_there_under_the_name_stays(s3: Store, monkeypatch: pytest.Monke
     monkeypatch.setattr(bag_place, "WHOLE", whole)
     address, client = f"s3://{BUCKET}/kept-{whole}.tar", s3_client(s3)
     put(address, CONTENT)
-    with pytest.raises(Failure, match="Is its name free there"):
+    with pytest.raises(Failure, match=r"something has this name there, and stays as it is"):
         put(address, b"another")
     assert client.get_object(Bucket=BUCKET, Key=f"kept-{whole}.tar")["Body"].read() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint", "said"),
+    [
+        ("s3://no-such-bucket/bag.tar", None, "there is no such bucket"),
+        (f"s3://{BUCKET}/bag.tar", "http://127.0.0.1:9", "no store answers there as it should"),
+    ],
+)
+def test_why_a_store_does_not_take_a_bag_is_told(
+    s3: Store, monkeypatch: pytest.MonkeyPatch, address: str, endpoint: str | None, said: str
+) -> None:
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        monkeypatch.setenv("AWS_ENDPOINT", endpoint)
+    with pytest.raises(Failure, match=said):
+        put(address, b"bag")
 
 
 def test_a_large_bag_goes_in_no_more_parts_than_a_store_takes(s3: Store, monkeypatch: pytest.MonkeyPatch) -> None:

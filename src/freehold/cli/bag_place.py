@@ -43,6 +43,7 @@ class BagPlace:
     @classmethod
     def of(cls, to: str, data: str | None = None) -> "BagPlace":
         """`data`: the data folder of a server on this machine. Raises Failure before the server begins to work."""
+        refuse_mistyped(to)
         path = Path(unquote(urlsplit(to).path) if to.startswith(LOCAL) else to)
         if "://" not in to or to.startswith(LOCAL):
             refuse_servers_folder(path, settings_of(data))
@@ -89,8 +90,20 @@ class BagPlace:
         try:
             _put_new(from_url(folder), name, self.made)
         except Exception as fault:  # each store has its own; the texts may hold what was sent
-            message = f"The bag could not be put at {self.to} ({type(fault).__name__}). Is its name free there?"
-            raise Failure("StoreRefused", message) from None
+            raise Failure("StoreRefused", f"The bag could not be put at {self.to}: {_why(fault)}") from None
+
+
+def _why(fault: Exception) -> str:
+    from obstore import exceptions as known
+
+    if isinstance(fault, (FileExistsError, known.AlreadyExistsError, known.PreconditionError)):
+        return "something has this name there, and stays as it is. Name another with --to."
+    if isinstance(fault, FileNotFoundError):
+        return "there is no such bucket or container. Make it, or name another with --to."
+    if isinstance(fault, (PermissionError, known.PermissionDeniedError, known.UnauthenticatedError)):
+        return "the store does not let you write there. Look at the credentials in the environment."
+    kind = type(fault).__name__
+    return f"no store answers there as it should ({kind}). Look at its endpoint and credentials in the environment."
 
 
 def _put_new(store: "ObjectStore", name: str, file: Path) -> None:
@@ -116,6 +129,24 @@ def _is_taken(store: "ObjectStore", name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def refuse_mistyped(to: str) -> None:
+    """`s3:/bucket` would be a folder `s3:` here. Raises Failure."""
+    scheme, colon, rest = to.partition(":/")
+    if colon and f"{scheme}://" in STORES and not rest.startswith("/"):
+        raise Failure("WrongArguments", f"An address has two slashes: {scheme}://{rest}. A folder here: ./{to}", 2)
+
+
+def require_bag(bag: Path) -> None:
+    """Of a bag that is to be read. Raises Failure where nothing is."""
+    if bag.exists():
+        return
+    scheme, colon, rest = str(bag).partition(":/")  # a path has lost the second slash of an address
+    if colon and "/" not in scheme:
+        message = f"{scheme}://{rest.lstrip('/')} is an address. Name a folder, a .tar or a .zip file on this machine: "
+        raise Failure("NoSuchBag", f"{message}fetch the bag with the store's own tool first.", 2)
+    raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
 
 
 def refuse_servers_folder(to: Path, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from freehold.cli.bag_place import check_writable
+from freehold.cli.bag_place import check_writable, require_bag
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import INTERRUPTED, Failure
 from freehold.cli.moving import moving, size_if_known
@@ -46,8 +46,7 @@ def import_bag(
     With --make nothing has to stand before: the container itself is made, too, under the name that the bag has for it,
     where the bag has it in your resource group, or right in what --below names. If the import fails, it is not there.
     """
-    if not bag.exists():
-        raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
+    require_bag(bag)
     if mapping is not None and not new_ids:
         raise Failure("WrongArguments", "--mapping goes with --new-ids.", 2)
     if mapping is not None:

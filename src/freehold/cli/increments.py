@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from freehold.cli.bag_place import check_free, check_target
+from freehold.cli.bag_place import check_free, check_target, require_bag
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
 from freehold.cli.printing import console, human_bytes, print_json
@@ -21,7 +21,7 @@ _OPERATION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Since = Annotated[
     str | None,
     typer.Option(
-        help="Only what changed since this bag: a folder, a .tar or a .zip that you have, or the id of the operation "
+        help="Only what changed since this bag: a folder, a .tar or a .zip on this machine, or the id of the operation "
         "that made one which is still on the server."
     ),
 ]
@@ -52,8 +52,7 @@ def combine(
     from freehold.lifecycle.increments.tombstones import write_tombstones
 
     for bag in (base, *increments):
-        if not bag.exists():
-            raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
+        require_bag(bag)
     check_target(to, archives=())
     if tombstones is not None:
         check_free(tombstones, "--tombstones")
@@ -79,6 +78,8 @@ def begin_increment(
     """`since`: a path that is there, or else an operation's id."""
     if not Path(since).exists():
         if not _OPERATION_ID.fullmatch(since):
+            if "://" in since:
+                require_bag(Path(since))
             message = f"There is nothing at {since}, nor is it an operation's id. Name a folder, a .tar or a .zip file."
             raise Failure("NoSuchBag", message, 2)
         return server.export(scope, id, alone=alone, since=since, dry_run=dry_run)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from freehold.cli.bag_place import require_bag
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
 from freehold.cli.moving import moving, size_if_known
@@ -33,8 +34,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check a bag without trusting it: every digest, nothing missing, nothing more, the signature. Needs no server."""
-    if not bag.exists():
-        raise Failure("NoSuchBag", f"There is nothing at {bag}. Name a folder, a .tar or a .zip file.", 2)
+    require_bag(bag)
     report = verify_or_fail(bag, _read_keys(keys) if keys else None, quiet=as_json)
     if as_json:
         print_json(report)
