@@ -103,6 +103,31 @@ def test_what_is_not_found_is_told_by_what_it_may_be_called(shared_world: World,
     assert called in answer.text
 
 
+@pytest.mark.parametrize("verb", ["erasures", "exports", "holds"])
+def test_an_unknown_scope_is_answered_with_those_there_are(shared_world: World, verb: str) -> None:
+    body = {"scope": "project", "reason": "a case"}
+    answer = shared_world.post(f"/freehold/v1/{verb}", body, shared_world.alice)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidBody")
+    assert "A project or an account is `workspace` at its own address" in answer.json()["detail"]
+    assert "pipeline_draft" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("verb", ["erase", "export"])
+def test_a_scope_may_be_called_by_the_word_that_people_use(shared_world: World, verb: str) -> None:
+    group = f"{shared_world.workspace.partition('/providers/')[0]}/providers/Microsoft.MachineLearning"
+    account = f"{group}Experimentation/accounts/none"
+    for word, path in (
+        ("project", f"{account}/workspaces/w/projects/p"),
+        ("account", account),
+        ("account", f"{group}ModelManagement/accounts/none"),
+    ):
+        said = freehold(shared_world, "plan", verb, word, "--workspace", path, expect=1)
+        assert "no such workspace" in " ".join(said.split()), "the server was asked"
+    assert "pipeline draft of this" in freehold(shared_world, "plan", verb, "draft", "none", expect=1)
+    for other in ([], ["--workspace", account], ["--workspace", shared_world.workspace]):
+        assert "--workspace" in freehold(shared_world, "plan", verb, "project", *other, expect=2)
+
+
 def test_every_field_of_every_record_is_explained() -> None:
     found = json.loads(catalogue_of("--json"))
     assert {each["record"]: [field["field"] for field in each["fields"]] for each in found} == {

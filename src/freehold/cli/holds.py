@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
-from freehold.cli.lifecycle import RootId, Scope, check_root
+from freehold.cli.lifecycle import RootId, Scope, root_scope
 from freehold.cli.printing import console, print_json
 
 holds = typer.Typer(
@@ -53,9 +53,9 @@ def place(
 
     What may go on meanwhile: new runs, metrics, tags, versions. What is refused: erasing, deleting, replacing.
     """
-    check_root(scope, id)
+    root = root_scope(scope, id, workspace)
     with connect(data, url, token, workspace) as server:
-        made = server.place_hold(scope, id, reason=reason)
+        made = server.place_hold(root, id, reason=reason)
     if as_json:
         print_json(made)
     else:

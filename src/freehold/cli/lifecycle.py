@@ -32,14 +32,28 @@ ScopeName = Literal[
     "pipeline_draft",
     "task",
     "notification",
+    "project",
+    "account",
+    "draft",
 ]
-Scope = Annotated[ScopeName, typer.Argument(help="What it is; `workspace` is any container, with all below it.")]
+Scope = Annotated[
+    ScopeName,
+    typer.Argument(
+        help="What it is. `workspace` is any container, with all below it: that of --workspace, which `project` and "
+        "`account` say, too, and are checked. `draft` is `pipeline_draft`."
+    ),
+]
 RootId = Annotated[
     str | None, typer.Argument(help="Its id, or its name (name:version where it has versions); none for a workspace.")
 ]
 
 
 Alone = Annotated[bool, typer.Option("--alone", help="Of a container without what stands below it.")]
+
+CONTAINERS: dict[str, tuple[str, ...]] = {
+    "project": ("project",),
+    "account": ("experimentation_account", "hosting_account"),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -68,16 +82,16 @@ def export(
     With --since only what changed since another bag: an increment, which `freehold combine` makes whole again. If this
     command is stopped, the export goes on, and `freehold fetch` brings its bag.
     """
-    check_root(scope, id)
-    check_alone(scope, alone)
+    root = root_scope(scope, id, workspace)
+    check_alone(root, alone)
     if planned and since:
         raise Failure("WrongArguments", "--plan is for whole exports: an increment's plan is what has changed.", 2)
     place = BagPlace.of(to, data)
     with place, connect(data, url, token, workspace) as server:
         begun = (
-            begin_increment(server, scope, id, since, alone=alone)
+            begin_increment(server, root, id, since, alone=alone)
             if since
-            else server.export(scope, id, alone=alone, plan_digest=planned)
+            else server.export(root, id, alone=alone, plan_digest=planned)
         )
         bring_home(server, begun, place, keep=keep, as_json=as_json)
 
@@ -94,18 +108,18 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase a workspace, or one thing in it, for good, and have it proved gone. Prints the plan and asks first."""
-    check_root(scope, id)
+    root = root_scope(scope, id, workspace)
     if as_json and not (yes or dry_run):
         raise Failure("WrongArguments", "With --json nobody is asked: add --yes to erase, or --dry-run to see.", 2)
     with connect(data, url, token, workspace) as server:
-        plan = server.plan_erasure(scope, id)
+        plan = server.plan_erasure(root, id)
         if dry_run or not as_json:
             print_json(plan) if as_json else print_plan(plan)
         if dry_run:
             return
         if not yes and not typer.confirm("Erase this for good? It cannot be undone.", default=False):
             raise Failure("NotErased", "Nothing was erased.")
-        operation = watch(server, server.erase(scope, id, plan_digest=plan["digest"]), quiet=as_json)
+        operation = watch(server, server.erase(root, id, plan_digest=plan["digest"]), quiet=as_json)
         certificate = server.certificate(operation.id)
     if as_json:
         print_json({"operation": msgspec.to_builtins(operation), "certificate": msgspec.to_builtins(certificate)})
@@ -114,6 +128,25 @@ def erase(
     console.print(f"[green]✓[/] level reached: [bold]{statement['level']}[/] · {told_counts(statement)}")
     console.print(f"  its certificate: freehold certificate {certificate.id}", soft_wrap=True)
     warn_of_closed_log(certificate)
+
+
+def root_scope(scope: ScopeName, id: str | None, workspace: str | None) -> str:
+    """The scope as the server calls it. Raises Failure where the id or the container does not fit it."""
+    called = "workspace" if scope in CONTAINERS else "pipeline_draft" if scope == "draft" else scope
+    check_root(called, id)
+    if scope in CONTAINERS and _kind_at(workspace or "") not in CONTAINERS[scope]:
+        message = f"`{scope}` is the container at the ARM path of --workspace, and there is no {scope} at that path."
+        raise Failure("WrongArguments", message, 2)
+    return called
+
+
+def _kind_at(path: str) -> str | None:
+    """What kind of container an ARM path is of."""
+    from freehold.domain.access.kinds import parse
+
+    _, slash, below = path.partition("/providers/")
+    found = parse(f"providers/{below}") if slash else None
+    return found[0].value if found else None
 
 
 def check_root(scope: str, id: str | None) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.increments import Since, begin_increment
-from freehold.cli.lifecycle import Alone, RootId, Scope, check_alone, check_root, print_objects, print_plan
+from freehold.cli.lifecycle import Alone, RootId, Scope, check_alone, print_objects, print_plan, root_scope
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 
@@ -33,21 +33,21 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """What an erasure or an export would do, with counts and bytes, what stays and why. Nothing is changed."""
-    check_root(scope, id)
-    check_alone(scope, alone)
+    root = root_scope(scope, id, workspace)
+    check_alone(root, alone)
     if alone and verb == "erase":
         raise Failure("WrongArguments", "--alone is for exports: what stands below a container goes with it.", 2)
     if since is not None:
         if verb == "erase":
             raise Failure("WrongArguments", "--since goes with export: an erasure takes all.", 2)
         with connect(data, url, token, workspace) as server:
-            begun = begin_increment(server, scope, id, since, alone=alone, dry_run=True)
+            begun = begin_increment(server, root, id, since, alone=alone, dry_run=True)
             ended = watch(server, begun, quiet=as_json)
         counts = (ended.result or {})["counts"]
         print_json(counts) if as_json else _print_increment(counts)
         return
     with connect(data, url, token, workspace) as server:
-        found = server.plan_erasure(scope, id) if verb == "erase" else server.plan_export(scope, id, alone=alone)
+        found = server.plan_erasure(root, id) if verb == "erase" else server.plan_export(root, id, alone=alone)
     if as_json:
         print_json(found)
     elif verb == "erase":

@@ -2,10 +2,11 @@
 
 from starlette.responses import Response
 
-from freehold.api.entry import Call, decode
+from freehold.api.entry import Call
 from freehold.api.freehold.facade import container_route
 from freehold.api.freehold.once import once
 from freehold.api.freehold.operations import begun
+from freehold.api.freehold.roots import decode_root
 from freehold.api.freehold.shapes import ErasureIn, OperationOut, PlanOut
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
@@ -21,7 +22,7 @@ _DRY_RUN: dict[int, type] = {200: PlanOut}
 async def start(call: Call) -> Response:
     """Erase a container or anything in it; with `dry_run` only say what would go, what stays and why."""
     raw = await call.raw_body()
-    wanted = decode(raw, ErasureIn)
+    wanted = decode_root(raw, ErasureIn)
     if wanted.dry_run:
         plan = await call.services.database.read(lambda db: plan_erasure(db, call.workspace, wanted.scope, wanted.id))
         return reply(plan.as_document())

@@ -6,11 +6,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.api.entry import Call, decode
+from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1, container_route, freehold
 from freehold.api.freehold.flags import flag
 from freehold.api.freehold.once import once
 from freehold.api.freehold.operations import begun
+from freehold.api.freehold.roots import SCOPES, decode_root
 from freehold.api.freehold.shapes import LONGEST_ROOT, ExportIn, ExportPlanOut, OperationOut
 from freehold.api.replies import empty, reply
 from freehold.api.routing import SignedIn
@@ -32,7 +33,7 @@ _DRY_RUN: dict[int, type] = {200: ExportPlanOut}
 async def start(call: Call) -> Response:
     """Begin an export; the operation tells when its bag can be fetched. With `dry_run` only say what would leave."""
     raw = await call.raw_body()
-    wanted = decode(raw, ExportIn)
+    wanted = decode_root(raw, ExportIn)
     if wanted.dry_run and wanted.since is None:
         return reply(await call.services.database.read(lambda db: _plan(db, call, wanted)))
 
@@ -80,8 +81,7 @@ def _scope(call: Call) -> Scope:
     try:
         return Scope(call.query.get("scope", ""))
     except ValueError:
-        known = ", ".join(each.value for each in Scope)
-        raise Invalid("InvalidScope", f"scope is one of: {known}.", target="scope") from None
+        raise Invalid("InvalidScope", f"There is no such scope: {SCOPES}", target="scope") from None
 
 
 @freehold.route("GET", f"{V1}/exports/{{operation}}/bag", SignedIn())

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from freehold.api.entry import Call
 from freehold.api.freehold.facade import container_route
+from freehold.api.freehold.roots import decode_root
 from freehold.api.freehold.shapes import RootId
 from freehold.api.replies import reply
 from freehold.domain.access.actor import Action
@@ -50,7 +51,7 @@ async def list_all(call: Call) -> Response:
 @container_route("POST", "/holds", Action.MANAGE, body=HoldIn, answer=HoldOut, status=201)
 async def place(call: Call) -> Response:
     """Place a hold: nothing that it covers can be erased by any verb while it is in force."""
-    wanted = await call.body(HoldIn)
+    wanted = decode_root(await call.raw_body(), HoldIn)
     made = await call.services.database.write(
         lambda db: holds.place(db, call.actor, call.workspace, wanted.scope, wanted.id, wanted.reason)
     )
