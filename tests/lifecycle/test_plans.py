@@ -78,6 +78,30 @@ def test_an_erasure_is_planned_and_nothing_goes(shared_world: World, run: str) -
     assert shared_world.mlflow("GET", "runs/get", {"run_id": run})["run"]["info"]["run_id"] == run
 
 
+@pytest.mark.parametrize(("verb", "staying"), [("erase", "retained"), ("export", "withheld")])
+def test_what_people_read_of_a_plan_has_its_digest_and_each_reason_once(
+    shared_world: World, run: str, verb: str, staying: str
+) -> None:
+    found = json.loads(freehold(shared_world, "plan", verb, "run", run, "--json"))
+    lines = [" ".join(line.split()) for line in freehold(shared_world, "plan", verb, "run", run).splitlines()]
+    said = " ".join(lines)
+    assert found["digest"] in said
+    for because in {each["because"] for each in found[staying]}:
+        assert said.count(f"- {because}: ") == 1, because
+    assert len(lines) < len(found[staying]) + 30
+    for each in [each["record"] for each in found[staying]] + found.get("not_covered", []):
+        assert each in said
+
+
+def test_an_erasure_is_refused_where_another_plan_was_confirmed(shared_world: World) -> None:
+    made = shared_world.mlflow("POST", "runs/create", {"experiment_id": "0", "run_name": "confirmed"})
+    run, asked = made["run"]["info"]["run_id"], ("erase", "run", made["run"]["info"]["run_id"], "--yes")
+    digest = json.loads(freehold(shared_world, "plan", "erase", "run", run, "--json"))["digest"]
+    assert "PlanChanged" in freehold(shared_world, *asked, "--plan", "0" * 64, expect=1)
+    assert shared_world.mlflow("GET", "runs/get", {"run_id": run})["run"]["info"]["run_id"] == run
+    assert "level reached: verified" in freehold(shared_world, *asked, "--plan", digest)
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code"),
     [(("erase", "run"), 2), (("export", "workspace", "x"), 2), (("burn", "run", "x"), 2), (("erase", "run", "no"), 1)],

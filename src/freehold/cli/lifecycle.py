@@ -1,9 +1,11 @@
 """Commands of leaving and forgetting: export, erase."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from freehold.cli.bag_place import BagPlace
@@ -100,6 +102,9 @@ def erase(
     scope: Scope,
     id: RootId = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    planned: Annotated[
+        str | None, typer.Option("--plan", help="Digest of `freehold plan erase`: refuse if that is another by now.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
     data: Data = None,
     url: Url = None,
@@ -114,7 +119,9 @@ def erase(
     with connect(data, url, token, workspace) as server:
         plan = server.plan_erasure(root, id)
         if dry_run or not as_json:
-            print_json(plan) if as_json else print_plan(plan)
+            print_json(plan) if as_json else _print_with_digest(plan)
+        if planned not in (None, plan["digest"]):
+            raise Failure("PlanChanged", "The plan has changed since. Look at this one, and confirm it by its digest.")
         if dry_run:
             return
         if not yes and not typer.confirm("Erase this for good? It cannot be undone.", default=False):
@@ -183,5 +190,27 @@ def print_plan(plan: Plan) -> None:
         console.print(f"  [red]still needed by {', '.join(each['needed_by']) or each['record']}[/]")
     for copy in plan["copies"]:
         console.print(f"  [yellow]also goes:[/] the bag of export {copy['operation_id']} that lies on this server")
-    kept = ", ".join(each["record"] for each in plan["retained"])
-    console.print(f"  [dim]stays, with reasons in --json: {kept}[/]")
+    print_staying(plan["retained"])
+    console.print("  [dim]not covered:[/]")
+    for each in plan["not_covered"]:
+        console.print(f"  [dim]- {escape(each)}[/]", soft_wrap=True)
+
+
+def _print_with_digest(plan: Plan) -> None:
+    print_plan(plan)
+    print_digest("erase", plan)
+
+
+def print_staying(kept: Iterable[dict[str, str]]) -> None:
+    """Each reason once, with all that stays for it."""
+    records: dict[str, list[str]] = {}
+    for each in kept:
+        records.setdefault(each["because"], []).append(each["record"])
+    console.print("  [dim]stays on the server:[/]")
+    for because, names in records.items():
+        console.print(f"  [dim]- {escape(because)}: {', '.join(names)}[/]", soft_wrap=True)
+
+
+def print_digest(verb: str, plan: Plan) -> None:
+    said = f"digest of this plan, for `freehold {verb} --plan`: {plan['digest']}"
+    console.print(f"  [dim]{said}[/]", soft_wrap=True)

@@ -8,7 +8,17 @@ from rich.table import Table
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.increments import Since, begin_increment
-from freehold.cli.lifecycle import Alone, RootId, Scope, check_alone, print_objects, print_plan, root_scope
+from freehold.cli.lifecycle import (
+    Alone,
+    RootId,
+    Scope,
+    check_alone,
+    print_digest,
+    print_objects,
+    print_plan,
+    print_staying,
+    root_scope,
+)
 from freehold.cli.printing import console, human_bytes, print_json
 from freehold.cli.watching import watch
 
@@ -52,6 +62,7 @@ def plan(
         print_json(found)
     elif verb == "erase":
         print_plan(found)
+        print_digest("erase", found)
     else:
         _print_export(found)
 
@@ -89,10 +100,8 @@ def _print_export(found: dict[str, Any]) -> None:
     if len(found["containers"]) > 1:
         console.print(f"  from {len(found['containers']):,} containers: {', '.join(found['containers'])}", markup=False)
     print_objects(found)
-    console.print(f"  [dim]digest of this plan, for `freehold export --plan`: {found['digest']}[/]", soft_wrap=True)
-    console.print("  [dim]stays on the server:[/]")
-    for each in found["withheld"]:
-        console.print(f"  [dim]{each['record']}: {each['because']}[/]", soft_wrap=True)
+    print_staying(found["withheld"])
+    print_digest("export", found)
 
 
 def _print_increment(counts: dict[str, int]) -> None:
