@@ -39,7 +39,7 @@ from freehold.kit.faults import passing
 from freehold.kit.ids import IdSource, UuidSource
 from freehold.kit.logs import set_up_logs
 from freehold.kit.memory import freeze_what_is_loaded, return_freed_memory
-from freehold.kit.problems import Problem
+from freehold.kit.problems import Problem, Unavailable
 from freehold.lifecycle.erase import ERASE
 from freehold.lifecycle.export import export_kind
 from freehold.lifecycle.imports.operation import import_kind
@@ -62,6 +62,7 @@ from freehold.storage.cloud.places import place_of_objects
 from freehold.storage.database import Database, open_database
 from freehold.storage.keys import KeyStore
 from freehold.storage.migrations import migrate
+from freehold.storage.portable import is_away
 
 log = logging.getLogger("freehold.app")
 STOP_SECONDS = 10
@@ -85,14 +86,14 @@ def facades() -> list[Facade]:
 def build_services(settings: Settings, clock: Clock | None = None, ids: IdSource | None = None) -> Services:
     """Open the keys, the database (migrated, with its first workspace) and the objects.
 
-    The system's time and fresh ids, unless others are given. The caller closes `services.database`.
+    The system's time and fresh ids, unless others are given. The caller closes `services.database`. Raises Unavailable.
     """
     clock = clock or SystemClock()
     ids = ids or UuidSource(clock)
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = KeyStore(settings.key_folder, clock)
     database = open_database(settings, clock, ids, keys)
-    migrate(database.engine)
+    _migrate(database)
     database.write_now(bootstrap)
     database.write_now(reconcile)
     return Services(
@@ -106,6 +107,18 @@ def build_services(settings: Settings, clock: Clock | None = None, ids: IdSource
         log=CertificateLog(database, keys),
         facades=facades(),
     )
+
+
+def _migrate(database: Database) -> None:
+    """The first thing that is asked of the database. Raises Unavailable where it does not answer."""
+    try:
+        migrate(database.engine)
+    except Exception as fault:
+        if not is_away(fault):
+            raise
+        reason = " ".join(str(getattr(fault, "orig", fault)).split())
+        message = f"The database cannot be reached, or lets nobody in: {reason}. Look at the setting database."
+        raise Unavailable("DatabaseUnreachable", message) from None
 
 
 def operation_kinds() -> list[Kind]:

@@ -4,12 +4,14 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 PREFIX = "FREEHOLD_"
 SETTINGS_FILE = "freehold.toml"
+POSTGRES = ("postgresql", "postgres")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +80,23 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str]) -> Se
     if unknown:
         raise ValueError(f"Unknown setting {', '.join(unknown)}. The settings are: {', '.join(sorted(names))}.")
     settings = msgspec.convert(merged, Settings, strict=False)
+    _refuse_strange_database(settings)
     _refuse_misplaced_keys(settings)
     return settings
+
+
+def _refuse_strange_database(settings: Settings) -> None:
+    """Does not repeat the setting, which may have a password in it."""
+    try:
+        parts = urlsplit(settings.database)
+        is_known = parts.scheme.partition("+")[0] in POSTGRES and (parts.port or 1) > 0
+    except ValueError:
+        is_known = False
+    if settings.database and not is_known:
+        raise ValueError(
+            "The setting database is no address of a database. Leave it empty for SQLite in the data folder, or write "
+            "postgresql://user@host:port/name."
+        )
 
 
 def _refuse_misplaced_keys(settings: Settings) -> None:

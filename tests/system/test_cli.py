@@ -223,10 +223,16 @@ def test_backup_is_made_beside_the_running_server(data: tuple[str, str], tmp_pat
     assert not list((tmp_path / "backup").rglob("*.pem"))
 
 
+NO_DATABASE = "postgresql://somebody:secret@127.0.0.1:9/none"
+NO_PORT = ("--http-port", "0", "--https-port", "0")
 USED_WRONGLY: list[tuple[list[str], int, str]] = [
     (["nothing"], WRONG, "No such command"),
     (["serve", "--http-port", "99999"], WRONG, "http_port"),
     (["serve", "--log-level", "loud"], WRONG, "log_level"),
+    (["serve", "--data", "{new}", "--objects", "ftp://x"], WRONG, "write file:///folder, s3://bucket/prefix"),
+    (["serve", "--data", "{new}", "--objects", "s3://x"], WRONG, "no address of an object store"),
+    (["serve", "--data", "{new}", "--database", "mysql://u:secret@x/y"], WRONG, "SQLite in the data folder, or write"),
+    (["serve", "--data", "{new}", "--database", "postgresql://x:y:z/"], WRONG, "postgresql://user@host:port/name"),
     (["serve", "--data", "{file}"], FAILED, "{file}"),
     (["token", "--data", "{empty}"], UNREACHABLE, "freehold serve"),
     (["token", "more"], WRONG, "unexpected extra argument"),
@@ -309,6 +315,14 @@ def test_wrong_use_is_told_clearly(
     assert words.format(**places) in " ".join(ended.stderr.split())
     assert "--json" not in given or json.loads(ended.stdout)["error"].keys() == {"code", "message"}
     assert listing(tmp_path) == before, "a refused command left something behind"
+
+
+def test_a_server_whose_database_does_not_answer_says_so_in_a_sentence(tmp_path: Path) -> None:
+    ended = freehold("serve", "--data", tmp_path / "data", *NO_PORT, "--database", NO_DATABASE)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (FAILED, False), ended.stderr[-2_000:]
+    assert "DatabaseUnreachable  The database cannot be reached" in ended.stderr
+    assert "Connection refused" in ended.stderr
+    assert "secret" not in ended.stderr + ended.stdout
 
 
 def lay_out(folder: Path) -> dict[str, str]:

@@ -23,3 +23,17 @@ def test_the_keys_may_not_hold_the_objects(tmp_path: Path) -> None:
 def test_keys_beside_the_data_are_fine(tmp_path: Path) -> None:
     settings = load_settings({"data": str(tmp_path / "data"), "keys": str(tmp_path / "keys")}, {})
     assert settings.key_folder == tmp_path / "keys"
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "sqlite:///x", "h:5432/d", "postgresql://h:x/d", "//"])
+def test_a_database_is_sqlite_or_postgresql(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ValueError, match="no address of a database") as told:
+        load_settings({"data": str(tmp_path), "database": url}, {})
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "postgresql://h/d", "postgres://u:p@h:5432/d", "postgresql+psycopg:///d?host=/run"]
+)
+def test_a_database_of_postgresql_may_be_written_in_its_ways(tmp_path: Path, url: str) -> None:
+    assert load_settings({"data": str(tmp_path), "database": url}, {}).database == url

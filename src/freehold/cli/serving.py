@@ -13,6 +13,7 @@ import freehold
 from freehold.cli.failure import Failure
 from freehold.kit.memory import start_without_collecting
 from freehold.settings import Settings, load_settings
+from freehold.storage.cloud.places import place_of_objects
 
 SERVE = "serve"
 
@@ -31,7 +32,9 @@ def plain_flags(arguments: Sequence[str]) -> dict[str, str] | None:
 
 def settings_of(data: str | None = None, **flags: Any) -> Settings:
     try:
-        return load_settings({"data": data, **flags}, os.environ)
+        settings = load_settings({"data": data, **flags}, os.environ)
+        place_of_objects(settings)  # here, as every command may need it
+        return settings
     except (ValueError, msgspec.ValidationError) as fault:
         raise Failure("InvalidSetting", str(fault), 2) from None
 
