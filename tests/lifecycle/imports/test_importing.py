@@ -171,6 +171,7 @@ def test_what_was_erased_here_does_not_come_back(world: World, bag: Path) -> Non
         operation = import_bag(world, bag, **flags)
         assert operation["error"]["code"] == "ImportErasedIds"
         assert "ids in the bag were erased here" in operation["error"]["message"]
+        assert "nothing overrides that. Where the bag was made, export again without" in operation["error"]["message"]
         assert {"record": "run", "id": "first"} in report_of(world, operation)["erased"]
 
 

@@ -74,7 +74,11 @@ class Conflicts:
         """Raises Conflict. Its message counts; the report names."""
         listed = f"The report lists them: {report_at(operation_id)}."
         if self.erased_count:
-            message = f"{self.erased_count} ids in the bag were erased here and do not come back. {listed}"
+            message = (
+                f"{self.erased_count} ids in the bag were erased here and do not come back, with new ids neither, and "
+                "nothing overrides that. Where the bag was made, export again without them; or log them anew through the "
+                f"clients, as new things. {listed}"
+            )
             raise Conflict("ImportErasedIds", message, is_plain=True)
         if self.taken_count:
             way_on = "Import with new ids"
