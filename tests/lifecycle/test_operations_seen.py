@@ -9,8 +9,12 @@ from freehold.client import Freehold
 from freehold.domain.access import rules
 from freehold.domain.access.actor import Actor
 from freehold.domain.access.directory import service as directory
+from freehold.kit.problems import Problem
+from freehold.lifecycle.kept import ready_bag
 from freehold.lifecycle.watch import may_see, visible_to
-from freehold.operations.service import list_operations, note_operation
+from freehold.operations.engine import OperationEngine
+from freehold.operations.service import list_operations, note_operation, request_operation
+from freehold.operations.steps import Step, finished
 from freehold.records.operations import OperationTarget
 from freehold.storage.transaction import Transaction
 from tests.conftest import House
@@ -116,6 +120,25 @@ def test_the_client_goes_on_from_page_to_page(shared_world: World, every: list[s
         whole = [each.id for each in server.operations(limit=150)]
         assert len(whole) == len(set(whole))
         assert [each.id for each in server.operations(limit=3)] == whole[:3]
+
+
+def test_of_an_export_under_way_it_is_said_that_its_bag_is_not_finished(house: House) -> None:
+    """Before it has noted what it covers; to whom may not see it, as if it never was."""
+    engine = OperationEngine(house.database, house.settings)
+    engine.register("export", [Step("snapshot", lambda db, context: finished())])
+
+    def look(db: Transaction) -> list[str]:
+        asked = {"kind": "export", "target_id": "here", "scope": "workspace", "requested_by": house.alice.person_row}
+        begun = request_operation(db, engine, **asked).operation_id  # type: ignore[arg-type]  # each is of its type
+        stranger = directory.add_person(db, kind="person", display_name="Someone")
+        return [code_of(db, who, begun) for who in (house.alice, stranger)]
+
+    def code_of(db: Transaction, who: Actor, operation_id: str) -> str:
+        with pytest.raises(Problem) as told:
+            ready_bag(db, house.settings, who, operation_id)
+        return told.value.code
+
+    assert house.database.write_now(look) == ["BagNotReady", "BagNotFound"]
 
 
 @pytest.mark.parametrize("role", [None, *rules.ALLOWED])

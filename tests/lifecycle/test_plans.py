@@ -128,6 +128,14 @@ def test_what_is_not_found_is_told_by_what_it_may_be_called(shared_world: World,
 
 
 @pytest.mark.parametrize("verb", ["erasures", "exports", "holds"])
+def test_a_thing_in_a_workspace_is_asked_for_by_its_id(shared_world: World, verb: str) -> None:
+    body = {"scope": "run"} | ({"reason": "a case"} if verb == "holds" else {})
+    answer = shared_world.post(f"/freehold/v1/{verb}", body, shared_world.alice)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidId")
+    assert "which run is meant" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("verb", ["erasures", "exports", "holds"])
 def test_an_unknown_scope_is_answered_with_those_there_are(shared_world: World, verb: str) -> None:
     body = {"scope": "project", "reason": "a case"}
     answer = shared_world.post(f"/freehold/v1/{verb}", body, shared_world.alice)

@@ -181,10 +181,24 @@ def test_cancelling_is_idempotent_and_refused_where_it_may_not_be(house: House) 
         house.database.write_now(lambda db: cancel_operation(db, fixed.operation_id))
     failed = request(house)
     assert house.database.write_now(lambda db: fail_operation(db, failed.operation_id, "DiskFull", "The disk is full."))
-    with pytest.raises(Conflict, match="has ended"):
+    with pytest.raises(Conflict, match="has ended already: Failed"):
         house.database.write_now(lambda db: cancel_operation(db, failed.operation_id))
     with pytest.raises(NotFound):
         house.database.write_now(lambda db: cancel_operation(db, TARGET))
+
+
+@pytest.mark.parametrize("can_cancel", [True, False])
+def test_only_what_failed_is_retried_and_it_is_said_how_it_stands(house: House, can_cancel: bool) -> None:
+    engine, waiting, ended = engine_of(house), request(house, can_cancel=can_cancel), request(house)
+    house.database.write_now(lambda db: queries.change(db, ended.operation_id, {"state": State.SUCCEEDED}))
+    for operation, state in ((waiting, "NotStarted"), (ended, "Succeeded")):
+        with pytest.raises(Conflict, match=f"this one is {state}") as told:
+            house.database.write_now(lambda db, which=operation: retry_operation(db, engine, which.operation_id))  # type: ignore[misc]  # binds the loop's value
+        assert told.value.code == "OperationNotFailed"
+    failed = request(house)
+    house.database.write_now(lambda db: fail_operation(db, failed.operation_id, "DiskFull", "The disk is full."))
+    with pytest.raises(Conflict, match="was cleaned up when it failed"):
+        house.database.write_now(lambda db: retry_operation(db, engine, failed.operation_id))
 
 
 def test_an_ended_operation_cannot_be_failed(house: House) -> None:

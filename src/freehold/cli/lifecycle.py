@@ -46,7 +46,11 @@ Scope = Annotated[
     ),
 ]
 RootId = Annotated[
-    str | None, typer.Argument(help="Its id, or its name (name:version where it has versions); none for a workspace.")
+    str | None,
+    typer.Argument(
+        help="Its id; or its name, of an experiment, dataset, datastore, compute or service; or name:version, of a "
+        "model, image or manifest. None for a workspace."
+    ),
 ]
 
 
@@ -158,7 +162,7 @@ def _kind_at(path: str) -> str | None:
 
 def check_root(scope: str, id: str | None) -> None:
     if (scope == "workspace") != (id is None):
-        its_own = f"the {scope}'s id, or its name where no two have the same"
+        its_own = f"the {scope}'s id, or what else `--help` says that it may be called"
         wanted = "no id: name another workspace with --workspace" if scope == "workspace" else its_own
         raise Failure("WrongArguments", f"`{scope}` takes {wanted}.", 2)
 

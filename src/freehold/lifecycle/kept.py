@@ -15,7 +15,8 @@ from freehold.lifecycle.copies import WITHDRAWN, forget_copy, remove_files, remo
 from freehold.lifecycle.imports.making import unmake
 from freehold.lifecycle.spool import Spool
 from freehold.lifecycle.uploads import remove_abandoned
-from freehold.operations.queries import cancelled_ids, living_ids
+from freehold.lifecycle.watch import may_see
+from freehold.operations.queries import cancelled_ids, find, living_ids
 from freehold.records.lifecycle import BEING_WRITTEN, ExportLease, KeptBag
 from freehold.records.rules import Scope
 from freehold.settings import Settings
@@ -39,17 +40,29 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     bag = KeptBag.c
     query = sa.select(KeptBag.table).where(bag.operation_id == operation_id, _is_kept())
     every = list(db.execute(query.order_by(bag.row_id)).mappings())  # one for each container that it covers
+    if not every and _is_under_way(db, actor, operation_id):
+        raise _not_ready()
     if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
         raise no_bag()
     found = every[0]
     if found["state"] in BEING_WRITTEN:
-        raise Conflict("BagNotReady", "The export is still being written. Ask its operation when it is done.")
+        raise _not_ready()
     if found["state"] != READY:
         raise no_bag()  # it is kept for an import
     scope = next((each for each in Scope if found.get(f"{each}_row") is not None), Scope.WORKSPACE)
     name = f"{scope}-{to_datetime(found['snapshot_at']):%Y%m%dT%H%M%SZ}-{operation_id[-8:]}"
     seconds = found["snapshot_at"] // MICROSECONDS
     return ReadyBag(Spool(settings.data_folder, operation_id).bag, name, seconds)
+
+
+def _is_under_way(db: Transaction, actor: Actor, operation_id: str) -> bool:
+    """An export that has not come to its bag yet, asked after by somebody who may see it."""
+    found = find(db, operation_id)
+    return found is not None and found.kind == "export" and not found.is_ended and may_see(db, actor, found)
+
+
+def _not_ready() -> Conflict:
+    return Conflict("BagNotReady", "The export is not finished yet. Ask its operation when it is done.")
 
 
 def no_bag() -> NotFound:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from freehold.domain.documents.rules import split_version
-from freehold.kit.problems import Conflict, NotFound
+from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, Target, key_of
 from freehold.operations.model import UNFINISHED
 from freehold.records.catalogue import Record, catalogue
@@ -35,7 +35,7 @@ def public_id(record: type[Record]) -> sa.Column[str]:
 
 def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
     """The standing root of this id, or of this name where no two have the same; of the workspace itself for None.
-    Raises NotFound."""
+    Raises NotFound, Invalid."""
     if scope is Scope.WORKSPACE:
         if root_id is not None and not _is_called(db, workspace_id, root_id):
             message = (
@@ -43,12 +43,14 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
             )
             raise NotFound("ResourceNotFound", message)
         return Target(scope, workspace_id, (workspace_id,))
+    if root_id is None:
+        raise Invalid("InvalidId", f"`{scope.value}` needs an id: which {called(scope)} is meant?", target="id")
     root = root_of(scope)
     table = root.table
     by_id = public_id(root) == root_id
     found = (
         sa.select(key_of(table))
-        .where(table.c[WORKSPACE] == workspace_id, sa.or_(by_id, _is_named(root, root_id or "")))
+        .where(table.c[WORKSPACE] == workspace_id, sa.or_(by_id, _is_named(root, root_id)))
         .where(table.c[HIDDEN].is_(None))
         .order_by(sa.case((by_id, 0), else_=1))
         .limit(1)

@@ -136,8 +136,10 @@ def cancel_operation(db: Transaction, operation_id: str, because: Superseded | N
     ended: dict[str, Any] = {"state": State.CANCELED, "ended_at": db.now(), "fence": operation.fence + 1}
     if because is not None:
         ended |= {"error_code": because.code, "error_message": because.message}
-    if operation.is_ended or not queries.change(db, operation_id, ended, fence=operation.fence):
-        message = "The operation has ended or moved on in this moment. Read it again before cancelling."
+    if operation.is_ended:
+        raise Conflict("OperationNotRunning", f"The operation has ended already: {operation.state}.")
+    if not queries.change(db, operation_id, ended, fence=operation.fence):
+        message = "The operation moved on or ended in this moment. Read it again before cancelling."
         raise Conflict("OperationNotRunning", message)
     return get_operation(db, operation_id)
 
@@ -148,15 +150,21 @@ def retry_operation(db: Transaction, operations: Operations, operation_id: str) 
     Only for kinds that keep what they had when they fail: those that cannot be cancelled, such as an erasure.
     """
     operation = get_operation(db, operation_id)
+    if operation.state is not State.FAILED:
+        raise _not_failed(operation.state)
     if can_be_cancelled(operation):
         message = "What this operation had made was cleaned up when it failed. Ask for it anew."
         raise Conflict("OperationCannotBeRetried", message)
     step = operations.step_of_retry(operation.kind, operation.step)
     cursor = operation.cursor if step == operation.step else None
     if not queries.reopen(db, operation_id, step, queries.stored_progress(operation.progress, cursor)):
-        raise Conflict("OperationNotFailed", "Only a failed operation can be tried again; this one has not failed.")
+        raise _not_failed(get_operation(db, operation_id).state)
     db.after_commit(lambda: operations.start_soon(operation_id))
     return get_operation(db, operation_id)
+
+
+def _not_failed(state: State) -> Conflict:
+    return Conflict("OperationNotFailed", f"Only a failed operation can be tried again; this one is {state}.")
 
 
 def fail_operation(db: Transaction, operation_id: str, code: str, message: str) -> bool:

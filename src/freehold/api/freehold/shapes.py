@@ -14,7 +14,8 @@ RootId = Annotated[
     str,
     Meta(
         max_length=LONGEST_ROOT,
-        description="its id, or its name (`name:version`) in the workspace; none for a workspace",
+        description="its id; or its name, of an experiment, dataset, datastore, compute or service; or `name:version`, "
+        "of a model, image or manifest; none for a workspace",
     ),
 ]
 
