@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import freehold.records  # noqa: F401  # fills the catalogue
-from freehold.lifecycle.explain import explain_all
+from freehold.lifecycle.explain import explain_all, explain_places
 
 PAGE = Path("docs/catalogue.md")
 _HEAD = """# What is stored, and what becomes of it
 
 Written from the records by `python -m scripts.catalogue_page`; `freehold catalogue` prints the same. Look at what
 changes here in a commit: every line is a decision on whose content something is, how it leaves and how it dies.
+"""
+_PLACES = """## Files
+
+What the data folder holds; objects may lie in a cloud's bucket instead, and the database in PostgreSQL.
 """
 
 
@@ -33,7 +37,14 @@ def main(arguments: list[str]) -> int:
 
 
 def render() -> str:
-    return "\n".join([_HEAD, *(line for record in explain_all() for line in _lines(record))])
+    records = (line for record in explain_all() for line in _lines(record))
+    return "\n".join([_HEAD, *records, _PLACES, *(_place(each) for each in explain_places()), ""])
+
+
+def _place(place: dict[str, Any]) -> str:
+    files = ", ".join(f"`{each}`" for each in place["files"])
+    searched = "searched by every erasure" if place["is_searched"] else f"not searched: {place['because']}"
+    return f"- **{place['place']}** ({files}): {place['holds']}; {searched}; forgotten: {place['forgotten']}"
 
 
 def _lines(record: dict[str, Any]) -> Iterator[str]:

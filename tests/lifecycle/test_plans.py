@@ -1,6 +1,7 @@
 """What `freehold plan` and `freehold catalogue` say, before anything is done."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +10,7 @@ from freehold.cli.commands import COMMANDS, app_of
 from freehold.cli.failure import Failure
 from freehold.cli.plans import show_catalogue
 from freehold.records.catalogue import catalogue
+from freehold.records.places import PLACES
 from tests.commands import freehold
 from tests.world import World
 
@@ -181,6 +183,15 @@ def test_one_record_is_explained_in_words() -> None:
     assert "pseudonym" in said
     with pytest.raises(Failure, match="There are: "):
         show_catalogue("nothing")
+    with pytest.raises(Failure, match=r"Did you mean .*runs"):
+        show_catalogue("run")
+
+
+def test_every_place_of_files_is_explained() -> None:
+    said, page = " ".join(catalogue_of().split()), Path("docs/catalogue.md").read_text("utf-8")
+    for place in PLACES:
+        assert place.name in said
+        assert f"- **{place.name}** (" in page
 
 
 def catalogue_of(*arguments: str) -> str:

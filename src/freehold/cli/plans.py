@@ -1,5 +1,6 @@
 """Commands that look ahead and change nothing: plan, catalogue."""
 
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 import typer
@@ -72,18 +73,21 @@ def show_catalogue(
     as_json: AsJson = False,
 ) -> None:
     """Every stored field: whose it is, whether it is about a person, how it leaves, how it dies. Needs no server."""
-    from freehold.lifecycle.explain import explain, explain_all
+    from freehold.lifecycle.explain import explain, explain_all, explain_places
     from freehold.records.catalogue import catalogue
 
     records = catalogue()
     if record is not None and record not in records:
-        raise Failure("NoSuchRecord", f"There is no record {record!r}. There are: {', '.join(sorted(records))}.", 2)
+        near = get_close_matches(record, records, n=3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(sorted(records))}."
+        raise Failure("NoSuchRecord", f"There is no record {record!r}. {hint}", 2)
     if as_json:
         print_json(explain(records[record]) if record else explain_all())
     elif record:
         _print_record(explain(records[record]))
     else:
         _print_records(explain_all())
+        _print_places(explain_places())
 
 
 def _print_export(found: dict[str, Any]) -> None:
@@ -124,6 +128,16 @@ def _print_records(found: list[dict[str, Any]]) -> None:
         table.add_column(title)
     for each in found:
         table.add_row(each["record"], each["container"], each["export"], each["erasure"], each["retention"])
+    console.print(table)
+
+
+def _print_places(found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold", title="Besides records, in the data folder", title_justify="left")
+    for title in ("place", "files", "holds", "searched by erasures", "forgotten"):
+        table.add_column(title)
+    for each in found:
+        searched = "yes" if each["is_searched"] else f"no: {each['because']}"
+        table.add_row(each["place"], ", ".join(each["files"]), each["holds"], searched, each["forgotten"])
     console.print(table)
 
 

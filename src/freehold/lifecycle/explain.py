@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Column
 
 from freehold.records.catalogue import Record, catalogue
+from freehold.records.places import PLACES
 from freehold.records.rules import (
     Decoded,
     Erasure,
@@ -50,6 +51,21 @@ def explain(record: type[Record]) -> dict[str, Any]:
 
 def explain_all() -> list[dict[str, Any]]:
     return [explain(record) for _, record in sorted(catalogue().items())]
+
+
+def explain_places() -> list[dict[str, Any]]:
+    """What the server keeps on disk besides rows. `files` are patterns below the data folder."""
+    return [
+        {
+            "place": each.name,
+            "files": list(each.patterns),
+            "holds": each.holds,
+            "is_searched": each.is_searched,
+            "because": each.because,
+            "forgotten": each.forgotten,
+        }
+        for each in PLACES
+    ]
 
 
 def meaning(record: type[Record]) -> str:
