@@ -76,8 +76,8 @@ class Conflicts:
         if self.erased_count:
             message = (
                 f"{self.erased_count} ids in the bag were erased here and do not come back, with new ids neither, and "
-                "nothing overrides that. Where the bag was made, export again without them; or log them anew through the "
-                f"clients, as new things. {listed}"
+                "nothing overrides that. Where the bag was made, export again without them; or log them anew through "
+                f"the clients, as new things. {listed}"
             )
             raise Conflict("ImportErasedIds", message, is_plain=True)
         if self.taken_count:
