@@ -133,7 +133,8 @@ def _print_records(found: list[dict[str, Any]]) -> None:
 
 def _print_places(found: list[dict[str, Any]]) -> None:
     table = Table(box=None, header_style="bold", title="Besides records, in the data folder", title_justify="left")
-    for title in ("place", "files", "holds", "searched by erasures", "forgotten"):
+    table.add_column("place", no_wrap=True)
+    for title in ("files", "holds", "searched by erasures", "forgotten"):
         table.add_column(title)
     for each in found:
         searched = "yes" if each["is_searched"] else f"no: {each['because']}"
