@@ -8,6 +8,7 @@ from typing import Any
 
 import bagit
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from freehold.domain.runs import service as runs
 from freehold.kit.problems import Conflict, Invalid
 from freehold.lifecycle.bag.verify import verify_bag
 from freehold.lifecycle.increments.combining import combine
+from freehold.lifecycle.increments.index import write_index
 from freehold.lifecycle.spool import Spool
 from freehold.records.runs import Run
 from freehold.storage.metrics import Point
@@ -190,6 +192,43 @@ def test_an_increment_is_no_base(house: House) -> None:
     with pytest.raises(Invalid) as told:
         increment(house, "next", "step")
     assert told.value.code == "BaseIsIncrement"
+
+
+@pytest.mark.parametrize(
+    ("table", "spoilt"),
+    {
+        "runs": b"no table",
+        "metric_points": b"no table",
+        "run_tags": b"",
+        "experiments": None,
+    }.items(),
+)
+def test_a_base_with_a_table_that_cannot_be_read_is_refused_by_name(
+    house: House, tmp_path: Path, table: str, spoilt: bytes | None
+) -> None:
+    fill(house)
+    base = full(house, "base")
+    (part,) = (base / "data/tables" / table).iterdir()
+    part.write_bytes(part.read_bytes()[:100] if spoilt is None else spoilt)
+    with pytest.raises(Invalid, match=f"tables/{table} of the base") as told:
+        write_index(base, tmp_path / "index", "0123456789abcdef")
+    assert told.value.code == "NotABag"
+    assert list(tmp_path.glob("index*")) == []
+
+
+@pytest.mark.parametrize("column", ["value", "step"])
+def test_a_base_with_points_that_say_less_is_refused_by_name(house: House, tmp_path: Path, column: str) -> None:
+    fill(house)
+    base = full(house, "base")
+    (part,) = (base / "data/tables/metric_points").iterdir()
+    points = pq.read_table(part)
+    unsaid = pa.nulls(points.num_rows, points.schema.field(column).type)
+    for less in (points.drop_columns([column]), points.set_column(points.column_names.index(column), column, unsaid)):
+        part.unlink()
+        pq.write_table(less, part)
+        with pytest.raises(Invalid, match="tables/metric_points of the base") as told:
+            write_index(base, tmp_path / "index", "0123456789abcdef")
+        assert told.value.code == "NotABag"
 
 
 def test_a_bag_of_something_else_is_no_base(house: House) -> None:

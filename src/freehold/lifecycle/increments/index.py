@@ -124,13 +124,7 @@ def index_bag(folder: Path, body: IO[bytes], salt: str) -> Head:
         raise Invalid("BaseIsTree", message, is_plain=True)
     scope = scope_of(folder)
     makers = _Makers(bag, scope, salt.encode())
-    sequences = []
-    for name in (*bag.parts, FILES):
-        count = 0
-        for entry in makers.entries(name):
-            body.write(entry)
-            count += 1
-        sequences.append(Counted(name, count))
+    sequences = [Counted(name, _write_entries(makers, name, body)) for name in (*bag.parts, FILES)]
     return Head(
         format=FORMAT,
         salt=salt,
@@ -140,6 +134,19 @@ def index_bag(folder: Path, body: IO[bytes], salt: str) -> Head:
         snapshot=_snapshot_of(folder),
         sequences=sequences,
     )
+
+
+def _write_entries(makers: "_Makers", name: str, body: IO[bytes]) -> int:
+    """How many there are. Raises Invalid for a table that is none, or lacks what all of its name have."""
+    count = 0
+    try:
+        for entry in makers.entries(name):
+            body.write(entry)
+            count += 1
+    except (pa.ArrowException, ValueError, LookupError, TypeError) as fault:
+        message = f"{name} of the base is none that Freehold wrote. `freehold verify` tells whether the bag is whole."
+        raise Invalid("NotABag", message) from fault
+    return count
 
 
 def _snapshot_of(folder: Path) -> str:
