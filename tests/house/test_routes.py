@@ -169,3 +169,16 @@ def references(part: Any) -> Iterator[str]:
     if isinstance(part, list):
         for each in part:
             yield from references(each)
+
+
+def test_the_description_names_the_query_parameters(document: dict[str, Any]) -> None:
+    """From the declaration that requests are held against, so none is missing."""
+    described = {
+        (method.upper(), path): {each["name"] for each in operation["parameters"] if each["in"] == "query"}
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert described["POST", "/freehold/v1/imports"] == {"new_ids", "dry_run"}
+    assert described["GET", "/freehold/v1/operations"] == {"kind", "before", "limit"}
+    assert described["GET", "/freehold/v1/exports/{operation}/bag"] == {"format"}
+    assert described["GET", "/freehold/v1/holds"] == set()

@@ -85,6 +85,20 @@ def test_wrong_types_are_refused(shared_world: World, surface: Surface) -> None:
         refused(surface, surface.send(shared_world, packed(body)), 400)
 
 
+@pytest.mark.parametrize("address", ["operations?limit=2&more=1", "imports?new_id=true", "holds?limit=1", "log/key?x="])
+def test_a_misspelt_query_parameter_is_refused(shared_world: World, address: str) -> None:
+    method = "POST" if address.startswith("imports") else "GET"
+    answer = shared_world.request(method, f"/freehold/v1/{address}", shared_world.alice)
+    told = answer.json()
+    assert (answer.status_code, told["code"]) == (400, "UnknownParameter")
+    assert "query parameter of this address. There are" in told["detail"]
+
+
+def test_other_ways_of_speaking_pass_over_parameters_that_they_do_not_know(shared_world: World) -> None:
+    for path in ("/subscriptions?api-version=2019-11-01&more=1", "/healthz?more=1"):
+        assert shared_world.get(path, shared_world.alice).status_code == 200
+
+
 @each_surface
 def test_body_ten_times_too_large_is_refused(shared_world: World, surface: Surface) -> None:
     message = refused(surface, surface.send(shared_world, b" " * (10 * MEBIBYTE)), 413)

@@ -102,6 +102,17 @@ class Call:
         return message["body"], message["more_body"]
 
 
+def _refuse_unknown(call: Call) -> None:
+    """A misspelt parameter would do something else than what was asked for. Raises Invalid."""
+    taken = call.route.query
+    if taken is None or not call.request.scope["query_string"]:
+        return
+    for name in call.query:
+        if name not in taken:
+            known = f"There are: {', '.join(taken)}." if taken else "There are none."
+            raise Invalid("UnknownParameter", f"{name} is no query parameter of this address. {known}", target=name)
+
+
 def decode(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body or b"{}", type=shape)
@@ -152,6 +163,7 @@ class Entrance:
         call = Call(request, self._services, route, params)
         try:
             await self._let_in(call)
+            _refuse_unknown(call)
             response = await route.endpoint(call)
         except Exception as fault:
             response = route.envelope(call, fault)

@@ -65,7 +65,7 @@ def _operation(route: Route, names: dict[type, Any], more: Parameters) -> dict[s
     document: dict[str, Any] = {
         "summary": route.summary,
         "operationId": operation_id(route),
-        "parameters": [*_path_parameters(route), *_version_parameter(route), *more],
+        "parameters": [*_path_parameters(route), *_version_parameter(route), *_query_parameters(route), *more],
         "responses": _answers(route, names) | {"default": {"description": "A problem", "content": problem}},
     }
     if route.body:
@@ -105,6 +105,13 @@ def _version_parameter(route: Route) -> Parameters:
         return []
     schema = {"type": "string", "enum": sorted(route.versions)}
     return [{"name": "api-version", "in": "query", "required": True, "schema": schema}]
+
+
+def _query_parameters(route: Route) -> Parameters:
+    return [
+        {"name": name, "in": "query", "required": False, "schema": dict(schema)}
+        for name, schema in (route.query or {}).items()
+    ]
 
 
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:

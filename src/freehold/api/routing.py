@@ -1,10 +1,10 @@
 """Routes, each with the rule that lets a caller in. A route without a rule cannot be made."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
@@ -29,6 +29,8 @@ CONTAINER = "/subscriptions/{subscription}/resourceGroups/{group}/{resource:path
 
 Endpoint = Callable[["Call"], Awaitable[Response]]
 Envelope = Callable[["Call | None", Exception], Response]
+Query = Mapping[str, Mapping[str, Any]]
+"""Query parameters by name, each with the JSON schema of its value."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Echo(StrEnum):
 
 @dataclass(frozen=True)
 class Route:
+    """`query`: all the parameters that it takes; None where it passes over those that it does not know."""
+
     method: str
     path: str
     endpoint: Endpoint
@@ -81,17 +85,30 @@ class Route:
     also: dict[int, type] = field(default_factory=dict, compare=False)
     echo: Echo = Echo.NO_IDS
     versions: frozenset[str] = frozenset()
+    query: Query | None = field(default=None, compare=False)
 
 
 class Facade:
-    """One way of speaking: its routes share an envelope for errors and a case rule for paths."""
+    """One way of speaking: its routes share an envelope for errors and a case rule for paths.
 
-    def __init__(self, name: str, envelope: Envelope, *, folds_case: bool = False, echo: Echo = Echo.NO_IDS) -> None:
+    `strict_below`: routes below this path take no query parameters but those that they declare.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        envelope: Envelope,
+        *,
+        folds_case: bool = False,
+        echo: Echo = Echo.NO_IDS,
+        strict_below: str | None = None,
+    ) -> None:
         self.name = name
         self.routes: list[Route] = []
         self._envelope = envelope
         self._folds_case = folds_case
         self._echo = echo
+        self._strict_below = strict_below
 
     def route(
         self,
@@ -104,17 +121,21 @@ class Facade:
         status: int = 200,
         also: dict[int, type] | None = None,
         versions: frozenset[str] = frozenset(),
+        query: Query | None = None,
     ) -> Callable[[Endpoint], Endpoint]:
         """Declare a handler: `@facade.route("GET", "/healthz", Anonymous(because="…"))`.
 
         `{name}` matches one path part, `{name:path}` the rest with its slashes. `body`, `answer` and `status`
-        describe it in the OpenAPI document; `also` are answers with another status, `versions` the api-versions.
+        describe it in the OpenAPI document; `also` are answers with another status, `versions` the api-versions,
+        `query` the query parameters.
         """
 
         def declare(endpoint: Endpoint) -> Endpoint:
             summary = (endpoint.__doc__ or "").strip().partition("\n")[0]
             pattern = _compile(path, self._folds_case)
-            shapes = (summary, body, answer, status, also or {}, self._echo, versions)
+            is_strict = self._strict_below is not None and path.startswith(self._strict_below)
+            taken = (query or {}) if is_strict else query
+            shapes = (summary, body, answer, status, also or {}, self._echo, versions, taken)
             self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, *shapes))
             return endpoint
 

@@ -9,10 +9,10 @@ from starlette.responses import Response, StreamingResponse
 
 from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1, freehold
-from freehold.api.paging import give_token, page_size, take_token
+from freehold.api.paging import DEFAULT_SIZE, give_token, page_size, take_token
 from freehold.api.ranges import asked_span
 from freehold.api.replies import empty, reply
-from freehold.api.routing import WORKSPACE, Endpoint, Within
+from freehold.api.routing import WORKSPACE, Endpoint, Query, Within
 from freehold.domain.access.actor import Action
 from freehold.domain.audit.service import record
 from freehold.domain.datastores import service as datastores
@@ -27,6 +27,13 @@ from freehold.storage.transaction import Transaction
 
 CONTENT = "/datastores/{datastore}/content"
 FILE = f"{CONTENT}/{{path:path}}"
+
+
+_PAGE: Query = {
+    "path": {"type": "string"},
+    "limit": {"type": "integer", "minimum": 1, "default": DEFAULT_SIZE},
+    "after": {"type": "string"},
+}
 
 
 class FileOut(msgspec.Struct):
@@ -50,19 +57,19 @@ class WrittenOut(msgspec.Struct):
 
 
 def content_route(
-    method: str, tail: str, action: Action, *, answer: type | None = None, status: int = 200
+    method: str, tail: str, action: Action, *, answer: type | None = None, status: int = 200, query: Query | None = None
 ) -> Callable[[Endpoint], Endpoint]:
     """Below the default workspace and below any other."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
         for root in (V1, f"{V1}{WORKSPACE}"):
-            freehold.route(method, root + tail, Within(action), answer=answer, status=status)(endpoint)
+            freehold.route(method, root + tail, Within(action), answer=answer, status=status, query=query)(endpoint)
         return endpoint
 
     return declare
 
 
-@content_route("GET", CONTENT, Action.READ, answer=FilePage)
+@content_route("GET", CONTENT, Action.READ, answer=FilePage, query=_PAGE)
 async def list_files(call: Call) -> Response:
     """Files of a datastore below the folder `path`, in pages of `limit`, in order of their paths."""
     folder = call.query.get("path", "").rstrip("/")

@@ -8,14 +8,14 @@ from starlette.responses import Response
 
 from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1, container_route, freehold
-from freehold.api.freehold.flags import flag
+from freehold.api.freehold.flags import FLAG, flag
 from freehold.api.freehold.once import once
 from freehold.api.freehold.operations import begun
 from freehold.api.freehold.roots import SCOPES, decode_root
 from freehold.api.freehold.shapes import LONGEST_ROOT, ExportIn, ExportPlanOut, OperationOut
 from freehold.api.replies import empty, reply
-from freehold.api.routing import SignedIn
-from freehold.api.streams import TAR, stream_bag
+from freehold.api.routing import Query, SignedIn
+from freehold.api.streams import TAR, ZIP, stream_bag
 from freehold.domain.access.actor import Action
 from freehold.kit.problems import Invalid
 from freehold.lifecycle import kept
@@ -27,6 +27,12 @@ from freehold.records.rules import Scope
 from freehold.storage.transaction import Transaction
 
 _DRY_RUN: dict[int, type] = {200: ExportPlanOut}
+_SINCE: Query = {
+    "scope": {"type": "string", "enum": [each.value for each in Scope]},
+    "id": {"type": "string", "maxLength": LONGEST_ROOT},
+    "alone": FLAG,
+    "dry_run": FLAG,
+}
 
 
 @container_route("POST", "/exports", Action.EXPORT, body=ExportIn, answer=OperationOut, status=202, also=_DRY_RUN)
@@ -51,7 +57,7 @@ async def start(call: Call) -> Response:
     return begun(await once(call, raw, make, of=call.workspace.public_id))
 
 
-@container_route("POST", "/increments", Action.EXPORT, answer=OperationOut, status=202)
+@container_route("POST", "/increments", Action.EXPORT, answer=OperationOut, status=202, query=_SINCE)
 async def start_increment(call: Call) -> Response:
     """Begin an export of what changed since a bag that the caller has: the body is its index, which holds digests only.
 
@@ -84,7 +90,9 @@ def _scope(call: Call) -> Scope:
         raise Invalid("InvalidScope", f"There is no such scope: {SCOPES}", target="scope") from None
 
 
-@freehold.route("GET", f"{V1}/exports/{{operation}}/bag", SignedIn())
+@freehold.route(
+    "GET", f"{V1}/exports/{{operation}}/bag", SignedIn(), query={"format": {"type": "string", "enum": [TAR, ZIP]}}
+)
 async def fetch(call: Call) -> Response:
     """The finished bag as one tar stream, or with `format=zip` as one zip; with `Range` from any byte on."""
     operation_id = call.params["operation"]

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from freehold.api.errors import freehold_envelope
-from freehold.api.routing import CONTAINER, Endpoint, Facade, Within
+from freehold.api.routing import CONTAINER, Endpoint, Facade, Query, Within
 from freehold.domain.access.actor import Action
 
-freehold = Facade("freehold", freehold_envelope)
 V1 = "/freehold/v1"
+freehold = Facade("freehold", freehold_envelope, strict_below=V1)
 
 
 def container_route(
@@ -19,12 +19,15 @@ def container_route(
     answer: type | None = None,
     status: int = 200,
     also: dict[int, type] | None = None,
+    query: Query | None = None,
 ) -> Callable[[Endpoint], Endpoint]:
     """For the default workspace, and for the container whose ARM path stands before the tail."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
         for path in (f"{V1}{tail}", f"{V1}{CONTAINER}{tail}"):
-            route = freehold.route(method, path, Within(action), body=body, answer=answer, status=status, also=also)
+            route = freehold.route(
+                method, path, Within(action), body=body, answer=answer, status=status, also=also, query=query
+            )
             route(endpoint)
         return endpoint
 

@@ -1,7 +1,11 @@
 """Query parameters that are true or false."""
 
+from typing import Any
+
 from freehold.api.entry import Call
 from freehold.kit.problems import Invalid
+
+FLAG: dict[str, Any] = {"type": "boolean", "default": False}
 
 
 def flag(call: Call, name: str) -> bool:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from freehold.api.entry import Call, workspace_name
 from freehold.api.freehold.facade import V1, container_route, freehold
-from freehold.api.freehold.flags import flag
+from freehold.api.freehold.flags import FLAG, flag
 from freehold.api.freehold.once import once
 from freehold.api.freehold.operations import begun
 from freehold.api.freehold.shapes import ImportReportOut, OperationOut
@@ -26,7 +26,14 @@ from freehold.operations.model import Operation
 from freehold.storage.transaction import Transaction
 
 
-@container_route("POST", "/imports", Action.MANAGE, answer=OperationOut, status=202)
+@container_route(
+    "POST",
+    "/imports",
+    Action.MANAGE,
+    answer=OperationOut,
+    status=202,
+    query={"new_ids": FLAG, "dry_run": FLAG},
+)
 async def start(call: Call) -> Response:
     """Import the bag that is the body, whole or not at all. `new_ids=true`: under new ids; `dry_run=true`: only look.
 
@@ -46,7 +53,9 @@ async def start(call: Call) -> Response:
     return begun(operation)
 
 
-@freehold.route("POST", f"{V1}{CONTAINER}/imports/new", SignedIn(), answer=OperationOut, status=202)
+@freehold.route(
+    "POST", f"{V1}{CONTAINER}/imports/new", SignedIn(), answer=OperationOut, status=202, query={"new_ids": FLAG}
+)
 async def start_in_new(call: Call) -> Response:
     """Make the container at this path, as a PUT of it would, and import the bag that is the body into it, in one.
 

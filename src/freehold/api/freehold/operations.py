@@ -6,7 +6,7 @@ from freehold.api.entry import Call
 from freehold.api.freehold.facade import V1, freehold
 from freehold.api.freehold.shapes import OperationOut, OperationPage, operation_out
 from freehold.api.replies import reply
-from freehold.api.routing import SignedIn
+from freehold.api.routing import Query, SignedIn
 from freehold.kit.numbers import whole_number
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.watch import require_to_steer, see_operation, visible_to
@@ -14,7 +14,7 @@ from freehold.operations.model import Operation
 from freehold.operations.service import cancel_operation, list_operations, retry_operation
 from freehold.storage.transaction import Transaction
 
-LARGEST_PAGE = 100
+PAGE, LARGEST_PAGE = 20, 100
 LONGEST_NUMBER = 9
 
 
@@ -24,11 +24,18 @@ def begun(operation: Operation) -> Response:
     return reply(operation_out(operation), 202, headers)
 
 
-@freehold.route("GET", f"{V1}/operations", SignedIn(), answer=OperationPage)
+_PAGE: Query = {
+    "kind": {"type": "string"},
+    "before": {"type": "string"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
+}
+
+
+@freehold.route("GET", f"{V1}/operations", SignedIn(), answer=OperationPage, query=_PAGE)
 async def list_all(call: Call) -> Response:
     """Operations that the caller may see, newest first; `before` continues after the last one of a page."""
     kind, before = call.query.get("kind"), call.query.get("before")
-    limit = _limit(call.query.get("limit", "20"))
+    limit = _limit(call.query.get("limit", str(PAGE)))
 
     def page(db: Transaction) -> list[Operation]:
         return list_operations(db, kind=kind, before=before, limit=limit, visible=visible_to(call.actor))
