@@ -231,6 +231,21 @@ def test_a_base_with_points_that_say_less_is_refused_by_name(house: House, tmp_p
         assert told.value.code == "NotABag"
 
 
+def test_a_base_with_points_of_another_form_is_refused_by_name(house: House, tmp_path: Path) -> None:
+    """Their rows would be kept, and the combined table could not have both forms."""
+    fill(house)
+    base = full(house, "base")
+    (part,) = (base / "data/tables/metric_points").iterdir()
+    points = pq.read_table(part)
+    renamed = points.rename_columns([{"step": "epoch"}.get(name, name) for name in points.column_names])
+    narrow = points.set_column(points.column_names.index("step"), "step", points["step"].cast(pa.int32()))
+    for other in (renamed, narrow):
+        part.unlink()
+        pq.write_table(other, part)
+        with pytest.raises(Invalid, match="tables/metric_points of the base"):
+            write_index(base, tmp_path / "index", "0123456789abcdef")
+
+
 def test_a_bag_of_something_else_is_no_base(house: House) -> None:
     fill(house)
     first, second = house.database.read_now(lambda db: list(db.execute(sa.select(Run.c.row_id)).scalars()))[:2]

@@ -21,6 +21,7 @@ from freehold.kit.digests import Sha256Meter
 from freehold.kit.faults import passing
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.increments.layout import FILES, MANIFEST, TABLES, BagFolder, is_points, pieces_in, read_rows
+from freehold.lifecycle.points import point_schema
 from freehold.lifecycle.selection import Selection, Target
 from freehold.lifecycle.tables import export_table
 from freehold.lifecycle.tree import CONTAINERS
@@ -217,6 +218,15 @@ def series_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[Piece]:
             yield Piece(owner_names[owner[start]], key_names[key[start]], points[start:end])
 
 
+def _of_form(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What a digest of points does not say. Raises ValueError for another form than they have."""
+    wanted = point_schema(batch.schema.names[0])
+    types = [each.value_type if pa.types.is_dictionary(each) else each for each in wanted.types]
+    if batch.schema.names != wanted.names or batch.schema.types != types:
+        raise ValueError("these are no points")
+    return batch
+
+
 class _Makers:
     """The entries of each kind of sequence."""
 
@@ -246,7 +256,7 @@ class _Makers:
                 )
 
     def _of_points(self, name: str) -> Iterator[bytes]:
-        pieces = series_pieces(read_rows(self._bag.paths(name)))
+        pieces = series_pieces(map(_of_form, read_rows(self._bag.paths(name))))
         for (owner, key), group in groupby(pieces, key=lambda piece: piece[:2]):
             digest = SeriesDigest(self._salt)
             for piece in group:
