@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from freehold.kit.clock import to_iso
 from freehold.lifecycle.bag.crate import Crate, Folder, RunAction, crate_pieces
-from freehold.lifecycle.bag.pages import ContainerLine, Summary, TableLine, index_html, open_sql, readme
+from freehold.lifecycle.bag.pages import ContainerLine, FilesLine, Summary, TableLine, index_html, open_sql, readme
 from freehold.lifecycle.bag.writer import BagWriter
 from freehold.lifecycle.exported import ExportedContainer, summed
 from freehold.lifecycle.listings import read_actions, read_homes
@@ -45,8 +45,7 @@ def write_contents(writer: BagWriter, containers: Sequence[ExportedContainer], v
         snapshot=latest_time(facts),
         version=version,
         tables=lines,
-        artifacts=sum(files for files, _ in facts.objects.values()),
-        artifact_bytes=sum(size for _, size in facts.objects.values()),
+        files=[FilesLine((name,), *facts.objects[name]) for name in folders_of_files(facts)],
         containers=tree,
     )
     if tree:
@@ -57,6 +56,11 @@ def write_contents(writer: BagWriter, containers: Sequence[ExportedContainer], v
     writer.write("data/open.sql", [open_sql(summary)])
     writer.write("data/coverage.json", [tree_coverage(containers) if tree else coverage(selection, facts)])
     writer.write("data/ro-crate-metadata.json", crate_pieces(_crate(summary, containers)))
+
+
+def folders_of_files(facts: Facts) -> list[str]:
+    """Those that have any; of a bag without files the first, which holds none."""
+    return [name for name, (files, _) in facts.objects.items() if files] or list(facts.objects)[:1]
 
 
 def coverage(selection: Selection, facts: Facts) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from freehold.lifecycle.bag.crate import Crate, Folder, RunAction, crate_pieces
-from freehold.lifecycle.bag.pages import Summary, TableLine, index_html, open_sql, readme
+from freehold.lifecycle.bag.pages import FilesLine, Summary, TableLine, index_html, open_sql, readme
 from tests.unit.bag.crate_oracle import faults_of
 
 HOSTILE = '<script>alert(1)</script> & "quotes" | `tick` \n# heading [x](http://evil)'
@@ -21,8 +22,7 @@ SUMMARY = Summary(
     snapshot="2026-11-22T00:00:00+00:00",
     version="0.1.0",
     tables=[TableLine("runs", 2, HOSTILE, ("run_id", "order")), TableLine("empty", 0, "nothing", ("a",))],
-    artifacts=3,
-    artifact_bytes=4096,
+    files=[FilesLine(("artifacts",), 3, 4096), FilesLine(("asset_files",), 1, 7)],
 )
 CRATE = Crate(
     name=HOSTILE,
@@ -64,6 +64,14 @@ def test_the_readme_lets_no_chosen_text_become_markup() -> None:
     assert "<script" not in text
     assert "[x](" not in text
     assert "\n# heading" not in text
+
+
+def test_the_pages_count_the_files_of_each_folder() -> None:
+    text, page = readme(SUMMARY).decode(), index_html(SUMMARY).decode()
+    assert "`artifacts/` holds 3 files (4,096 bytes), `asset_files/` holds 1 file (7 bytes) under the names" in text
+    assert '<a href="asset_files/">asset_files/</a> holds 1 file (7 bytes).' in page
+    increment = replace(SUMMARY, files=[FilesLine(("artifacts", "asset_files"), 4, 4103)])
+    assert "`artifacts/` and `asset_files/` hold 4 files (4,103 bytes) under the names" in readme(increment).decode()
 
 
 def test_duckdb_opens_every_table(tmp_path: Path) -> None:

@@ -19,6 +19,14 @@ class TableLine:
     columns: tuple[str, ...]
 
 
+class FilesLine(NamedTuple):
+    """How many files the folders of these tables hold together, and their bytes."""
+
+    tables: tuple[str, ...]
+    files: int
+    size: int
+
+
 class ContainerLine(NamedTuple):
     """One container of a tree, as the table of containers has it; `folder` lies below `data/`."""
 
@@ -40,8 +48,7 @@ class Summary:
     snapshot: str
     version: str
     tables: Sequence[TableLine]
-    artifacts: int
-    artifact_bytes: int
+    files: Sequence[FilesLine]
     containers: Sequence[ContainerLine] = ()
     since: str = ""
 
@@ -80,9 +87,7 @@ def readme(summary: Summary) -> bytes:
 |---|---:|---|
 {rows}
 
-`{place}artifacts/` holds {summary.artifacts:,} files ({summary.artifact_bytes:,} bytes) under the names that
-people gave them. Where a name could not be kept on every system, the table `artifacts` gives it beside its
-path here.
+{_content(summary)}\
 `{place}rest/` holds the documents as the server's interfaces answer them. `coverage.json` accounts for every row:
 exported, or withheld and why. `ro-crate-metadata.json` describes the runs for archives.
 
@@ -131,8 +136,7 @@ small {{ color: #605e5c; }}
 {rows}
 </tbody>
 </table>
-<p>{_folder("artifacts/", summary)} holds {summary.artifacts:,} files ({summary.artifact_bytes:,} bytes).
-{_folder("rest/", summary)} holds the documents as the server's interfaces answer them.
+<p>{_html_content(summary)}{_folder("rest/", summary)} holds the documents as the server's interfaces answer them.
 <a href="coverage.json">coverage.json</a> accounts for every row.
 <a href="ro-crate-metadata.json">ro-crate-metadata.json</a> describes the runs.</p>
 <h2>How to look inside and check it</h2>
@@ -190,8 +194,34 @@ def _html_tree(summary: Summary) -> str:
     return f"<h2>Containers</h2>\n<ul>\n{items}\n</ul>\n"
 
 
+def _content(summary: Summary) -> str:
+    """For Markdown: the folders of what people named themselves, if there can be any."""
+    if not summary.files:
+        return ""
+    folders = [f"`{summary.place}{name}/`" for line in summary.files for name in line.tables]
+    return f"""{_files(summary, folders)} under the names that
+people gave them. Where a name could not be kept on every system, the table of the same name gives it beside
+its path here.
+"""
+
+
+def _files(summary: Summary, folders: Sequence[str]) -> str:
+    """`folders`: of all lines, as they are printed."""
+    said, left = [], iter(folders)
+    for line in summary.files:
+        names, holds = [next(left) for _ in line.tables], "holds" if len(line.tables) == 1 else "hold"
+        counted = "1 file" if line.files == 1 else f"{line.files:,} files"
+        said.append(f"{' and '.join(names)} {holds} {counted} ({line.size:,} bytes)")
+    return ", ".join(said)
+
+
 def _example(summary: Summary) -> str:
     return f"{summary.containers[-1].folder}/" if summary.containers else ""
+
+
+def _html_content(summary: Summary) -> str:
+    folders = [_folder(f"{name}/", summary) for line in summary.files for name in line.tables]
+    return f"{_files(summary, folders)}.\n" if folders else ""
 
 
 def _folder(name: str, summary: Summary) -> str:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from freehold.lifecycle.bag.crate import Crate, Folder, RunAction, crate_pieces
-from freehold.lifecycle.bag.pages import Summary, TableLine, index_html, open_sql, readme
+from freehold.lifecycle.bag.pages import FilesLine, Summary, TableLine, index_html, open_sql, readme
 from freehold.lifecycle.bag.writer import BagWriter
-from freehold.lifecycle.contents import LICENSE, ROWS_IN_SNAPSHOT, latest_time, table_lines
+from freehold.lifecycle.contents import LICENSE, ROWS_IN_SNAPSHOT, folders_of_files, latest_time, table_lines
 from freehold.lifecycle.increments.form import About
 from freehold.lifecycle.increments.layout import FILES, OWN, PAGES, REST, TABLES, is_points
 from freehold.lifecycle.increments.matching import Delta
@@ -71,8 +71,7 @@ def write_contents(
         snapshot=latest_time(share.facts),
         version=version,
         tables=lines,
-        artifacts=share.deltas[FILES].exported,
-        artifact_bytes=share.size,
+        files=_files(share),
         since=about.base.snapshot,
     )
     writer.write("data/README.md", [readme(summary)])
@@ -80,6 +79,12 @@ def write_contents(
     writer.write("data/open.sql", [open_sql(summary), _OWN_VIEWS])
     writer.write("data/coverage.json", [_coverage(share, about, whole)])
     writer.write("data/ro-crate-metadata.json", crate_pieces(_crate(summary)))
+
+
+def _files(share: Share) -> list[FilesLine]:
+    """What changed is counted for all folders together."""
+    folders = tuple(folders_of_files(share.facts))
+    return [FilesLine(folders, share.deltas[FILES].exported, share.size)] if folders else []
 
 
 _OWN_VIEWS = "".join(
