@@ -5,6 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from freehold.cli.commands import COMMANDS, app_for, app_of
+from freehold.cli.fetching import told_counts
 
 
 def names_in(app: typer.Typer) -> set[str]:
@@ -21,6 +22,11 @@ def test_help_and_mistakes_know_all_commands() -> None:
     every = {name for names in COMMANDS.values() for name in names}
     for arguments in ([], ["--help"], ["exprot"]):
         assert names_in(app_for(arguments)) == every
+
+
+def test_what_there_is_one_of_is_told_as_one() -> None:
+    counts = {"images": 1, "metric_points": 1, "runs": 1_200, "dependencies": 1, "assets": 0}
+    assert told_counts({"counts": counts}) == "1 image, 1 metric point, 1,200 runs, 1 dependency"
 
 
 def test_one_command_is_still_called_by_its_name() -> None:

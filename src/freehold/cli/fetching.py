@@ -12,7 +12,7 @@ from freehold.cli.bag_place import ARCHIVES, BagPlace
 from freehold.cli.connection import AsJson, Data, Token, Url, connect
 from freehold.cli.failure import INTERRUPTED, Failure
 from freehold.cli.moving import moving
-from freehold.cli.printing import console, human_bytes, print_json
+from freehold.cli.printing import console, counted, human_bytes, print_json
 from freehold.cli.verifying import print_base, verify_or_fail
 from freehold.cli.watching import telling_how_to_go_on, wait
 from freehold.client import Freehold, Operation
@@ -65,7 +65,9 @@ def bring_home(server: Freehold, begun: Operation, place: BagPlace, *, keep: boo
         print_json({"operation": operation.id, "bag": place.to, "bytes": size, "result": result, "verified": report})
         return
     console.print(f"[green]✓[/] exported to [bold]{place.to}[/] · {human_bytes(size)} · {told_counts(result)}")
-    console.print(f"[green]✓[/] verified: {report['files']} files, certificate {report['certificate']}")
+    console.print(
+        f"[green]✓[/] verified: {counted(report['files'], 'file', 'files')}, certificate {report['certificate']}"
+    )
     if keep:
         console.print(f"  the server's own copy stays: {again}", soft_wrap=True)
     print_base(report)
@@ -130,4 +132,10 @@ def _unpack(pieces: Iterator[bytes], to: Path) -> int:
 
 def told_counts(result: dict[str, Any]) -> str:
     counts: dict[str, int] = result.get("counts") or {}
-    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number)
+    return ", ".join(counted(number, _one(name), name.replace("_", " ")) for name, number in counts.items() if number)
+
+
+def _one(many: str) -> str:
+    """What a table or a noun is called of which there is one: `metric_points` → `metric point`."""
+    one = f"{many.removesuffix('ies')}y" if many.endswith("ies") else many.removesuffix("s")
+    return one.replace("_", " ")

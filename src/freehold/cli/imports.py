@@ -11,6 +11,7 @@ import typer
 from freehold.cli.bag_place import check_writable, require_bag
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import INTERRUPTED, Failure
+from freehold.cli.fetching import told_counts
 from freehold.cli.moving import moving, size_if_known
 from freehold.cli.printing import console, counted, print_json
 from freehold.cli.verifying import Bag, verify_or_fail
@@ -185,7 +186,7 @@ def _untold(report: dict[str, Any], kind: str) -> Iterator[str]:
 
 
 def _print(bag: Path, report: dict[str, Any], *, dry_run: bool) -> None:
-    counts = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in report["counts"].items() if number)
+    counts = told_counts(report)
     if not dry_run:
         console.print(f"[green]✓[/] imported {bag}: {counts}")
         return

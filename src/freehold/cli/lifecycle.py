@@ -14,7 +14,7 @@ from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.fetching import Keep, To, bring_home, told_counts
 from freehold.cli.increments import Since, begin_increment
-from freehold.cli.printing import console, human_bytes, print_json
+from freehold.cli.printing import console, counted, human_bytes, print_json
 from freehold.cli.watching import watch
 from freehold.client import Plan
 
@@ -175,8 +175,9 @@ def check_alone(scope: str, alone: bool) -> None:
 def print_objects(plan: Plan) -> None:
     """Of a plan of either kind: files and bytes by prefix."""
     for each in plan["objects"]:
-        files = "file" if each["count"] == 1 else "files"
-        console.print(f"  {each['count']:,} {files} of {each['prefix']}, {human_bytes(each['bytes'])}", markup=False)
+        files = counted(each["count"], "file", "files")
+        if each["count"]:
+            console.print(f"  {files} of {each['prefix']}, {human_bytes(each['bytes'])}", markup=False)
 
 
 def print_plan(plan: Plan) -> None:

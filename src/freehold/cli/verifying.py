@@ -10,7 +10,7 @@ from freehold.cli.bag_place import require_bag
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
 from freehold.cli.moving import moving, size_if_known
-from freehold.cli.printing import console, human_bytes, print_json
+from freehold.cli.printing import console, counted, human_bytes, print_json
 
 if TYPE_CHECKING:
     from freehold.lifecycle.bag.verify import Fault
@@ -39,10 +39,8 @@ def verify(
     if as_json:
         print_json(report)
     else:
-        size = human_bytes(int(report["bytes"]))
-        console.print(
-            f"[green]✓[/] {bag} is whole: {report['files']} files, {size}, certificate {report['certificate']}"
-        )
+        files, size = counted(report["files"], "file", "files"), human_bytes(int(report["bytes"]))
+        console.print(f"[green]✓[/] {bag} is whole: {files}, {size}, certificate {report['certificate']}")
         print_base(report)
 
 
