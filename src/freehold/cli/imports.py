@@ -142,6 +142,9 @@ def _wait(server: Freehold, operation: Operation, *, quiet: bool, new_ids: bool 
         raise Failure(fault.code, why, more={"report": report}) from None
 
 
+_WITHOUT = "Export again without them where the bag was made, or log them anew, as new things."
+
+
 def _reason(report: dict[str, Any], *, new_ids: bool) -> str:
     """Empty where the report found nothing in the way: what came later says itself why."""
     refused = report.get("refused")
@@ -151,7 +154,7 @@ def _reason(report: dict[str, Any], *, new_ids: bool) -> str:
     lines = []
     if erased := report["erased_count"]:
         stay = counted(erased, "id was erased here and does not come back", "ids were erased here and do not come back")
-        lines.append(f"{stay}.")
+        lines.append(f"{stay}, and nothing overrides that. {_WITHOUT}")
     if taken := report["taken_count"]:
         names = taken if new_ids else report.get("names_taken_count", 0)  # older servers do not count them
         lines.append(_way_on(taken, names, new_ids=new_ids))
