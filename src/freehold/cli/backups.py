@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from freehold.cli.connection import AsJson, Data
 from freehold.cli.failure import Failure
-from freehold.cli.printing import console, errors, human_bytes, print_json
+from freehold.cli.printing import console, counted, errors, human_bytes, print_json
 from freehold.cli.serving import settings_of
 from freehold.kit.clock import SystemClock
 from freehold.kit.problems import Problem
@@ -91,7 +91,7 @@ def restore(
         console.print(f"  [yellow]the certificate log is closed:[/] {escape(log_closed.message)}", soft_wrap=True)
         console.print("  The server works, and certifies, but nobody can look its certificates up until then.")
     if failed:
-        message = f"{len(failed)} erasures did not end well: see `freehold operations`."
+        message = f"{counted(len(failed), 'erasure', 'erasures')} did not end well: see `freehold operations`."
         raise Failure("NotErasedAgain", message, more=told)
 
 
