@@ -283,7 +283,8 @@ def is_denied(fault: BaseException) -> bool:
     """The system does not let this server at a file: it has no right to it, or the disk is mounted read-only."""
     if isinstance(fault, OSError):
         return fault.errno in _DENIED
-    return is_database_fault(fault) and any(words in str(fault).lower() for words in _DENIED_TO_SQLITE)
+    own = fault.orig if isinstance(fault, DBAPIError) else fault  # PostgreSQL's own quotes what clients wrote
+    return type(own).__module__.startswith(_SQLITE) and any(words in str(own).lower() for words in _DENIED_TO_SQLITE)
 
 
 def is_database_fault(fault: BaseException) -> bool:
