@@ -86,10 +86,11 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str]) -> Se
 
 
 def _refuse_strange_database(settings: Settings) -> None:
-    """Does not repeat the setting, which may have a password in it."""
+    """Does not repeat the setting, which may have a password in it, of any characters but `@`."""
+    scheme, slashes, rest = settings.database.partition("://")
+    where = rest.partition("@")[2] or rest
     try:
-        parts = urlsplit(settings.database)
-        is_known = parts.scheme.partition("+")[0] in POSTGRES and (parts.port or 1) > 0
+        is_known = scheme.partition("+")[0] in POSTGRES and bool(slashes) and (urlsplit(f"//{where}").port or 1) > 0
     except ValueError:
         is_known = False
     if settings.database and not is_known:

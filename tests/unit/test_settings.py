@@ -25,7 +25,9 @@ def test_keys_beside_the_data_are_fine(tmp_path: Path) -> None:
     assert settings.key_folder == tmp_path / "keys"
 
 
-@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "sqlite:///x", "h:5432/d", "postgresql://h:x/d", "//"])
+@pytest.mark.parametrize(
+    "url", ["mysql://u:secret@h/d", "sqlite:///x", "h:5432/d", "postgresql://h:x/d", "postgresql:/h/d", "//"]
+)
 def test_a_database_is_sqlite_or_postgresql(tmp_path: Path, url: str) -> None:
     with pytest.raises(ValueError, match="no address of a database") as told:
         load_settings({"data": str(tmp_path), "database": url}, {})
@@ -33,7 +35,11 @@ def test_a_database_is_sqlite_or_postgresql(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "postgresql://h/d", "postgres://u:p@h:5432/d", "postgresql+psycopg:///d?host=/run"]
+    "url",
+    [
+        *("", "postgresql://h/d", "postgres://u:p@h:5432/d", "postgresql+psycopg:///d?host=/run"),
+        *(f"postgresql://u:p{letter}w@h:5432/d" for letter in "#/?[:%"),
+    ],
 )
 def test_a_database_of_postgresql_may_be_written_in_its_ways(tmp_path: Path, url: str) -> None:
     assert load_settings({"data": str(tmp_path), "database": url}, {}).database == url
