@@ -100,6 +100,9 @@ def test_an_erasure_is_refused_where_another_plan_was_confirmed(shared_world: Wo
     run, asked = made["run"]["info"]["run_id"], ("erase", "run", made["run"]["info"]["run_id"], "--yes")
     digest = json.loads(freehold(shared_world, "plan", "erase", "run", run, "--json"))["digest"]
     assert "PlanChanged" in freehold(shared_world, *asked, "--plan", "0" * 64, expect=1)
+    told = freehold(shared_world, "erase", "run", run, "--dry-run", "--json", "--plan", "0" * 64, expect=1)
+    said = json.JSONDecoder().raw_decode(told)[0]
+    assert (said["error"]["code"], said["plan"]["digest"]) == ("PlanChanged", digest)
     assert shared_world.mlflow("GET", "runs/get", {"run_id": run})["run"]["info"]["run_id"] == run
     assert "level reached: verified" in freehold(shared_world, *asked, "--plan", digest)
 

@@ -122,10 +122,13 @@ def erase(
         raise Failure("WrongArguments", "With --json nobody is asked: add --yes to erase, or --dry-run to see.", 2)
     with connect(data, url, token, workspace) as server:
         plan = server.plan_erasure(root, id)
-        if dry_run or not as_json:
-            print_json(plan) if as_json else _print_with_digest(plan)
+        if not as_json:
+            _print_with_digest(plan)
         if planned not in (None, plan["digest"]):
-            raise Failure("PlanChanged", "The plan has changed since. Look at this one, and confirm it by its digest.")
+            message = "The plan has changed since. Look at this one, and confirm it by its digest."
+            raise Failure("PlanChanged", message, more={"plan": plan})
+        if dry_run and as_json:
+            print_json(plan)
         if dry_run:
             return
         if not yes and not typer.confirm("Erase this for good? It cannot be undone.", default=False):
