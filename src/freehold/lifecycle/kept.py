@@ -133,10 +133,11 @@ def _ready(db: Transaction) -> list[str]:
 def remove_expired_bags(database: Database, settings: Settings) -> int:
     """For the sweeper: bags whose time is over, and files that no row claims; how many bags. By age, so only where the
     clock is believed."""
+    gone = _remove(database, settings, database.read_now(_expired))
     now = database.read_now(lambda db: db.now())
     claimed = sa.select(KeptBag.c.operation_id)
     remove_unclaimed(settings, database.read_now(lambda db: set(db.execute(claimed).scalars())), now)
-    return _remove(database, settings, database.read_now(_expired))
+    return gone
 
 
 def remove_withdrawn_bags(database: Database, settings: Settings) -> int:
@@ -148,8 +149,16 @@ def remove_withdrawn_bags(database: Database, settings: Settings) -> int:
 
 
 def _remove(database: Database, settings: Settings, ids: list[str]) -> int:
-    """The row goes last, so that a kill loses no folder."""
+    """The row goes last, so that a kill loses no folder. Raises OSError for what could not be removed, once the others
+    are gone: its row stays, and the next sweep tries again."""
+    failed: OSError | None = None
     for operation_id in ids:
-        remove_files(settings, [operation_id])
+        try:
+            remove_files(settings, [operation_id])
+        except OSError as fault:
+            failed = fault
+            continue
         database.write_now(lambda db, gone=operation_id: forget_bag(db, gone))  # type: ignore[misc]  # binds the value
+    if failed is not None:
+        raise failed
     return len(ids)

@@ -1,6 +1,7 @@
 """What an import that was cancelled says is true, and it leaves nothing, whoever dies meanwhile."""
 
 from collections.abc import Iterator
+from errno import EACCES
 from pathlib import Path
 from unittest.mock import patch
 
@@ -8,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from freehold.kit.problems import Conflict
+from freehold.lifecycle.copies import remove_files
 from freehold.lifecycle.imports.operation import CLOSE, CONFLICTS, OBJECTS, ROWS
 from freehold.lifecycle.kept import remove_withdrawn_bags
 from freehold.operations.model import Operation, State
@@ -16,6 +18,7 @@ from freehold.operations.service import cancel_operation, get_operation
 from freehold.records.lifecycle import KeptBag
 from freehold.records.rules import Scope
 from freehold.records.runs import Run
+from freehold.settings import Settings
 from freehold.storage.transaction import Transaction
 from tests.lifecycle.erase.site import Site
 from tests.lifecycle.faults.work import ask_import, open_whole
@@ -89,3 +92,20 @@ def test_cancelled_before_the_engine_had_it_it_leaves_nothing_after_a_death(site
         return list(db.execute(sa.select(KeptBag.c.operation_id)).scalars())
 
     assert (of_imports(site), site.database.read_now(kept)) == ([], [])
+
+
+def test_one_that_cannot_be_removed_keeps_no_other_from_being_swept(site: Site) -> None:
+    for operation in (ask_import(site), ask_import(site)):
+        cancel(site, operation)
+    denied = iter([PermissionError(EACCES, "denied")])
+
+    def remove(settings: Settings, ids: list[str]) -> None:
+        for fault in denied:
+            raise fault
+        remove_files(settings, ids)
+
+    with patch("freehold.lifecycle.kept.remove_files", remove), pytest.raises(PermissionError):
+        remove_withdrawn_bags(site.database, site.settings)
+    kept = site.database.read_now(lambda db: db.execute(sa.select(KeptBag.c.operation_id)).scalars().all())
+    assert len(kept) == 1
+    assert of_imports(site) == kept
