@@ -62,6 +62,15 @@ def test_answers_are_as_described(shared_world: World, description: OpenApiSchem
     ask()
 
 
+def test_a_query_parameter_is_called_required_where_its_lack_is_refused(shared_world: World) -> None:
+    described = shared_world.get("/openapi.json").json()["paths"][f"{V1}/increments"]["post"]["parameters"]
+    told = {each["name"]: each["required"] for each in described if each["in"] == "query"}
+    assert told == {"scope": True, "id": False, "alone": False, "dry_run": False}
+    assert all("required" not in each["schema"] for each in described)
+    refused = shared_world.request("POST", f"{V1}/increments", shared_world.alice)
+    assert (refused.status_code, refused.json()["code"]) == (400, "InvalidScope")
+
+
 def keep_the_world(case: schemathesis.Case[Any]) -> None:
     """Others use this server: erasures are only planned, no generated body exports it again and again or holds it."""
     if isinstance(case.body, dict) and case.path.endswith("/erasures"):

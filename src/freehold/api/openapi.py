@@ -109,8 +109,13 @@ def _version_parameter(route: Route) -> Parameters:
 
 def _query_parameters(route: Route) -> Parameters:
     return [
-        {"name": name, "in": "query", "required": False, "schema": dict(schema)}
-        for name, schema in (route.query or {}).items()
+        {
+            "name": name,
+            "in": "query",
+            "required": bool(said.get("required")),
+            "schema": {word: value for word, value in said.items() if word != "required"},
+        }
+        for name, said in (route.query or {}).items()
     ]
 
 

@@ -30,7 +30,7 @@ CONTAINER = "/subscriptions/{subscription}/resourceGroups/{group}/{resource:path
 Endpoint = Callable[["Call"], Awaitable[Response]]
 Envelope = Callable[["Call | None", Exception], Response]
 Query = Mapping[str, Mapping[str, Any]]
-"""Query parameters by name, each with the JSON schema of its value."""
+"""Query parameters by name, each with the JSON schema of its value; `required` beside it is of the parameter."""
 
 
 @dataclass(frozen=True)

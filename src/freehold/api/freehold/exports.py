@@ -28,7 +28,7 @@ from freehold.storage.transaction import Transaction
 
 _DRY_RUN: dict[int, type] = {200: ExportPlanOut}
 _SINCE: Query = {
-    "scope": {"type": "string", "enum": [each.value for each in Scope]},
+    "scope": {"type": "string", "enum": [each.value for each in Scope], "required": True},
     "id": {"type": "string", "maxLength": LONGEST_ROOT},
     "alone": FLAG,
     "dry_run": FLAG,
