@@ -310,6 +310,12 @@ def test_a_compressed_tar_is_told_to_be_unpacked(bag: Path, tmp_path: Path, form
     assert (fault.code, fault.message.split()[:3]) == ("broken", ["compressed:", tool, "it,"])
 
 
+def test_a_folder_in_a_tar_may_be_called_as_a_compressed_file_begins(bag: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "plain.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
+        archive.add(bag, "BZh9-bag")
+    assert verify_bag(tmp_path / "plain.tar").ok
+
+
 def test_what_is_no_archive_at_all_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no archive " * 100)
     (fault,) = verify_bag(tmp_path / "notes.txt").faults

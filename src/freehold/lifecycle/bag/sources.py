@@ -24,7 +24,12 @@ REGULAR = (b"0", b"\0")
 """What a tar file calls a file of no special kind."""
 MOST_DIGITS = 20
 """Of a number in a header: one of 64 bits has no more."""
-COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ\0": "unxz", b"\x28\xb5\x2f\xfd": "unzstd"}
+COMPRESSED = {
+    re.compile(rb"\x1f\x8b"): "gunzip",
+    re.compile(rb"BZh[1-9]1AY&SY"): "bunzip2",  # a folder, too, may be called BZh
+    re.compile(rb"\xfd7zXZ\x00"): "unxz",
+    re.compile(rb"\x28\xb5\x2f\xfd"): "unzstd",
+}
 """What a compressed file begins with, and who unpacks it. It could grow without end, so it is not read."""
 _ROOTS = frozenset({".", ""})
 """How tools name the folder that they were called in, which is a bag itself or has the bag's folder in it."""
@@ -124,7 +129,7 @@ def _tar_entries(archive: Path) -> Iterator[Entry | Oddity]:
     with archive.open("rb", buffering=0) as raw:
         head = raw.read(BLOCK)
         for mark, tool in COMPRESSED.items():
-            if head.startswith(mark):
+            if mark.match(head):
                 raise BrokenArchive(f"compressed: {tool} it, and take the .tar")
         raw.seek(0)
         yield from TarReader(raw, archive.stat().st_size).entries()
