@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -267,6 +268,19 @@ def test_a_restore_onto_a_full_disk_says_where_and_goes_on(
     assert len(copied) == 1
     restore_command(tmp_path / "b", data=str(tmp_path / "new"), keys=keys)
     assert all(f"content of {name}".encode() in bytes_below(tmp_path / "new") for name in ("first", "second"))
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_erasure_that_failed_at_a_restore_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    (tmp_path / "keys").mkdir()
+    ended = [SimpleNamespace(operation_id="1", state="Succeeded"), SimpleNamespace(operation_id="2", state="Failed")]
+    monkeypatch.setattr("freehold.app.restore", lambda *_: (ended, None))
+    with pytest.raises(Failure, match=r"^1 erasure did not end well") as told:
+        restore_command(tmp_path, data=str(tmp_path / "new"), keys=str(tmp_path / "keys"), as_json=as_json)
+    assert told.value.more["failed"] == ["2"]
+    assert ("erased again: 2" in capsys.readouterr().out) is not as_json
 
 
 def test_the_journal_keeps_each_digest_once_and_survives_a_torn_line(tmp_path: Path) -> None:
