@@ -54,6 +54,16 @@ def test_a_long_id_is_replaced_before_a_dot_and_in_an_escaped_address(renamer: R
     assert renamer.text(text.format(old)) == text.format(renamer.mapping[old])
 
 
+@pytest.mark.parametrize("old", ["3f1e4d56-1111-4222-8333-444455556666", "2fa0" * 8, "5c_train_2024_long"])
+def test_a_long_id_behind_a_percent_sign_is_no_escaped_character(old: str) -> None:
+    """As in a filter: `run_id LIKE '%3f1e…%'`."""
+    renamer = Renamer(lambda: UUID)
+    renamer.collect([old])
+    renamer.settle({})
+    new = renamer.mapping[old]
+    assert renamer.text(f"a LIKE '%{old}%' or b%2F{old}") == f"a LIKE '%{new}%' or b%2F{new}"
+
+
 def test_a_short_id_is_no_plain_word(renamer: Renamer) -> None:
     assert renamer.text("train") == "train"
     assert renamer.text("how to train a model") == "how to train a model"

@@ -17,8 +17,10 @@ from freehold.records.columns import Text
 
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 HEX = re.compile(r"[0-9a-f]{32}")
-_TOKEN = re.compile(r"%[2-7][0-9A-Fa-f]|[A-Za-z0-9_.-]+")
-"""What may be an id. A character that an address escapes is a separator, though it ends in letters or digits."""
+_TOKEN = re.compile(r"(%?)([A-Za-z0-9_.-]+)")
+"""What may be an id, and a `%` right before it."""
+_ESCAPED = re.compile(r"[2-7][0-9A-Fa-f]")
+"""What follows the `%` of a character that an address escapes: a separator, though it ends in letters or digits."""
 _INSIDE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-f])")
 _OF_IDS = re.compile(r"(ids?(list)?|datatype)\Z", re.IGNORECASE)
 """The name of a field of a document that has an id, or some."""
@@ -106,7 +108,12 @@ class Renamer:
         return self.mapping[value] if value in self.mapping else self.text(value)
 
     def _token(self, found: re.Match[str]) -> str:
-        token = found[0]
+        mark, token = found.groups()
+        if mark and token not in self._tokens and _ESCAPED.match(token):
+            return f"{mark}{token[:2]}{self._word(token[2:])}"
+        return mark + self._word(token)
+
+    def _word(self, token: str) -> str:
         if token in self._tokens:
             return self._tokens[token]
         return ".".join(map(self._piece, token.split(".")))
