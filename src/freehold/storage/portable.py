@@ -266,13 +266,16 @@ def one_inserter_at_a_time(connection: sa.Connection, table: sa.Table) -> None:
         connection.execute(sa.text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-_FULL = ("disk is full", "disk i/o error", "no space left", "disk full", "file too large")
-"""What SQLite, PostgreSQL and the system say; a file may be refused for its size alone, by a quota or a limit."""
+_FULL = ("disk is full", "disk i/o error", "no space left", "file too large")
+"""What SQLite and the system say; a file may be refused for its size alone, by a quota or a limit."""
+_FULL_TO_POSTGRES = "53100"
 
 
 def is_disk_full(fault: BaseException) -> bool:
-    text = str(fault).lower()
-    return any(words in text for words in _FULL)
+    own = fault.orig if isinstance(fault, DBAPIError) and fault.orig else fault
+    if is_database_fault(own) and not type(own).__module__.startswith(_SQLITE):
+        return getattr(own, "sqlstate", None) == _FULL_TO_POSTGRES  # its words quote what clients wrote
+    return any(words in str(own).lower() for words in _FULL)
 
 
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

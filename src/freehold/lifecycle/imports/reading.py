@@ -18,6 +18,7 @@ from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.values import LONGEST_TEXT, ColumnCheck
 from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.tables import ExportTable
+from freehold.storage.portable import is_denied
 
 BAG_PATH = "bag_path"
 ROWS_AT_ONCE = 10_000
@@ -101,7 +102,7 @@ def batches_of(
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> Iterator[pa.RecordBatch]:
     """The file in pieces of about BYTES_AT_ONCE, if it has the columns of the schema in these types; `only` some of
-    them. Raises Refused.
+    them. Raises Refused, or PermissionError where the system denies the file.
 
     Text is read as a dictionary, which is as large as the file itself holds it: how much it becomes is known before.
     """
@@ -119,6 +120,8 @@ def batches_of(
                 budget.spend(int(sizes.sum()), table)
                 yield from _pieces(batch, sizes, pa.schema([schema.field(name) for name in names]))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
+        if is_denied(fault):  # the file that it was laid down as
+            raise
         raise Refused("BagWrongTable", "A table cannot be read.", table) from fault
     except MemoryError as fault:
         raise Refused("BagTooLarge", "A table takes more memory than an import may use.", table) from fault
