@@ -6,6 +6,7 @@ from freehold.domain.clock import service as clock
 from freehold.domain.forgetting import queries
 from freehold.kit.problems import NotFound
 from freehold.storage import forget_journal
+from freehold.storage.forget_journal import Entry
 from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
 
@@ -27,7 +28,7 @@ def require_journal(keys: KeyStore) -> None:
 def require_whole_journal(db: Transaction) -> None:
     """As `require_journal`, where other servers work on the same database: one may have died before it wrote its
     lines. Takes longer with every erasure. Raises OSError."""
-    forget_journal.append(db.keys.path, _missing(db, forget_journal.read(db.keys.path)))
+    forget_journal.append(db.keys.path, _missing(queries.list_all(db), forget_journal.read(db.keys.path)))
 
 
 def reconcile(db: Transaction) -> int:
@@ -35,21 +36,22 @@ def reconcile(db: Transaction) -> int:
 
     It brings some after a restore, and lacks some when the server died between a commit and the journal.
     """
-    standing = dict(queries.list_all(db))
+    listed = queries.list_all(db)
+    standing = dict(listed)
     now, is_believed = db.now(), clock.is_believed(db)
     journal = forget_journal.read(db.keys.path)
     brought = [(d, e) for d, e in journal if d not in standing and (e > now or not is_believed)]
     for digest, expires_at in brought:
         queries.add(db, [digest], key_id=db.keys.forgotten.key_id, expires_at=expires_at)
-    folder, missing = db.keys.path, _missing(db, journal)
+    folder, missing = db.keys.path, _missing(listed, journal)
     db.after_commit(lambda: forget_journal.append(folder, missing))
     return len(brought)
 
 
-def _missing(db: Transaction, journal: Iterable[forget_journal.Entry]) -> list[forget_journal.Entry]:
+def _missing(listed: Iterable[Entry], journal: Iterable[Entry]) -> list[Entry]:
     """What the list has and the journal lacks."""
     known = dict(journal)
-    return [entry for entry in queries.list_all(db) if entry[0] not in known]
+    return [entry for entry in listed if entry[0] not in known]
 
 
 def is_forgotten(db: Transaction, kind: str, container: str, id_: str) -> bool:
