@@ -14,9 +14,7 @@ import sqlalchemy as sa
 
 from freehold import __version__
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
-from freehold.domain.access.queries import roles_in
-from freehold.domain.access.rules import actions_of
-from freehold.domain.access.service import allow
+from freehold.domain.access.service import allow, may
 from freehold.domain.audit.service import record as record_in_audit
 from freehold.domain.documents.service import require_standing
 from freehold.kit.canonical import canonical_json
@@ -123,7 +121,7 @@ def _asked_for(db: Transaction, workspace_id: int, scope: Scope, *, alone: bool)
 
 def require_export(db: Transaction, actor: Actor, workspace_id: int) -> None:
     """Of a container in a tree. Raises Forbidden with words that tell nothing of it."""
-    if Action.EXPORT not in actions_of(roles_in(db, actor.person_row, workspace_id)):
+    if not may(db, actor, Action.EXPORT, workspace_id):
         message = (
             "Something stands below this container that you may not export, so nothing was exported. Ask an owner "
             "for a role that may, or export the container alone."

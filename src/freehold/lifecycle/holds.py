@@ -7,9 +7,8 @@ import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor, WorkspaceRef
 from freehold.domain.access.members import member_of
-from freehold.domain.access.queries import find_workspace_by_key, roles_in
-from freehold.domain.access.rules import actions_of
-from freehold.domain.access.service import allow
+from freehold.domain.access.queries import find_workspace_by_key
+from freehold.domain.access.service import allow, may
 from freehold.domain.audit.service import record
 from freehold.domain.documents.service import require_standing
 from freehold.domain.holds.queries import lock_containers
@@ -106,11 +105,7 @@ def seen_by(db: Transaction, actor: Actor, hold_ids: Sequence[str]) -> list[tupl
     """Of the holds those that the actor may list, each with the ARM path of its container: it may be one above."""
     where = sa.select(_h.hold_id, _h.workspace_id).where(_h.hold_id.in_(hold_ids)).order_by(_h.row_id)
     homes = [(row.hold_id, find_workspace_by_key(db, row.workspace_id)) for row in db.execute(where)]
-    return [(hold_id, home.path) for hold_id, home in homes if home is not None and _may_list(db, actor, home)]
-
-
-def _may_list(db: Transaction, actor: Actor, home: WorkspaceRef) -> bool:
-    return Action.READ in actions_of(roles_in(db, actor.person_row, home.workspace_id))
+    return [(hold, home.path) for hold, home in homes if home and may(db, actor, Action.READ, home.workspace_id)]
 
 
 def _about_what_stands() -> Iterator[sa.ColumnElement[bool]]:

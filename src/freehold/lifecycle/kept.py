@@ -7,8 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from freehold.domain.access.actor import Action, Actor
-from freehold.domain.access.queries import roles_in
-from freehold.domain.access.rules import actions_of
+from freehold.domain.access.service import may
 from freehold.kit.clock import MICROSECONDS, to_datetime
 from freehold.kit.problems import Conflict, NotFound
 from freehold.lifecycle.copies import WITHDRAWN, forget_copy, remove_files, remove_unclaimed
@@ -42,7 +41,7 @@ def ready_bag(db: Transaction, settings: Settings, actor: Actor, operation_id: s
     every = list(db.execute(query.order_by(bag.row_id)).mappings())  # one for each container that it covers
     if not every and _is_under_way(db, actor, operation_id):
         raise _not_ready()
-    if not every or not all(_may_export(db, actor, each["workspace_id"]) for each in every):
+    if not every or not all(may(db, actor, Action.EXPORT, each["workspace_id"]) for each in every):
         raise no_bag()
     found = every[0]
     if found["state"] in BEING_WRITTEN:
@@ -74,16 +73,12 @@ def no_bag() -> NotFound:
     return NotFound("BagNotFound", message)
 
 
-def _may_export(db: Transaction, actor: Actor, workspace_id: int) -> bool:
-    return Action.EXPORT in actions_of(roles_in(db, actor.person_row, workspace_id))
-
-
 def require_kept(db: Transaction, actor: Actor, operation_id: str, action: Action) -> None:
     """Raises NotFound unless files of the import are here, and the actor may do this in every container of it."""
     bag = KeptBag.c
     query = sa.select(bag.workspace_id).where(bag.operation_id == operation_id, _is_kept())
     found = list(db.execute(query).scalars())
-    if not found or not all(action in actions_of(roles_in(db, actor.person_row, each)) for each in found):
+    if not found or not all(may(db, actor, action, each) for each in found):
         message = "There is nothing of this import here: it was dropped, has expired, or you may not see it."
         raise NotFound("ImportNotFound", message)
 

@@ -16,6 +16,10 @@ def enter(db: Transaction, actor: Actor, name: WorkspaceName | None) -> tuple[Wo
     return found, actions
 
 
+def may(db: Transaction, actor: Actor, action: Action, workspace_id: int) -> bool:
+    return action in actions_of(queries.roles_in(db, actor.person_row, workspace_id))
+
+
 def require(actions: frozenset[Action], action: Action) -> None:
     """Raises Forbidden: the actor sees the workspace but may not do this in it."""
     if action not in actions:
