@@ -22,14 +22,13 @@ from freehold.kit import breath
 from freehold.kit.clock import SystemClock
 from freehold.kit.ids import UuidSource
 from freehold.kit.logs import place_of
-from freehold.kit.problems import InsufficientStorage, Problem
+from freehold.kit.problems import Problem
 from freehold.operations.children import SORTS
 from freehold.operations.spare import WAIT, stand_aside
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
-from freehold.storage.denied import denied_by
+from freehold.storage.denied import telling_the_systems
 from freehold.storage.keys import KeyStore
-from freehold.storage.portable import is_denied, is_disk_full
 from freehold.storage.transaction import Transaction
 
 T = TypeVar("T")
@@ -119,15 +118,12 @@ def main(tasks: Mapping[str, str], arguments: list[str]) -> int:
     _collect_seldom()
     bench = Bench(settings)
     try:
-        _say({"result": dict(_find(tasks, order["task"] if is_spare else arguments[0])(bench, order["job"]))})
+        with telling_the_systems(settings):
+            _say({"result": dict(_find(tasks, order["task"] if is_spare else arguments[0])(bench, order["job"]))})
         return 0
     except Problem as problem:
         return _refuse(problem)
     except Exception as fault:
-        if is_disk_full(fault):
-            return _refuse(InsufficientStorage("InsufficientStorage", "The disk is full. Free some space."))
-        if is_denied(fault):
-            return _refuse(denied_by(fault, settings))
         _say({"fault": place_of(fault)})
         raise
     finally:

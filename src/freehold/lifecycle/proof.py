@@ -28,7 +28,7 @@ from freehold.records.catalogue import catalogue
 from freehold.records.places import COPIES
 from freehold.records.rules import LinkKind
 from freehold.storage.blobs import open_objects
-from freehold.storage.denied import telling_denied
+from freehold.storage.denied import telling_the_systems
 from freehold.storage.portable import one_inserter_at_a_time
 from freehold.storage.transaction import Transaction
 
@@ -69,8 +69,8 @@ def prove(context: OperationContext, evidence: Evidence) -> Proof:
 
 
 def _sweep_or_wait(context: OperationContext, waiting: list[Evidence]) -> list[Checked]:
-    """All who share it wait for what the system denies to the one who makes it."""
-    with telling_denied(context.settings):
+    """All who share it wait for what the one who makes it waits for."""
+    with telling_the_systems(context.settings):
         return _sweep(context, waiting)
 
 

@@ -17,8 +17,7 @@ from freehold.operations.pacing import Pace
 from freehold.operations.steps import Kind, OperationContext, Overtaken, Step, Stopping, Turn
 from freehold.settings import Settings
 from freehold.storage.database import Database
-from freehold.storage.denied import denied_by
-from freehold.storage.portable import is_denied, is_disk_full
+from freehold.storage.denied import telling_the_systems
 from freehold.storage.transaction import Transaction
 
 SLICE_SECONDS = 10.0
@@ -69,18 +68,14 @@ class Runner:
             return self._make_room(operation_id, self._ending[operation_id])
         while True:
             try:
-                if not self.advance(operation_id):
-                    return False
+                with telling_the_systems(self._settings):
+                    if not self.advance(operation_id):
+                        return False
             except Away as fault:
                 return self._wait(operation_id, fault)
             except InsufficientStorage as fault:
                 return self._make_room(operation_id, fault)
             except Exception as fault:
-                if is_disk_full(fault):  # of a file that a step writes itself, as beside the keys
-                    message = "The disk is full. Free some space."
-                    return self._make_room(operation_id, InsufficientStorage("InsufficientStorage", message))
-                if is_denied(fault):
-                    return self._wait(operation_id, denied_by(fault, self._settings))
                 return self._weigh(operation_id, fault, has_moved)
             has_moved = True
             self._waits.pop(operation_id, None)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from freehold.kit.problems import Away
+from freehold.kit.problems import Away, InsufficientStorage, Problem
 from freehold.records.places import place_of
 from freehold.settings import Settings
 from freehold.storage.cloud.places import object_folder
-from freehold.storage.portable import is_denied
+from freehold.storage.portable import is_denied, is_disk_full
 
 DATABASE, OBJECTS, KEYS, FILES = "its database", "its objects", "its keys", "a file of its own"
 
@@ -30,14 +30,19 @@ def denied_by(fault: BaseException, settings: Settings) -> Away:
 
 
 @contextmanager
-def telling_denied(settings: Settings) -> Iterator[None]:
-    """Raises Away for what the system denies."""
+def telling_the_systems(settings: Settings) -> Iterator[None]:
+    """Raises Away for what the system denies, and InsufficientStorage where it has no room: for a file that the work
+    writes itself, as beside the keys. Whatever else is raised stays."""
     try:
         yield
+    except Problem:
+        raise
     except Exception as fault:
-        if not is_denied(fault):
-            raise
-        raise denied_by(fault, settings) from fault
+        if is_disk_full(fault):
+            raise InsufficientStorage("InsufficientStorage", "The disk is full. Free some space.") from fault
+        if is_denied(fault):
+            raise denied_by(fault, settings) from fault
+        raise
 
 
 def _part(path: Path, settings: Settings) -> str:
