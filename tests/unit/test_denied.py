@@ -1,6 +1,7 @@
 """Which faults are the system's, that denies this server its own files or has no room for them."""
 
 import errno
+import os
 import sqlite3
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from freehold.kit.problems import Away, InsufficientStorage, NotFound, Problem
 from freehold.lifecycle.imports import reading
 from freehold.lifecycle.imports.budget import Budget
+from freehold.settings import Settings
+from freehold.storage.denied import telling_the_systems
 from freehold.storage.portable import is_denied, is_disk_full, is_integrity_fault
 
 
@@ -61,3 +65,18 @@ def test_a_table_that_the_system_denies_is_not_called_broken(tmp_path: Path, mon
     monkeypatch.setattr(reading, "_check_footer", denied)
     with pytest.raises(PermissionError):
         next(reading.batches_of(tmp_path / "runs.parquet", pa.schema([]), set(), "runs", Budget(1_000)))
+
+
+@pytest.mark.parametrize(("number", "told"), [(errno.ENOSPC, InsufficientStorage), (errno.EACCES, Away)])
+def test_work_is_told_of_no_room_and_of_taken_rights_as_what_it_waits_for(
+    tmp_path: Path, number: int, told: type[Problem]
+) -> None:
+    with pytest.raises(told), telling_the_systems(Settings(data=str(tmp_path))):
+        raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("fault", [NotFound("NotThere", "No space left"), OSError(errno.EIO, "broken")])
+def test_what_the_system_did_not_say_stays_as_it_was_raised(tmp_path: Path, fault: Exception) -> None:
+    with pytest.raises(type(fault)) as raised, telling_the_systems(Settings(data=str(tmp_path))):
+        raise fault
+    assert raised.value is fault
