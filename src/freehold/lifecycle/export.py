@@ -29,7 +29,15 @@ from freehold.lifecycle.reach import Reach
 from freehold.lifecycle.references import note
 from freehold.lifecycle.selection import Target
 from freehold.lifecycle.spool import REFERENCES, SENT, ExportJob, Spool, superseded
-from freehold.lifecycle.targets import BEFORE_COPIES, erasures_at, find_leaving, find_target, find_targets, name_targets
+from freehold.lifecycle.targets import (
+    BEFORE_COPIES,
+    erasures_at,
+    find_leaving,
+    find_target,
+    find_targets,
+    is_standing,
+    name_targets,
+)
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.lifecycle.tree import TreeContainer, standing_tree
 from freehold.operations.model import Operation, Progress, State
@@ -149,9 +157,9 @@ def export_kind() -> Kind:
 
 
 def _target(db: Transaction, ctx: OperationContext) -> Target:
-    """Raises Conflict when the target has been erased: then nothing can tell any more what it was."""
+    """Raises Conflict when the target is being erased, or has been: then nothing can tell any more what it was."""
     target = find_target(db, ctx.operation.target_id)
-    if target is None:
+    if target is None or not is_standing(db, target):
         raise superseded()
     return target
 

@@ -14,8 +14,8 @@ from freehold.domain.documents.service import require_standing
 from freehold.domain.holds.queries import lock_containers
 from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.lifecycle.reach import stands
-from freehold.lifecycle.selection import WORKSPACE, Target, key_of
-from freehold.lifecycle.targets import find_root, public_id, root_of
+from freehold.lifecycle.selection import WORKSPACE, key_of
+from freehold.lifecycle.targets import find_standing, public_id, root_of
 from freehold.records.lifecycle import Hold
 from freehold.records.rules import LinkKind, Scope
 from freehold.storage.transaction import Transaction
@@ -50,7 +50,8 @@ def place(
         message = f"A hold gives its reason, in at most {LONGEST_REASON} characters."
         raise Invalid("InvalidReason", message, target="reason")
     lock_containers(db, workspace.workspace_id)
-    root = _standing_root(db, workspace, scope, root_id)
+    require_standing(db, workspace)
+    root = find_standing(db, workspace.workspace_id, scope, root_id)
     link = {} if scope is Scope.WORKSPACE else {f"{scope.value}_row": root.root_row}
     hold_id = db.new_id()
     values = {
@@ -63,16 +64,6 @@ def place(
     db.execute(Hold.table.insert().values(values | link))
     record(db, actor, workspace.workspace_id, "hold placed", hold_id)
     return get(db, actor, workspace, hold_id)
-
-
-def _standing_root(db: Transaction, workspace: WorkspaceRef, scope: Scope, root_id: str | None) -> Target:
-    """A hold is not promised on what an erasure has hidden, be it with what it lies in."""
-    require_standing(db, workspace)
-    found = find_root(db, workspace.workspace_id, scope, root_id)
-    root = root_of(scope)
-    if db.execute(sa.select(key_of(root.table)).where(key_of(root.table) == found.root_row, stands(root))).first():
-        return found
-    raise NotFound("ResourceNotFound", "There is no such thing in the workspace any more.")
 
 
 def lift(db: Transaction, actor: Actor, workspace: WorkspaceRef, hold_id: str) -> HoldView:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from freehold.domain.documents.rules import split_version
 from freehold.kit.problems import Conflict, Invalid, NotFound
+from freehold.lifecycle.reach import stands
 from freehold.lifecycle.selection import HIDDEN, WORKSPACE, Selection, Target, key_of
 from freehold.operations.model import UNFINISHED
 from freehold.records.catalogue import Record, catalogue
@@ -63,9 +64,25 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
     return Target(scope, workspace_id, (int(row),))
 
 
+def find_standing(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
+    """As `find_root`, but NotFound also of what an erasure has hidden with what it lies in."""
+    target = find_root(db, workspace_id, scope, root_id)
+    if is_standing(db, target):
+        return target
+    raise NotFound("ResourceNotFound", f"There is no such {called(scope)} in the workspace any more.")
+
+
+def is_standing(db: Transaction, target: Target) -> bool:
+    """Of a target with one root: no erasure has hidden it, be it with what it lies in or with its workspace."""
+    root, home = root_of(target.scope), Workspace.c
+    here = sa.select(home.workspace_id).where(home.workspace_id == target.workspace_id, stands(Workspace))
+    found = sa.select(key_of(root.table)).where(key_of(root.table) == target.root_row, stands(root), here.exists())
+    return db.execute(found).first() is not None
+
+
 def find_leaving(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
     """As `find_root`, of what an export takes. Raises Conflict for what was noted and told of transfers themselves."""
-    target = find_root(db, workspace_id, scope, root_id)
+    target = find_standing(db, workspace_id, scope, root_id)
     selection = Selection(target)
     found = sa.select(sa.literal(1)).select_from(selection.root.table).where(selection.rows(selection.root)).limit(1)
     if db.execute(found).first() is None:

@@ -26,7 +26,7 @@ def denied_by(fault: BaseException, settings: Settings) -> Away:
     """Of a file's name it tells the part of the data that it lies in, and no more."""
     if not isinstance(fault, OSError):
         return denied(DATABASE)
-    return denied(_part(Path(fault.filename), settings) if isinstance(fault.filename, str) else FILES)
+    return denied(_part(Path(fault.filename), settings) if isinstance(fault.filename, str | Path) else FILES)
 
 
 @contextmanager

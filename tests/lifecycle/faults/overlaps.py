@@ -157,6 +157,12 @@ class Pair:
                 going.remove(now)
         return [site.operation(each) for each in asked]
 
+    def step_until(self, operation: Operation, step: str) -> None:
+        """Take its steps until this one is next."""
+        runner = self._runner()
+        while self.site.operation(operation.operation_id).step != step:
+            assert _step(runner, operation.operation_id), f"it ended before {step!r}"
+
     def check(self, ended: list[Operation]) -> None:
         """Both have ended clearly; what was to go is gone, all else is there; no lease and no file without a row."""
         site = self.site
@@ -198,10 +204,14 @@ class Pair:
 
     def work_off_late(self, operation: Operation) -> Operation:
         """As if the patience with others were over."""
-        runner = self._runner()
         with patch("freehold.lifecycle.erase.PATIENCE", 0):
-            while _step(runner, operation.operation_id):
-                pass
+            return self.work_off(operation)
+
+    def work_off(self, operation: Operation) -> Operation:
+        """To its end, weighed as the engine does it."""
+        runner = self._runner()
+        while _step(runner, operation.operation_id):
+            pass
         return self.site.operation(operation.operation_id)
 
     def _runner(self) -> Runner:

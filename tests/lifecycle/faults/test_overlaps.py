@@ -57,6 +57,33 @@ def test_both_end_clearly_and_harm_nothing(tmp_path: Path, first: str, second: s
         pair.site.close()
 
 
+@pytest.mark.parametrize("erase", ["erase_run", "erase_experiment"])
+@pytest.mark.parametrize("step", ["", "copies", "rows"])
+def test_export_that_begins_after_its_thing_was_hidden_makes_no_bag(tmp_path: Path, erase: str, step: str) -> None:
+    pair = Pair(tmp_path / "data")
+    try:
+        export = pair.export_run()
+        erasure = getattr(pair, erase)()
+        pair.step_until(erasure, step)
+        ended = pair.work_off(export)
+        assert (ended.state, ended.error_code) == (State.FAILED, "ExportSuperseded")
+        pair.check([ended, pair.site.work_off(erasure)])
+    finally:
+        pair.site.close()
+
+
+@pytest.mark.parametrize("erase", ["erase_run", "erase_experiment"])
+def test_export_of_what_is_hidden_with_its_experiment_is_of_nothing(tmp_path: Path, erase: str) -> None:
+    pair = Pair(tmp_path / "data")
+    try:
+        erasure = getattr(pair, erase)()
+        with pytest.raises(NotFound, match="There is no"):
+            pair.export_run()
+        pair.check([pair.site.work_off(erasure)])
+    finally:
+        pair.site.close()
+
+
 @pytest.mark.parametrize(
     ("first", "second", "seed"), cases([(each, "erase_workspace") for each in UNDER_WAY], len(UNDER_WAY) // 2)
 )
