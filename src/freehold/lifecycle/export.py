@@ -35,8 +35,8 @@ from freehold.lifecycle.targets import (
     find_leaving,
     find_target,
     find_targets,
-    is_standing,
     name_targets,
+    root_stands,
 )
 from freehold.lifecycle.telling import tell_end, tell_failure
 from freehold.lifecycle.tree import TreeContainer, standing_tree
@@ -159,7 +159,7 @@ def export_kind() -> Kind:
 def _target(db: Transaction, ctx: OperationContext) -> Target:
     """Raises Conflict when the target is being erased, or has been: then nothing can tell any more what it was."""
     target = find_target(db, ctx.operation.target_id)
-    if target is None or not is_standing(db, target):
+    if target is None or not root_stands(db, target):
         raise superseded()
     return target
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from freehold.domain.documents.queries import is_standing
 from freehold.domain.documents.rules import split_version
 from freehold.kit.problems import Conflict, Invalid, NotFound
 from freehold.lifecycle.reach import stands
@@ -67,17 +68,16 @@ def find_root(db: Transaction, workspace_id: int, scope: Scope, root_id: str | N
 def find_standing(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
     """As `find_root`, but NotFound also of what an erasure has hidden with what it lies in."""
     target = find_root(db, workspace_id, scope, root_id)
-    if is_standing(db, target):
+    if root_stands(db, target):
         return target
     raise NotFound("ResourceNotFound", f"There is no such {called(scope)} in the workspace any more.")
 
 
-def is_standing(db: Transaction, target: Target) -> bool:
+def root_stands(db: Transaction, target: Target) -> bool:
     """Of a target with one root: no erasure has hidden it, be it with what it lies in or with its workspace."""
-    root, home = root_of(target.scope), Workspace.c
-    here = sa.select(home.workspace_id).where(home.workspace_id == target.workspace_id, stands(Workspace))
-    found = sa.select(key_of(root.table)).where(key_of(root.table) == target.root_row, stands(root), here.exists())
-    return db.execute(found).first() is not None
+    root = root_of(target.scope)
+    found = sa.select(key_of(root.table)).where(key_of(root.table) == target.root_row, stands(root))
+    return is_standing(db, target.workspace_id) and db.execute(found).first() is not None
 
 
 def find_leaving(db: Transaction, workspace_id: int, scope: Scope, root_id: str | None) -> Target:
