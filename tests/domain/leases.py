@@ -11,8 +11,8 @@ from tests.conftest import House
 EXPORT = "an export"
 
 
-def take_lease(house: House) -> None:
-    house.database.write_now(lambda db: _begin(db, house.workspace.workspace_id))
+def take_lease(house: House, operation_id: str = EXPORT) -> None:
+    house.database.write_now(lambda db: _begin(db, house.workspace.workspace_id, operation_id))
 
 
 def end_export(house: House) -> None:
@@ -29,6 +29,6 @@ def add_operation(db: Transaction, operation_id: str, kind: str) -> None:
     queries.add(db, values | {"options": {}, "progress": progress})
 
 
-def _begin(db: Transaction, workspace_id: int) -> None:
-    add_operation(db, EXPORT, "export")
-    db.execute(ExportLease.table.insert().values(workspace_id=workspace_id, operation_id=EXPORT))
+def _begin(db: Transaction, workspace_id: int, operation_id: str) -> None:
+    add_operation(db, operation_id, "export")
+    db.execute(ExportLease.table.insert().values(workspace_id=workspace_id, operation_id=operation_id))

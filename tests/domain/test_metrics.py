@@ -13,6 +13,7 @@ from freehold.domain.metrics import compaction, queries
 from freehold.domain.metrics.service import METRICS, History, latest_of, log_metrics, prepare, read_history
 from freehold.domain.runs import service as runs
 from freehold.kit.problems import Conflict, Invalid, NotFound
+from freehold.lifecycle import sweeps
 from freehold.lifecycle.sweeps import compact, remove_released
 from freehold.records.metrics import MetricSegment
 from freehold.storage.metrics import MetricColumns, Point
@@ -232,18 +233,44 @@ def test_compaction_takes_as_many_segments_as_a_chunk_can_name_metrics_of(
 
 
 def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, run: tuple[str, int]) -> None:
-    for number in range(compaction.CROWDED):
-        log(house, run[0], [Point("x", number, number, 1.0)])
-
-    take_lease(house)
-    compaction.compact_run(house.database, house.workspace.workspace_id, run[1])
+    _replace_beside_an_export(house, run)
     house.clock.at += 400 * 24 * 3_600 * 1_000_000
-    house.database.write_now(remove_released)
+    remove_released(house.database)
     dead = house.database.read_now(queries.workspaces_with_dead)
     assert dead == [house.workspace.workspace_id], "no clock ends what an export may read"
     end_export(house)
-    house.database.write_now(remove_released)
+    remove_released(house.database)
     assert house.database.read_now(queries.workspaces_with_dead) == []
+
+
+def test_what_a_chunk_replaced_goes_in_portions(
+    house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _replace_beside_an_export(house, run)
+    end_export(house)
+    monkeypatch.setattr(sweeps, "DEAD_AT_ONCE", compaction.CROWDED // 2)
+    rests: list[float] = []
+    remove_released(house.database, rests.append)
+    assert len(rests) == 2
+    assert house.database.read_now(queries.workspaces_with_dead) == []
+
+
+def test_an_export_that_begins_between_two_portions_keeps_the_rest(
+    house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _replace_beside_an_export(house, run)
+    end_export(house)
+    monkeypatch.setattr(sweeps, "DEAD_AT_ONCE", compaction.CROWDED // 2)
+    remove_released(house.database, lambda seconds: take_lease(house, "another export"))
+    left = sa.select(sa.func.count()).where(MetricSegment.c.dead_at.is_not(None))
+    assert house.database.read_now(lambda db: db.execute(left).scalar_one()) == compaction.CROWDED // 2
+
+
+def _replace_beside_an_export(house: House, run: tuple[str, int]) -> None:
+    for number in range(compaction.CROWDED):
+        log(house, run[0], [Point("x", number, number, 1.0)])
+    take_lease(house)
+    compaction.compact_run(house.database, house.workspace.workspace_id, run[1])
 
 
 def test_an_unknown_run_a_deleted_run_and_a_long_key_are_refused(house: House, run: tuple[str, int]) -> None:

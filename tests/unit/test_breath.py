@@ -22,8 +22,9 @@ from freehold.kit.breath import (
 
 @pytest.fixture
 def rests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """What this process's threads have rested, without the time that it takes; afterwards it rests no more."""
+    """What this process's threads have rested, in a time that passes in rests only; afterwards it rests no more."""
     taken: list[float] = []
+    monkeypatch.setattr(time, "monotonic", lambda: sum(taken))
     monkeypatch.setattr(time, "sleep", taken.append)
     monkeypatch.setattr(breath, "_mine", threading.local())
     yield taken
@@ -31,9 +32,9 @@ def rests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 def compute(seconds: float) -> None:
-    """At least so long, by this thread's own clock."""
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
+    """At least so long, by this process's own clock."""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
         pass
 
 
@@ -44,7 +45,7 @@ def test_a_process_that_has_not_stepped_aside_takes_no_rest(rests: list[float]) 
     assert rests == []
 
 
-def test_a_thread_rests_several_times_as_long_as_it_computed(rests: list[float]) -> None:
+def test_a_process_rests_several_times_as_long_as_it_computed(rests: list[float]) -> None:
     give_way()
     breathe()
     compute(2 * SHORTEST_WORK)
@@ -55,7 +56,7 @@ def test_a_thread_rests_several_times_as_long_as_it_computed(rests: list[float])
     assert len(rests) == 1, "it has done next to nothing since"
 
 
-def test_what_a_thread_waited_for_is_no_work_of_its_own(rests: list[float]) -> None:
+def test_what_a_thread_waited_for_is_no_work(rests: list[float]) -> None:
     give_way()
     breathe()
     threading.Event().wait(2 * SHORTEST_WORK)
@@ -63,27 +64,20 @@ def test_what_a_thread_waited_for_is_no_work_of_its_own(rests: list[float]) -> N
     assert sum(rests) < RESTS * SHORTEST_WORK
 
 
-def test_each_thread_rests_for_its_own_work(rests: list[float]) -> None:
+def test_the_threads_of_a_process_rest_together(rests: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one of them computes meanwhile would be felt as if none rested."""
+    together: list[float] = []
+    monkeypatch.setattr(time, "sleep", together.append)
     give_way()
-    breathe()
     compute(2 * SHORTEST_WORK)
-    for other in (threading.Thread(target=breathe), threading.Thread(target=breathe)):
-        other.start()
-        other.join()
-    assert rests == []
-
-
-def test_no_rest_is_taken_where_others_wait_for_what_is_held(rests: list[float]) -> None:
-    give_way()
-    with in_one_breath():
-        breathe()
-        compute(2 * SHORTEST_WORK)
-        breathe()
-    assert rests == []
+    for each in (threading.Thread(target=breathe), threading.Thread(target=breathe)):
+        each.start()
+        each.join()
+    assert len(together) == 2
+    assert together[0] == together[1] >= RESTS * 2 * SHORTEST_WORK
+    monkeypatch.setattr(time, "monotonic", lambda: together[0])
     breathe()
-    compute(2 * SHORTEST_WORK)
-    breathe()
-    assert len(rests) == 1
+    assert len(together) == 2, "that rest is over, for all of them"
 
 
 def test_rests_are_few_where_others_wait_for_what_is_held(rests: list[float]) -> None:
@@ -98,6 +92,17 @@ def test_rests_are_few_where_others_wait_for_what_is_held(rests: list[float]) ->
     compute(2 * SHORTEST_WORK)
     breathe()
     assert rests[-1] >= RESTS * 2 * SHORTEST_WORK
+
+
+def test_no_rest_is_taken_or_begun_where_others_wait_for_what_is_held(rests: list[float]) -> None:
+    give_way()
+    compute(2 * SHORTEST_WORK)
+    with in_one_breath():
+        breathe()
+    assert rests == []
+    breathe()
+    assert len(rests) == 1
+    assert rests[0] >= RESTS * 2 * SHORTEST_WORK
 
 
 def test_what_a_thread_holds_shortens_no_rest_of_another(rests: list[float]) -> None:
@@ -116,8 +121,7 @@ def test_what_a_thread_holds_shortens_no_rest_of_another(rests: list[float]) -> 
 
 def test_rests_end_when_patience_does(rests: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter(range(10_000))
-    for clock in ("perf_counter", "thread_time"):
-        monkeypatch.setattr(time, clock, lambda: float(next(moments)))
+    monkeypatch.setattr(time, "process_time", lambda: float(next(moments)))
     give_way()
     for _ in range(500):
         breathe()

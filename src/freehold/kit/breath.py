@@ -11,33 +11,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 RESTS, RESTS_LATER = 20.0, 4.0
-"""So many times as long as it computed does a thread rest: of a client's answers one in twenty at most falls into its
-work. Later, when the first minute of rests is spent, it is in more of a hurry."""
+"""So many times as long as it computed does a process rest, all its threads at once: of a client's answers one in
+twenty at most falls into their work. Later, when the first minute of rests is spent, it is in more of a hurry."""
 SHORTEST_WORK, LONGEST_REST = 0.02, 1.0
-"""Seconds that a thread computes before it rests, and rests at most. Many short pieces of work fall into more answers
-than a few longer ones do."""
+"""Seconds that the threads compute in all before they rest, and rest at most. Many short pieces of work fall into more
+answers than a few longer ones do."""
 PATIENCE, PATIENCE_LATER = 180.0, 120.0
 """Seconds of rests in all, for whoever asked waits as well; then it goes on without. And what is left of them when it
 begins to hurry."""
 _left = 0.0
+_began = 0.0
+_until = 0.0
 _mine = threading.local()
 
 
 def give_way(patience: float = PATIENCE) -> None:
-    """From now on this process's threads rest where they call `breathe`."""
-    global _left  # the process's own, as said above
-    _left = patience
+    """From now on this process rests where its threads call `breathe`."""
+    global _left, _began, _until  # the process's own, as said above
+    _left, _began, _until = patience, time.process_time(), 0.0
 
 
 def breathe() -> None:
-    """Between two pieces of work: a rest, for as long as this thread has computed since the last."""
+    """Between two pieces of work: a rest, for as long as this process has computed since the last, or what is left of
+    a rest that another of its threads has begun."""
     if _left <= 0.0:
         return
-    now = time.thread_time()
-    computed = now - _mine.__dict__.setdefault("began", now)
-    if computed >= SHORTEST_WORK:
-        _rest(computed)
-        _mine.began = time.thread_time()
+    allowed = getattr(_mine, "allowed", math.inf)
+    pause = min(_until - time.monotonic(), allowed)
+    if pause <= 0.0 and (computed := time.process_time() - _began) >= SHORTEST_WORK:
+        pause = _begin_rest(computed, allowed)
+    if pause > 0.0:
+        _mine.allowed = allowed - pause
+        time.sleep(pause)
+
+
+def _begin_rest(computed: float, allowed: float) -> float:
+    """How long it is. Of two threads that race to begin one, the process rests a little longer."""
+    global _left, _began, _until  # the process's own, as said above
+    wanted = computed * (RESTS if _left > PATIENCE_LATER else RESTS_LATER)
+    pause = min(wanted, LONGEST_REST, allowed, _left)
+    if pause > 0.0:
+        _left, _began, _until = _left - pause, time.process_time(), time.monotonic() + pause
+    return pause
 
 
 @contextmanager
@@ -48,15 +63,3 @@ def in_one_breath(rests: float = 0.0) -> Iterator[None]:
         yield
     finally:
         _mine.allowed = math.inf
-
-
-def _rest(computed: float) -> None:
-    global _left  # the process's own, as said above
-    wanted = computed * (RESTS if _left > PATIENCE_LATER else RESTS_LATER)
-    allowed = getattr(_mine, "allowed", math.inf)
-    pause = min(wanted, LONGEST_REST, allowed, max(_left, 0.0))
-    if pause <= 0.0:
-        return
-    _left -= pause  # threads may race for the last of it: then they rest a little longer
-    _mine.allowed = allowed - pause
-    time.sleep(pause)

@@ -33,10 +33,12 @@ from freehold.storage.transaction import Transaction
 log = logging.getLogger("freehold.sweeps")
 RUNS_AT_ONCE = 100
 LONGEST_COMPACTION = 40.0
-"""Seconds of a sweep; what is left over waits for the next one."""
-RESTS = 30
-"""So many times as long as it took does the sweeper rest after a portion, but not above LONGEST_REST seconds."""
-LONGEST_REST = 0.4
+"""Seconds of a sweep, and as many for the removal of what it replaced; what is left over waits for the next one."""
+DEAD_AT_ONCE = 512
+RESTS = 60
+"""So many times as long as it took does the sweeper rest after a portion, but not above LONGEST_REST seconds; where
+clients write not above LONGEST_REST_BESIDE: whoever writes at that moment feels a portion, so they are few then."""
+LONGEST_REST, LONGEST_REST_BESIDE = 0.4, 2.0
 EXPIRING: tuple[type[Record], ...] = (ForgottenId, IdempotencyKey)
 
 
@@ -81,7 +83,7 @@ class Sweeper:
         """All sweeps once, in the caller's thread."""
         self._try(lambda: look(self._database))
         self._try(lambda: compact(self._database, self._rest))
-        self._try(lambda: self._database.write_now(remove_released))
+        self._try(lambda: remove_released(self._database, self._rest))
         self._try(self._carry_out_policies)
         self._try(lambda: remove_withdrawn_bags(self._database, self._settings))
         self._try(self._remove_by_age)
@@ -94,7 +96,7 @@ class Sweeper:
 
     def _rest(self, seconds: float) -> None:
         """After so many of work; clients would else wait for all of it together."""
-        self._stopping.wait(min(RESTS * seconds, LONGEST_REST))
+        self._stopping.wait(rest_after(seconds, beside_clients=self._database.clients_write))
 
     def _remove_by_age(self) -> None:
         """Not where the clock may have jumped: what is gone too early does not come back when the clock does."""
@@ -121,6 +123,11 @@ class Sweeper:
             work()
         except Exception as fault:
             log.warning("a sweep failed and will be tried again", extra={"fault": type(fault).__name__})
+
+
+def rest_after(seconds: float, *, beside_clients: bool) -> float:
+    """Seconds of rest after a portion of work that took so many."""
+    return min(RESTS * seconds, LONGEST_REST_BESIDE if beside_clients else LONGEST_REST)
 
 
 def compact(database: Database, rest: Callable[[float], object] = lambda seconds: None) -> int:
@@ -158,9 +165,24 @@ def remove_all_aged(database: Database) -> None:
         raise failed
 
 
-def remove_released(db: Transaction) -> None:
-    """Leases whose export has ended without giving them back, and segments that a chunk replaced while one stood."""
+def remove_released(database: Database, rest: Callable[[float], object] = lambda seconds: None) -> None:
+    """Leases whose export has ended without giving them back, and segments that a chunk replaced while one stood.
+
+    In portions, for an export leaves as many as were logged meanwhile. `rest` as `compact` has it.
+    """
+    database.write_now(_remove_ended_leases)
+    began = time.monotonic()
+    for workspace_id in database.read_now(queries.workspaces_with_dead):
+        while (at := time.monotonic()) - began < LONGEST_COMPACTION:
+            if not database.write_now(partial(_remove_dead, workspace_id=workspace_id)):
+                break
+            rest(time.monotonic() - at)
+
+
+def _remove_ended_leases(db: Transaction) -> None:
     db.execute(ExportLease.table.delete().where(ExportLease.c.operation_id.not_in(living_ids())))
-    for workspace_id in queries.workspaces_with_dead(db):
-        if not queries.is_leased(db, workspace_id):
-            queries.remove_dead(db, workspace_id)
+
+
+def _remove_dead(db: Transaction, workspace_id: int) -> int:
+    """Not what an export reads; one may have begun since the portion before."""
+    return 0 if queries.is_leased(db, workspace_id) else queries.remove_dead(db, workspace_id, DEAD_AT_ONCE)

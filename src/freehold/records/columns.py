@@ -149,6 +149,13 @@ def standing_unique(*columns: str) -> Index:
     return Index(None, *columns, unique=True, sqlite_where=standing, postgresql_where=standing)
 
 
+def index_of_set(column: str, *columns: str) -> Index:
+    """Over `columns`, of the rows that have a value in `column`, which are few: they are found beside any number of
+    others."""
+    is_set = sql_text(f"{column} IS NOT NULL")
+    return Index(None, *columns, sqlite_where=is_set, postgresql_where=is_set)
+
+
 def text(rule: ColumnRule, *, null: bool = False, repeats: Repeats | None = None, address: bool = False) -> Column[str]:
     """`repeats`: the link that such a text may say once more. `address`: it may be one that carries what opens it."""
     more: dict[str, Any] = {"repeats": repeats} if repeats is not None else {}

@@ -8,6 +8,7 @@ from freehold.records.catalogue import Record
 from freehold.records.columns import (
     blob,
     double,
+    index_of_set,
     integer,
     json,
     key,
@@ -52,6 +53,10 @@ class MetricSegment(Record, table="metric_segments", rules=_PACKED):
     count = integer()
     payload = blob(plain())
     dead_at = moment(null=True)
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield index_of_set("dead_at", "workspace_id")
 
 
 class MetricChunk(Record, table="metric_chunks", rules=_PACKED):

@@ -1,5 +1,9 @@
 """Telemetry: what people did with the workspace's lifecycle. It stays on this server."""
 
+from collections.abc import Iterator
+
+from sqlalchemy import Index, UniqueConstraint
+
 from freehold.records.catalogue import Record
 from freehold.records.columns import key, link, moment, plain, text, workspace
 from freehold.records.rules import (
@@ -32,3 +36,7 @@ class TelemetryRecord(
     member_row = link("members", LinkKind.DECORRELATE, null=True)
     interaction = text(plain())
     happened_at = moment()
+
+    @classmethod
+    def constraints(cls) -> Iterator[UniqueConstraint | Index]:
+        yield Index(None, "happened_at")

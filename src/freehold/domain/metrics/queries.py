@@ -139,9 +139,10 @@ def retire_segments(db: Transaction, workspace_id: int, rows: list[int], *, keep
     return db.execute(MetricSegment.table.delete().where(named)).rowcount
 
 
-def remove_dead(db: Transaction, workspace_id: int) -> int:
-    gone = MetricSegment.table.delete().where(_s.workspace_id == workspace_id, _s.dead_at.is_not(None))
-    return db.execute(gone).rowcount
+def remove_dead(db: Transaction, workspace_id: int, limit: int) -> int:
+    """So many of the segments that a chunk has replaced, at most; how many."""
+    dead = sa.select(_s.row_id).where(_s.workspace_id == workspace_id, _s.dead_at.is_not(None)).limit(limit)
+    return db.execute(MetricSegment.table.delete().where(_s.row_id.in_(dead))).rowcount
 
 
 def is_leased(db: Transaction, workspace_id: int) -> bool:
