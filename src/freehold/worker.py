@@ -25,6 +25,7 @@ from freehold.kit.logs import place_of
 from freehold.kit.problems import Problem
 from freehold.operations.children import SORTS
 from freehold.operations.spare import WAIT, stand_aside
+from freehold.records.places import TEMPORARY
 from freehold.settings import Settings
 from freehold.storage.database import Database, open_database
 from freehold.storage.denied import telling_the_systems
@@ -63,10 +64,15 @@ class Bench:
     def read(self, query: Callable[[Transaction], T]) -> T:
         """One snapshot for the whole query. There is no way to write."""
         if self._database is None:
-            clock = SystemClock()
-            keys = KeyStore(self.settings.key_folder, clock)
-            self._database = open_database(self.settings, clock, UuidSource(clock), keys)
+            self._database = self._open()
         return self._database.read_now(query)
+
+    def _open(self) -> Database:
+        """An export sorts what it reads, which may be a whole workspace."""
+        clock, scratch = SystemClock(), self.settings.data_folder / TEMPORARY
+        scratch.mkdir(exist_ok=True, mode=0o700)
+        keys = KeyStore(self.settings.key_folder, clock)
+        return open_database(self.settings, clock, UuidSource(clock), keys, scratch=scratch)
 
     def report(self, progress: Mapping[str, Any]) -> None:
         """Tell the parent how far the task is, a few times a second at most. Counts and keys of rows: no content."""

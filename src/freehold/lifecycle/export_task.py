@@ -16,7 +16,6 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from freehold.kit.breath import breathe, in_one_breath
@@ -40,6 +39,7 @@ from freehold.lifecycle.points import (
 )
 from freehold.lifecycle.readahead import read_ahead
 from freehold.lifecycle.references import References, referred
+from freehold.lifecycle.row_groups import batches_in
 from freehold.lifecycle.selection import key_of
 from freehold.lifecycle.snapshot import Facts, RestWriter, owner_of, take_snapshot
 from freehold.lifecycle.spool import REFERENCES, Entry, ExportJob, Spool, superseded
@@ -403,9 +403,8 @@ def _without_first_owners(rows: Iterator[dict[str, Any]], skip: int) -> tuple[It
 
 def _rows_of(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of a spooled list, a batch in memory at a time."""
-    with pq.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches():
-            yield from batch.to_pylist()
+    for batch in batches_in(file):
+        yield from batch.to_pylist()
 
 
 def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

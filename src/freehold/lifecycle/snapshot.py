@@ -5,10 +5,10 @@ are listed: an export lease keeps them in place until they have been read.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 import sqlalchemy as sa
 
+from freehold.kit.portions import Portions
 from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.bag.writer import PartMaker
 from freehold.lifecycle.explain import meaning
@@ -23,6 +24,7 @@ from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions
 from freehold.lifecycle.parting import without_secrets
 from freehold.lifecycle.reach import stands
 from freehold.lifecycle.references import References
+from freehold.lifecycle.row_groups import BYTES_IN_GROUP, grouped
 from freehold.lifecycle.selection import Selection, Target, deep_owners, key_of, public_key
 from freehold.lifecycle.spool import superseded
 from freehold.lifecycle.tables import (
@@ -32,7 +34,6 @@ from freehold.lifecycle.tables import (
     ExportTable,
     batch_of,
     batches_of,
-    columns_of,
     export_table,
     linked_name,
     write_parquet,
@@ -43,7 +44,10 @@ from freehold.records.rules import Container, Scope
 from freehold.storage.transaction import Transaction
 
 DOCUMENTS_IN_PART = 10_000
-FETCHED = 1_000
+FETCHED = 100
+ROWS_IN_BATCH, BYTES_IN_BATCH = 10_000, 2 << 20
+MOST_DOCUMENTS, BYTES_OF_DOCUMENTS = 500, 4 << 20
+"""Read at a time. As objects they are several times as large as their text."""
 PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
 
 
@@ -56,7 +60,8 @@ class RestWriter(Protocol):
     name: str
     withheld: Mapping[str, str]
 
-    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]: ...
+    def documents(self, db: Transaction, chosen: Target, read: Portions) -> Iterator[dict[str, Any]]:
+        """`read`: how many to read at a time; whoever takes them weighs them."""
 
 
 @dataclass(slots=True)
@@ -154,7 +159,7 @@ class _Snapshot:
         self._facts.objects[table.name] = (objects.count, objects.size)
 
     def _rows(self, query: sa.Select[Any]) -> Iterator[Row]:
-        """Fetched many at a time: one by one takes twice as long."""
+        """Fetched many at a time, for one by one takes twice as long; not more, for one may hold megabytes."""
         return (list(row) for rows in self._db.execute(query).partitions(FETCHED) for row in rows)
 
     def _parts(self, table: ExportTable, schema: pa.Schema, rows: Iterator[Row]) -> None:
@@ -165,7 +170,7 @@ class _Snapshot:
         while is_full:
             counted = _Counted(islice(rows, ROWS_IN_PART), moments, partial(without_secrets, table, schema.names))
             with self._writer.open_part(f"data/tables/{table.name}/part-{part:05d}.parquet") as file:
-                write_parquet(file, schema, counted.batches(schema))
+                write_parquet(file, schema, grouped(counted.batches(schema), schema, ROWS_AT_ONCE, BYTES_IN_GROUP))
             total, part, is_full = total + counted.count, part + 1, counted.count == ROWS_IN_PART
             self._facts.content_at = max(self._facts.content_at, counted.latest)
         facts = TableFacts(table.name, total, schema.names, table.withheld, meaning(table.record))
@@ -198,16 +203,22 @@ class _Snapshot:
             yield owner_row, owner, name, row, count
 
     def _documents(self, resource: RestWriter) -> None:
-        documents = iter(resource.documents(self._db, self._selection.chosen))
-        total = part = 0
-        while batch := list(islice(documents, DOCUMENTS_IN_PART)):
-            lines = (_line(document, resource.withheld) for document in batch)
-            self._writer.write(f"data/rest/{resource.name}/part-{part:05d}.jsonl", lines)
-            total, part = total + len(batch), part + 1
-        if total == 0:
-            return
-        self._facts.rest[resource.name] = total
-        self._facts.rest_withheld[resource.name] = dict(resource.withheld)
+        lines, part = self._lines(resource), 0
+        while (first := next(lines, None)) is not None:
+            lines_of_part = chain((first,), islice(lines, DOCUMENTS_IN_PART - 1))
+            self._writer.write(f"data/rest/{resource.name}/part-{part:05d}.jsonl", lines_of_part)
+            part += 1
+        if part:
+            self._facts.rest_withheld[resource.name] = dict(resource.withheld)
+
+    def _lines(self, resource: RestWriter) -> Iterator[bytes]:
+        """Each is weighed as it is made, before those behind it are read."""
+        read = Portions(MOST_DOCUMENTS, BYTES_OF_DOCUMENTS)
+        for document in resource.documents(self._db, self._selection.chosen, read):
+            line = _line(document, resource.withheld)
+            read.weigh(len(line))
+            self._facts.rest[resource.name] = self._facts.rest.get(resource.name, 0) + 1
+            yield line
 
     def _count_what_stays(self) -> None:
         for record, _ in self._selection.withheld():
@@ -234,7 +245,7 @@ class _Counted:
     """Passes rows on, many at a time, without secrets; knows afterwards how many there were and the latest moment in
     them."""
 
-    def __init__(self, rows: Iterable[Row], moments: list[int], parted: Callable[[Columns], Columns]) -> None:
+    def __init__(self, rows: Iterator[Row], moments: list[int], parted: Callable[[Columns], Columns]) -> None:
         self._rows = rows
         self._moments = moments
         self._parted = parted
@@ -242,11 +253,17 @@ class _Counted:
         self.latest = 0
 
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for columns in columns_of(self._rows):
-            self.count += len(columns[0])
-            latest = (max(filter(None, columns[place]), default=0) for place in self._moments)
-            self.latest = max([self.latest, *latest])
-            yield batch_of(self._parted(columns), schema)
+        portions = Portions(ROWS_IN_BATCH, BYTES_IN_BATCH)
+        while some := list(islice(self._rows, portions.next())):
+            batch = self._batch(list(zip(*some, strict=True)), schema)
+            portions.weigh(batch.nbytes)
+            yield batch
+
+    def _batch(self, columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
+        self.count += len(columns[0])
+        latest = (max(filter(None, columns[place]), default=0) for place in self._moments)
+        self.latest = max([self.latest, *latest])
+        return batch_of(self._parted(columns), schema)
 
 
 def _line(document: dict[str, Any], withheld: Mapping[str, str]) -> bytes:

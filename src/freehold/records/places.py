@@ -26,6 +26,7 @@ class Place:
             raise CatalogueError(f"The place {self.name!r} is not searched: say why in because=….")
 
 
+TEMPORARY = "tmp"
 PLACES = (
     Place("database", ("freehold.db", "freehold.db-wal", "freehold.db-shm"), "all tables", True, "slack zeroed"),
     Place("operations", ("operations.db*",), "opaque operation ids and fences", True, "rows deleted at the end"),
@@ -33,7 +34,7 @@ PLACES = (
     Place("bags", ("exports/*",), "kept exports", True, "with anything that they cover"),
     Place("spools", ("spools/*",), "snapshots of an export under way", True, "at the end of the export"),
     Place("imports", ("imports/*",), "bags that were sent, and what was found in them", True, "with what they cover"),
-    Place("temporary files", ("tmp/*",), "parts on their way", True, "at the end of what made them"),
+    Place("temporary files", (f"{TEMPORARY}/*",), "what a child sorts", True, "with the child, for they have no names"),
     Place("logs", ("logs/*",), "route templates, request ids, kinds of fault", True, "hold nothing to forget"),
     Place("lock", ("server.lock",), "the process id of the server", True, "holds nothing to forget"),
     Place("restore", ("restore.pending",), "a digest of the backup being put back", True, "when that has ended"),

@@ -63,7 +63,10 @@ class Database(Protocol):
     def close(self) -> None: ...
 
 
-def open_database(settings: Settings, clock: Clock, ids: IdSource, keys: "KeyStore") -> Database:
+def open_database(
+    settings: Settings, clock: Clock, ids: IdSource, keys: "KeyStore", *, scratch: Path | None = None
+) -> Database:
+    """`scratch`: a folder for what SQLite sorts, where that may be more than memory should hold."""
     if settings.is_embedded:
         path = settings.data_folder / DATABASE_FILE
         return SqliteDatabase(
@@ -73,6 +76,7 @@ def open_database(settings: Settings, clock: Clock, ids: IdSource, keys: "KeySto
             keys,
             driver=settings.sqlite_driver,
             readers=settings.readers,
+            scratch=scratch,
         )
     return PostgresDatabase(settings.database, clock, ids, keys, threads=max(settings.readers, 8))
 
@@ -89,9 +93,10 @@ class SqliteDatabase:
         *,
         driver: str = "sqlite3",
         readers: int = 4,
+        scratch: Path | None = None,
     ) -> None:
         self.path = path
-        self.engine = sqlite_engine(path, driver)
+        self.engine = sqlite_engine(path, driver, scratch=scratch)
         self._sources = (clock, ids, keys)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="freehold-reader")
         self._local = threading.local()

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,12 +38,20 @@ _PRAGMAS = (
 )
 
 
+KEPT_IN_MEMORY = 8_000
+"""Kibibytes of a connection whose sorting may go to files."""
+
+
 def is_postgres(bind: sa.Engine | sa.Connection) -> bool:
     return bind.dialect.name == "postgresql"
 
 
-def sqlite_engine(path: Path, driver: str = "sqlite3") -> sa.Engine:
-    """An engine whose connections carry the house's pragmas and never begin a transaction by themselves."""
+def sqlite_engine(path: Path, driver: str = "sqlite3", *, scratch: Path | None = None) -> sa.Engine:
+    """An engine whose connections carry the house's pragmas and never begin a transaction by themselves.
+
+    What it sorts stays in memory, or, beyond KEPT_IN_MEMORY, goes to files without a name in `scratch`: SQLite asks the
+    process's environment where, so there is one such folder in a process.
+    """
     engine = sa.create_engine(
         f"sqlite:///{path}",
         module=_sqlite_module(driver),
@@ -52,6 +61,9 @@ def sqlite_engine(path: Path, driver: str = "sqlite3") -> sa.Engine:
         connect_args={"check_same_thread": False, "cached_statements": 256},
     )
     event.listen(engine, "connect", _set_pragmas)
+    if scratch is not None:
+        os.environ["SQLITE_TMPDIR"] = str(scratch)
+        event.listen(engine, "connect", _sort_in_files)
     return engine
 
 
@@ -484,6 +496,13 @@ def _set_pragmas(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
+    cursor.close()
+
+
+def _sort_in_files(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA temp_store=FILE")
+    cursor.execute(f"PRAGMA cache_size=-{KEPT_IN_MEMORY}")
     cursor.close()
 
 

@@ -16,13 +16,15 @@ from tests.lifecycle.export.content import add_experiment, add_run, fill
 from tests.lifecycle.increments.edits import Edits, full, increment
 from tests.lifecycle.increments.test_combining import same_payload
 
-ROWS, GROUP, GROUPS, DOCUMENTS = 4, 8, 2, 3
+ROWS, BYTES, GROUP, GROUPS, DOCUMENTS = 4, 180, 8, 2, 3
 SEEDS = [pytest.param(n, marks=pytest.mark.exhaustive) if n > 1 else n for n in range(20)]
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of 4 rows in batches of 2, of 16 points in groups of 8, of 3 documents."""
+    """Parts of 4 rows in batches of 2 or of some bytes, of 16 points in groups of 8, of 3 documents."""
+    for module in (snapshot, layout):
+        monkeypatch.setattr(module, "BYTES_IN_GROUP", BYTES)
     for module in (tables, snapshot, layout):
         monkeypatch.setattr(module, "ROWS_AT_ONCE", ROWS // 2)
     for module in (snapshot, layout):

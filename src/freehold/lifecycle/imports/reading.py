@@ -17,6 +17,7 @@ from freehold.lifecycle.imports.refusal import Refused
 from freehold.lifecycle.imports.shapes import Shapes
 from freehold.lifecycle.imports.values import LONGEST_TEXT, ColumnCheck
 from freehold.lifecycle.parting import without_secrets
+from freehold.lifecycle.row_groups import batches_in, sizes_of
 from freehold.lifecycle.tables import ExportTable
 from freehold.storage.portable import is_denied
 
@@ -31,8 +32,6 @@ LONGEST_IN_BYTES = 4 * LONGEST_TEXT
 BYTES_AT_ONCE = 16 << 20
 ENDING = 8
 """Bytes at the end of a Parquet file: the length of its footer, and its mark."""
-FIXED = 8
-"""Bytes of a number, and of what points to a text."""
 
 
 class TableReader:
@@ -113,12 +112,11 @@ def batches_of(
             _check_sizes(parquet.metadata, budget, table)
             names = [name for name in parquet.schema_arrow.names if only is None or name in only]
         texts = [name for name in names if _is_text(schema.field(name).type)]
-        with pq.ParquetFile(file, read_dictionary=texts) as parquet:
-            for batch in parquet.iter_batches(batch_size=rows_at_once, columns=names):
-                batch.validate(full=True)
-                sizes = _sizes(batch, table)
-                budget.spend(int(sizes.sum()), table)
-                yield from _pieces(batch, sizes, pa.schema([schema.field(name) for name in names]))
+        for batch in batches_in(file, columns=names, texts=texts, rows=rows_at_once):
+            batch.validate(full=True)
+            sizes = _sizes(batch, table)
+            budget.spend(int(sizes.sum()), table)
+            yield from _pieces(batch, sizes, pa.schema([schema.field(name) for name in names]))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
         if is_denied(fault):  # the file that it was laid down as
             raise
@@ -163,15 +161,12 @@ def _is_text(kind: pa.DataType) -> bool:
 def _sizes(batch: pa.RecordBatch, table: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
     """Bytes of each row, with every value written out. Raises Refused for a text that no column could have, before it
     is written out."""
-    sizes = np.full(batch.num_rows, FIXED * batch.num_columns, np.int64)
     for column in batch.columns:
-        if pa.types.is_dictionary(column.type):
-            lengths = pc.fill_null(pc.binary_length(column.dictionary), 0).to_numpy(zero_copy_only=False)
-            if lengths.max(initial=0) > LONGEST_IN_BYTES and pa.types.is_string(column.type.value_type):
+        if pa.types.is_dictionary(column.type) and pa.types.is_string(column.type.value_type):
+            longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+            if longest > LONGEST_IN_BYTES:
                 raise Refused("BagValueTooLong", f"A value is longer than {LONGEST_TEXT} characters.", table)
-            of_null = len(lengths)
-            sizes += np.append(lengths, 0)[pc.fill_null(column.indices, of_null).to_numpy(zero_copy_only=False)]
-    return sizes
+    return sizes_of(batch)
 
 
 def _pieces(batch: pa.RecordBatch, sizes: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from freehold.kit.problems import Invalid
 from freehold.lifecycle.bag.writer import BagWriter, Seal
@@ -20,6 +19,7 @@ from freehold.lifecycle.increments.index import Head, bag_info
 from freehold.lifecycle.increments.layout import FILES, OWN, TABLES
 from freehold.lifecycle.increments.matching import Delta
 from freehold.lifecycle.increments.rows import pairs, triples
+from freehold.lifecycle.row_groups import batches_in
 from freehold.lifecycle.tables import batches_of, write_parquet
 
 FORMAT = 1
@@ -112,9 +112,8 @@ def info_of(increment: Path) -> dict[str, str]:
 
 
 def _rows(file: Path) -> Iterator[tuple[Any, ...]]:
-    with pq.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches():
-            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    for batch in batches_in(file):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def sizes(rows: Iterable[Mapping[str, Any]]) -> int:

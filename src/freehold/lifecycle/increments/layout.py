@@ -5,15 +5,16 @@ The places in a sequence are what an increment speaks of: it keeps a stretch of 
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from freehold.lifecycle.bag.writer import BagWriter
+from freehold.lifecycle.bag.writer import BagWriter, PartFile
 from freehold.lifecycle.points import GROUPS_IN_PART, POINTS_IN_GROUP
 from freehold.lifecycle.points import PARQUET as POINTS_PARQUET
+from freehold.lifecycle.row_groups import ANY_SIZE, BYTES_IN_GROUP, RowStream, batches_in, grouped
 from freehold.lifecycle.snapshot import DOCUMENTS_IN_PART
 from freehold.lifecycle.tables import PARQUET, ROWS_AT_ONCE, ROWS_IN_PART, write_parquet
 from freehold.records.catalogue import catalogue
@@ -75,15 +76,15 @@ def is_points(name: str) -> bool:
 
 
 def read_rows(files: Iterable[Path]) -> Iterator[pa.RecordBatch]:
-    """Columns of repeated texts come as plain ones: how they were numbered is for the writer to say again."""
+    """A group or less at a time. Columns of repeated texts come as plain ones: how they were numbered is for the writer
+    to say again."""
     for file in files:
-        with pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE):
-                columns = [
-                    column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-                    for column in batch.columns
-                ]
-                yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+        for batch in batches_in(file):
+            columns = [
+                column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+                for column in batch.columns
+            ]
+            yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def schema_of(file: Path) -> pa.Schema:
@@ -93,42 +94,30 @@ def schema_of(file: Path) -> pa.Schema:
 
 def write_rows(writer: BagWriter, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """The parts of a table, in the same bytes as an export that reads the same rows from the database."""
-    points = is_points(name)
-    groups = regrouped(batches, schema, POINTS_IN_GROUP if points else ROWS_AT_ONCE)
-    in_part = GROUPS_IN_PART if points else ROWS_IN_PART // ROWS_AT_ONCE
-    options = POINTS_PARQUET | {"use_dictionary": schema.names[:2]} if points else PARQUET
-    part, ahead = 0, next(groups, None)
-    while True:
-        counted = _Counted(_behind(ahead, islice(groups, in_part - 1)))
+    rows, part, is_over = RowStream(batches), 0, False
+    while not is_over:
         with writer.open_part(f"data/{name}/part-{part:05d}.parquet") as file:
-            write_parquet(file, schema, counted, options)
-        part, ahead = part + 1, next(groups, None)
-        # A full part of plain rows has another behind it, be it empty, for whoever wrote it could not know.
-        if ahead is None and (points or counted.rows < ROWS_IN_PART):
-            return
+            is_over = _write_points(file, schema, rows) if is_points(name) else _write_part(file, schema, rows)
+        part += 1
 
 
-def regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of `size`, but for the last."""
-    waiting: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        start = 0
-        while held + batch.num_rows - start >= size:
-            piece = batch.slice(start, size - held)
-            yield _joined([*waiting, piece], schema)
-            waiting, held, start = [], 0, start + piece.num_rows
-        if start < batch.num_rows:
-            waiting.append(batch.slice(start))
-            held += batch.num_rows - start
-    if waiting:
-        yield _joined(waiting, schema)
+def _write_points(file: PartFile, schema: pa.Schema, rows: RowStream) -> bool:
+    groups = grouped(rows.take(POINTS_IN_GROUP * GROUPS_IN_PART), schema, POINTS_IN_GROUP, ANY_SIZE)
+    write_parquet(file, schema, groups, POINTS_PARQUET | {"use_dictionary": schema.names[:2]})
+    return not rows.has_more()
+
+
+def _write_part(file: PartFile, schema: pa.Schema, rows: RowStream) -> bool:
+    """A full part has another behind it, be it empty, for whoever wrote it could not know."""
+    counted = _Counted(rows.take(ROWS_IN_PART))
+    write_parquet(file, schema, grouped(counted, schema, ROWS_AT_ONCE, BYTES_IN_GROUP), PARQUET)
+    return counted.rows < ROWS_IN_PART
 
 
 def write_documents(writer: BagWriter, name: str, lines: Iterator[bytes]) -> None:
     part = 0
-    while batch := list(islice(lines, DOCUMENTS_IN_PART)):
-        writer.write(f"data/{name}/part-{part:05d}.jsonl", batch)
+    while (first := next(lines, None)) is not None:
+        writer.write(f"data/{name}/part-{part:05d}.jsonl", chain((first,), islice(lines, DOCUMENTS_IN_PART - 1)))
         part += 1
 
 
@@ -147,22 +136,6 @@ def _pieces(line: bytes) -> Iterator[bytes]:
         start = end + 2
     if start < len(line):
         yield line[start:]
-
-
-def _joined(pieces: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
-    table = pa.Table.from_batches(pieces).combine_chunks()
-    columns = []
-    for field in schema:
-        column = table.column(field.name)
-        array = column.chunk(0) if column.num_chunks else pa.array([], column.type)
-        columns.append(array.dictionary_encode() if pa.types.is_dictionary(field.type) else array)
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _behind(first: pa.RecordBatch | None, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    if first is not None:
-        yield first
-        yield from rest
 
 
 class _Counted:
