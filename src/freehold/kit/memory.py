@@ -3,6 +3,9 @@
 import ctypes
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # names of glibc's malloc.h
 _LARGE = 256 * 1024
@@ -26,6 +29,30 @@ def trim() -> None:
     malloc_trim = getattr(_LIBC, "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+@contextmanager
+def taking_at_most(more: int) -> Iterator[None]:
+    """Linux: who asks for more than so many bytes beyond what this process has gets a MemoryError, and not the whole
+    machine's memory. Mapped files do not count. Elsewhere nothing is held back."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = [each for each in (before, hard) if each != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min([_data() + more, *allowed]), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+
+
+def _data() -> int:
+    """Bytes of data and stack that this process has, as RLIMIT_DATA counts them."""
+    status = Path("/proc/self/status").read_text()
+    return 1_024 * int(status.partition("VmData:")[2].split(maxsplit=1)[0])
 
 
 def start_without_collecting() -> None:

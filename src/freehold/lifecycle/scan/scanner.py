@@ -25,6 +25,8 @@ _HITS_KEPT = 1_000
 _MARKS_KEPT = 4_096
 _PARQUET_IN_MEMORY = 1 << 26
 _DECODERS_AT_ONCE = 64
+TIMES = 1_000
+"""Nested well, 42 kilobytes are petabytes; what gzip packs best comes to a thousand times as much."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,15 +66,16 @@ class Scanner:
 
     Raises ValueError for a needle outside these lengths. `controls` are needles of its own, numbered from
     `first_control`: self_test() plants them.
-    A compressed stream that gives more than `decoded_limit` bytes is left there and called unopened.
+    What is in a file, in all its layers, may come to `decoded_freely` bytes and TIMES as many as the file has; what is
+    more is left there and called unopened.
     """
 
-    def __init__(self, needles: Sequence[bytes | str], *, decoded_limit: int = 1 << 36) -> None:
+    def __init__(self, needles: Sequence[bytes | str], *, decoded_freely: int = 1 << 30) -> None:
         self.controls = controls(needles)
         magics = (*(opener.magic for opener in OPENERS), PARQUET_MAGIC)
         self.patterns = Patterns((*needles, *self.controls), magics)
         self.first_control = len(needles)
-        self.decoded_limit = decoded_limit
+        self.decoded_freely = decoded_freely
 
     def scan_files(self, paths: Iterable[Path], *, on_progress: Callable[[int], None] | None = None) -> Findings:
         """Every file in turn; one that vanished holds nothing. `on_progress` hears the bytes so far."""
@@ -91,9 +94,11 @@ class Scanner:
     ) -> Findings:
         """One stream, given in pieces of any size; what it finds is added to `findings`."""
         findings = findings if findings is not None else Findings()
-        layer = _Pass(self, source, findings)
+        room = _Room(self.decoded_freely)
+        layer = _Pass(self, source, findings, room)
         for piece in pieces:
             findings.bytes_scanned += len(piece)
+            room.grow(len(piece))
             layer.feed(piece)
         layer.close()
         return findings
@@ -103,9 +108,11 @@ class Scanner:
     ) -> None:
         if hasattr(os, "posix_fadvise"):  # not on macOS
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        layer = _Pass(self, source, findings, keeps_parquet=False)
+        room = _Room(self.decoded_freely)
+        layer = _Pass(self, source, findings, room, keeps_parquet=False)
         while piece := file.read(_CHUNK):
             findings.bytes_scanned += len(piece)
+            room.grow(len(piece))
             layer.feed(piece)
             if on_progress is not None:
                 on_progress(findings.bytes_scanned)
@@ -115,16 +122,44 @@ class Scanner:
             layer.search_parquet(memoryview(whole), layer.marks)
 
 
+class _Room:
+    """How many bytes may still be decoded of one stream, with all that is in it."""
+
+    def __init__(self, freely: int) -> None:
+        self._left = freely
+
+    @property
+    def is_spent(self) -> bool:
+        return self._left < 0
+
+    def grow(self, read: int) -> None:
+        self._left += TIMES * read if not self.is_spent else 0
+
+    def take(self, size: int) -> None:
+        """Raises Damaged."""
+        self._left -= size
+        if self.is_spent:
+            raise Damaged("decodes to more than the limit", closed=True)
+
+
 class _Pass:
     """The search of one stream: bytes are held until a chunk is full, its end is kept as overlap."""
 
     def __init__(
-        self, scanner: Scanner, source: str, findings: Findings, depth: int = 0, *, keeps_parquet: bool = True
+        self,
+        scanner: Scanner,
+        source: str,
+        findings: Findings,
+        room: _Room,
+        depth: int = 0,
+        *,
+        keeps_parquet: bool = True,
     ) -> None:
         self.marks: list[int] = []
         self._scanner = scanner
         self.source = source
         self.findings = findings
+        self._room = room
         self._depth = depth
         self._held = bytearray()
         self._base = 0  # offset of _held[0] in the stream
@@ -150,12 +185,19 @@ class _Pass:
 
     def search_parquet(self, view: memoryview, marks: list[int]) -> None:
         for start, pieces in parquet_pieces(view, marks, self._unreadable_parquet):
-            inner = _Pass(self._scanner, f"{self.source}!parquet@{start}", self.findings, self._depth + 1)
+            inner = self._inside(f"parquet@{start}")
             inner.tells_of_marks = False  # numbers before a text look like the end of a file
-            for piece in pieces:
-                self.findings.bytes_decoded += len(piece)
-                inner.feed(piece)
+            try:
+                for piece in pieces:
+                    self._room.take(len(piece))
+                    self.findings.bytes_decoded += len(piece)
+                    inner.feed(piece)
+            except Damaged as fault:
+                self._unopened(str(fault))
             inner.close()
+
+    def _inside(self, name: str) -> "_Pass":
+        return _Pass(self._scanner, f"{self.source}!{name}", self.findings, self._room, self._depth + 1)
 
     def _unreadable_parquet(self, start: int) -> None:
         """PAR1 may stand in any text; only a stream that begins with it claims to be Parquet."""
@@ -190,11 +232,13 @@ class _Pass:
 
     def _open(self, opener: Opener, at: int, rest: memoryview) -> None:
         """The decoder gets the rest of this chunk now, and every later chunk until it is done."""
+        if self._room.is_spent:
+            return  # which was said
         if self._depth >= _DEPTH or len(self._decoding) >= _DECODERS_AT_ONCE:
             self._unopened("streams nested too deep, or too many at once")
             return
-        inner = _Pass(self._scanner, f"{self.source}!{opener.name}@{at}", self.findings, self._depth + 1)
-        decoding = _Decoding(opener.start(), inner, self._scanner.decoded_limit, whole=at == 0)
+        inner = self._inside(f"{opener.name}@{at}")
+        decoding = _Decoding(opener.start(), inner, self._room, whole=at == 0)
         decoding.feed(rest)
         if not decoding.done:
             self._decoding.append(decoding)
@@ -222,11 +266,11 @@ class _Pass:
 class _Decoding:
     """A decoder at work, and the search of what comes out of it."""
 
-    def __init__(self, decoder: Decoder, inner: _Pass, limit: int, *, whole: bool) -> None:
+    def __init__(self, decoder: Decoder, inner: _Pass, room: _Room, *, whole: bool) -> None:
         self.done = False
         self._decoder = decoder
         self._inner = inner
-        self._left = limit
+        self._room = room
         self._whole = whole  # the stream starts with it: failing to read it is worth a word
 
     def feed(self, piece: memoryview) -> None:
@@ -251,9 +295,7 @@ class _Decoding:
         for out in decoded:
             self._inner.findings.bytes_decoded += len(out)
             self._inner.feed(out)
-            self._left -= len(out)
-            if self._left < 0:
-                raise Damaged("decodes to more than the limit", closed=True)
+            self._room.take(len(out))
 
     def _end(self, fault: Damaged | None) -> None:
         self.done = True
