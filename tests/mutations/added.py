@@ -83,15 +83,15 @@ PLACES = [
     Mutation(
         "a place that is not searched",
         "records/places.py",
-        '"temporary files", ("tmp/*",), "parts on their way", True, "at the end of what made them"',
-        '"temporary files", ("tmp/*",), "parts", False, "at the end of what made them", "they are small"',
+        '"temporary files", (f"{TEMPORARY}/*",), "what a child sorts", True, "with the child, for they have no names"',
+        '"temporary files", (f"{TEMPORARY}/*",), "parts", False, "at the end of what made them", "they are small"',
         ("tests/lifecycle/erase/test_erasing.py::test_residue_anywhere_blocks_verified",),
     ),
     Mutation(
         "a place that is not searched, without a reason",
         "records/places.py",
-        '"parts on their way", True',
-        '"parts on their way", False',
+        '"what a child sorts", True',
+        '"what a child sorts", False',
         FILES,
     ),
 ]
