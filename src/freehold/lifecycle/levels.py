@@ -47,7 +47,8 @@ def level_of_files(unopened: int, *, is_alone: bool) -> dict[str, Any]:
     """The certificate's entry for the data folder. `unopened`: streams in its files that could not be looked into;
     `is_alone`: no other server may have a data folder of its own."""
     entry = {"store": "exports, spools, logs and temporary files"}
-    stays = [f"what {unopened} encrypted, damaged or too deeply nested streams in its files hold"] if unopened else []
+    unread = f"what {unopened} encrypted, damaged, too large or too deeply nested streams in its files hold"
+    stays = [unread] if unopened else []
     if not is_alone:
         stays.append("such files of other servers of this database, where their data folder is another: for a day")
     return {**entry, "level": LOGICALLY, "what_stays": stays} if stays else {**entry, "level": VERIFIED}
