@@ -243,24 +243,24 @@ def test_compaction_leaves_segments_to_an_export_that_reads_them(house: House, r
     assert house.database.read_now(queries.workspaces_with_dead) == []
 
 
-def test_what_a_chunk_replaced_goes_in_portions(
-    house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def two_portions(house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many segments that a chunk replaced, and no export reads any more, are two of them."""
     _replace_beside_an_export(house, run)
     end_export(house)
     monkeypatch.setattr(sweeps, "DEAD_AT_ONCE", compaction.CROWDED // 2)
+
+
+@pytest.mark.usefixtures("two_portions")
+def test_what_a_chunk_replaced_goes_in_portions(house: House) -> None:
     rests: list[float] = []
     remove_released(house.database, rests.append)
     assert len(rests) == 2
     assert house.database.read_now(queries.workspaces_with_dead) == []
 
 
-def test_an_export_that_begins_between_two_portions_keeps_the_rest(
-    house: House, run: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _replace_beside_an_export(house, run)
-    end_export(house)
-    monkeypatch.setattr(sweeps, "DEAD_AT_ONCE", compaction.CROWDED // 2)
+@pytest.mark.usefixtures("two_portions")
+def test_an_export_that_begins_between_two_portions_keeps_the_rest(house: House) -> None:
     remove_released(house.database, lambda seconds: take_lease(house, "another export"))
     left = sa.select(sa.func.count()).where(MetricSegment.c.dead_at.is_not(None))
     assert house.database.read_now(lambda db: db.execute(left).scalar_one()) == compaction.CROWDED // 2

@@ -13,15 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from freehold.lifecycle.tables import ROWS_AT_ONCE
+
 FIXED = 8
 """Bytes of a number, and of what points to a text."""
 BYTES_IN_GROUP = 8 << 20
 ANY_SIZE = 1 << 62
-READ_AT_ONCE = 50_000
 
 
 def batches_in(
-    file: Path, *, columns: Sequence[str] | None = None, texts: Sequence[str] = (), rows: int = READ_AT_ONCE
+    file: Path, *, columns: Sequence[str] | None = None, texts: Sequence[str] = (), rows: int = ROWS_AT_ONCE
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a Parquet file, a group at a time or so many of one; `texts` as dictionaries."""
     with pq.ParquetFile(file, read_dictionary=list(texts)) as parquet:

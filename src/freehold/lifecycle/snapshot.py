@@ -103,6 +103,14 @@ def take_snapshot(db: Transaction, chosen: Target, lists: Path, writer: PartMake
     return _Snapshot(db, chosen, lists, writer).take(rest)
 
 
+def write_documents(writer: PartMaker, name: str, lines: Iterator[bytes]) -> None:
+    """Parts of a fixed number of lines; none where there are none."""
+    part = 0
+    while (first := next(lines, None)) is not None:
+        writer.write(f"data/{name}/part-{part:05d}.jsonl", chain((first,), islice(lines, DOCUMENTS_IN_PART - 1)))
+        part += 1
+
+
 def owner_of(record: type[Record]) -> tuple[sa.Column[int], type[Record], str]:
     """Of packed rows: the link to their owner, the owner's record, the name of the column with its public id."""
     link, target = next(deep_owners(record, catalogue()))
@@ -203,12 +211,8 @@ class _Snapshot:
             yield owner_row, owner, name, row, count
 
     def _documents(self, resource: RestWriter) -> None:
-        lines, part = self._lines(resource), 0
-        while (first := next(lines, None)) is not None:
-            lines_of_part = chain((first,), islice(lines, DOCUMENTS_IN_PART - 1))
-            self._writer.write(f"data/rest/{resource.name}/part-{part:05d}.jsonl", lines_of_part)
-            part += 1
-        if part:
+        write_documents(self._writer, f"rest/{resource.name}", self._lines(resource))
+        if resource.name in self._facts.rest:
             self._facts.rest_withheld[resource.name] = dict(resource.withheld)
 
     def _lines(self, resource: RestWriter) -> Iterator[bytes]:

@@ -29,7 +29,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "ROWS_AT_ONCE", ROWS // 2)
     for module in (snapshot, layout):
         monkeypatch.setattr(module, "ROWS_IN_PART", ROWS)
-        monkeypatch.setattr(module, "DOCUMENTS_IN_PART", DOCUMENTS)
+    monkeypatch.setattr(snapshot, "DOCUMENTS_IN_PART", DOCUMENTS)
     for module in (export_task, layout):
         monkeypatch.setattr(module, "GROUPS_IN_PART", GROUPS)
     monkeypatch.setattr(export_task, "POINTS_IN_PART", GROUP * GROUPS)

@@ -27,10 +27,10 @@ from freehold.lifecycle.increments.layout import (
     pieces_in,
     read_rows,
     schema_of,
-    write_documents,
     write_rows,
 )
 from freehold.lifecycle.increments.rows import woven, woven_rows
+from freehold.lifecycle.snapshot import write_documents
 
 FILES_AT_ONCE = 500
 

@@ -5,7 +5,6 @@ The places in a sequence are what an increment speaks of: it keeps a stretch of 
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +14,6 @@ from freehold.lifecycle.bag.writer import BagWriter, PartFile
 from freehold.lifecycle.points import GROUPS_IN_PART, POINTS_IN_GROUP
 from freehold.lifecycle.points import PARQUET as POINTS_PARQUET
 from freehold.lifecycle.row_groups import ANY_SIZE, BYTES_IN_GROUP, RowStream, batches_in, grouped
-from freehold.lifecycle.snapshot import DOCUMENTS_IN_PART
 from freehold.lifecycle.tables import PARQUET, ROWS_AT_ONCE, ROWS_IN_PART, write_parquet
 from freehold.records.catalogue import catalogue
 from freehold.records.rules import Decoded
@@ -112,13 +110,6 @@ def _write_part(file: PartFile, schema: pa.Schema, rows: RowStream) -> bool:
     counted = _Counted(rows.take(ROWS_IN_PART))
     write_parquet(file, schema, grouped(counted, schema, ROWS_AT_ONCE, BYTES_IN_GROUP), PARQUET)
     return counted.rows < ROWS_IN_PART
-
-
-def write_documents(writer: BagWriter, name: str, lines: Iterator[bytes]) -> None:
-    part = 0
-    while (first := next(lines, None)) is not None:
-        writer.write(f"data/{name}/part-{part:05d}.jsonl", chain((first,), islice(lines, DOCUMENTS_IN_PART - 1)))
-        part += 1
 
 
 def pieces_in(files: Sequence[Path], name: str) -> Iterator[bytes]:

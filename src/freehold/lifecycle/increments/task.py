@@ -36,12 +36,11 @@ from freehold.lifecycle.increments.layout import (
     pieces_in,
     read_rows,
     schema_of,
-    write_documents,
     write_rows,
 )
 from freehold.lifecycle.increments.matching import Delta, compare_files, compare_points, compare_rows
 from freehold.lifecycle.increments.rows import select, select_rows
-from freehold.lifecycle.snapshot import RestWriter
+from freehold.lifecycle.snapshot import RestWriter, write_documents
 from freehold.lifecycle.spool import SENT, ExportJob, Spool
 
 STAGE = "increment"
