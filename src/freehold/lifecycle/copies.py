@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -75,11 +76,17 @@ def forget_copy(db: Transaction, operation_id: str) -> int:
 
 def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> None:
     """Files that no row tells of: their request was not committed, or its server died. Nothing was written to them
-    for a day before `now`; `claimed` are the operations that have a row."""
-    for folder in COPIES:
-        for path in (settings.data_folder / folder).glob("*"):
+    for a day before `now`; `claimed` are the operations that have a row. Raises OSError for what could not be removed,
+    once the others are gone."""
+    failed: OSError | None = None
+    for path in chain.from_iterable(entries(settings.data_folder / folder) for folder in COPIES):
+        try:
             if _ID.fullmatch(path.name) and path.name not in claimed and _is_still(path, now):
                 _remove(path)
+        except OSError as fault:
+            failed = fault
+    if failed is not None:
+        raise failed
 
 
 def _is_still(path: Path, now: int) -> bool:

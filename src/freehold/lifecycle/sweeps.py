@@ -35,10 +35,10 @@ RUNS_AT_ONCE = 100
 LONGEST_COMPACTION = 40.0
 """Seconds of a sweep, and as many for the removal of what it replaced; what is left over waits for the next one."""
 DEAD_AT_ONCE = 512
-RESTS = 60
-"""So many times as long as it took does the sweeper rest after a portion, but not above LONGEST_REST seconds; where
-clients write not above LONGEST_REST_BESIDE: whoever writes at that moment feels a portion, so they are few then."""
-LONGEST_REST, LONGEST_REST_BESIDE = 0.4, 2.0
+RESTS, LONGEST_REST = 30, 0.4
+"""So many times as long as it took does the sweeper rest after a portion, but not above LONGEST_REST seconds."""
+RESTS_BESIDE, LONGEST_REST_BESIDE = 60, 2.0
+"""Where clients write: whoever does so at that moment feels a portion, so they are few then."""
 EXPIRING: tuple[type[Record], ...] = (ForgottenId, IdempotencyKey)
 
 
@@ -127,7 +127,9 @@ class Sweeper:
 
 def rest_after(seconds: float, *, beside_clients: bool) -> float:
     """Seconds of rest after a portion of work that took so many."""
-    return min(RESTS * seconds, LONGEST_REST_BESIDE if beside_clients else LONGEST_REST)
+    if beside_clients:
+        return min(RESTS_BESIDE * seconds, LONGEST_REST_BESIDE)
+    return min(RESTS * seconds, LONGEST_REST)
 
 
 def compact(database: Database, rest: Callable[[float], object] = lambda seconds: None) -> int:

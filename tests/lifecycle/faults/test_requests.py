@@ -1,12 +1,16 @@
 """A death while an import is asked for: the sender was told nothing, and nothing of the bag stays for good."""
 
 import asyncio
+import errno
 import os
+import shutil
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -67,6 +71,29 @@ def test_bag_of_a_request_that_was_not_committed_is_swept(tmp_path: Path, point:
             os.utime(path, (time.time() - A_DAY - 60,) * 2)
         remove_expired_bags(site.database, site.settings)
         assert [path.name for path in (folder / "imports").iterdir()] == [waiting.operation_id]
+    finally:
+        site.close()
+
+
+def test_files_that_may_not_be_removed_keep_no_others_back(tmp_path: Path) -> None:
+    site = open_whole(tmp_path / "data")
+    try:
+        strays = [site.settings.data_folder / "exports" / str(uuid.uuid4()) for _ in range(3)]
+        for stray in strays:
+            stray.mkdir(parents=True)
+            os.utime(stray, (time.time() - A_DAY - 60,) * 2)
+        rmtree, kept = shutil.rmtree, next(strays[0].parent.iterdir())
+
+        def removing(path: Path, **how: Any) -> None:
+            if path == kept:
+                raise PermissionError(errno.EACCES, "denied", str(path))
+            rmtree(path, **how)
+
+        with patch("freehold.lifecycle.copies.shutil.rmtree", removing), pytest.raises(PermissionError):
+            remove_expired_bags(site.database, site.settings)
+        assert [stray for stray in strays if stray.exists()] == [kept]
+        remove_expired_bags(site.database, site.settings)
+        assert not kept.exists(), "the next sweep tries again"
     finally:
         site.close()
 
