@@ -94,6 +94,14 @@ def test_a_misspelt_query_parameter_is_refused(shared_world: World, address: str
     assert "query parameter of this address. There are" in told["detail"]
 
 
+def test_a_query_parameter_that_is_given_twice_is_refused(shared_world: World) -> None:
+    for given in ("limit=2&limit=3", "limit=2&limit=2"):
+        answer = shared_world.get(f"/freehold/v1/operations?{given}", shared_world.alice)
+        told = answer.json()
+        assert (answer.status_code, told["code"]) == (400, "RepeatedParameter")
+        assert told["detail"] == "limit is given more than once. Give it once."
+
+
 def test_other_ways_of_speaking_pass_over_parameters_that_they_do_not_know(shared_world: World) -> None:
     for path in ("/subscriptions?api-version=2019-11-01&more=1", "/healthz?more=1"):
         assert shared_world.get(path, shared_world.alice).status_code == 200

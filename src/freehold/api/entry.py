@@ -102,15 +102,18 @@ class Call:
         return message["body"], message["more_body"]
 
 
-def _refuse_unknown(call: Call) -> None:
-    """A misspelt parameter would do something else than what was asked for. Raises Invalid."""
+def _check_query(call: Call) -> None:
+    """A misspelt parameter, or one of two values, would do something else than what was asked for. Raises Invalid."""
     taken = call.route.query
     if taken is None or not call.request.scope["query_string"]:
         return
-    for name in call.query:
+    given = [name for name, _ in call.request.query_params.multi_items()]
+    for name in given:
         if name not in taken:
             known = f"There are: {', '.join(taken)}." if taken else "There are none."
             raise Invalid("UnknownParameter", f"{name} is no query parameter of this address. {known}", target=name)
+        if given.count(name) > 1:
+            raise Invalid("RepeatedParameter", f"{name} is given more than once. Give it once.", target=name)
 
 
 def decode(body: bytes, shape: type[T]) -> T:
@@ -163,7 +166,7 @@ class Entrance:
         call = Call(request, self._services, route, params)
         try:
             await self._let_in(call)
-            _refuse_unknown(call)
+            _check_query(call)
             response = await route.endpoint(call)
         except Exception as fault:
             response = route.envelope(call, fault)
