@@ -13,7 +13,7 @@ import typer
 from freehold.cli.bag_place import check_free, check_target, require_bag
 from freehold.cli.connection import AsJson
 from freehold.cli.failure import Failure
-from freehold.cli.printing import console, human_bytes, print_json
+from freehold.cli.printing import console, counted, human_bytes, print_json
 from freehold.client import Freehold, Operation
 
 SALT_BYTES = 16
@@ -66,10 +66,12 @@ def combine(
         told = {"bag": str(to), "files": made.files, "bytes": made.size, "manifest_sha256": made.manifest_sha256}
         print_json(told | ({"tombstones": gone} if gone is not None else {}))
         return
-    console.print(f"[green]✓[/] combined to [bold]{to}[/] · {made.files:,} files, {human_bytes(made.size)}")
+    size = f"{counted(made.files, 'file', 'files')}, {human_bytes(made.size)}"
+    console.print(f"[green]✓[/] combined to [bold]{to}[/] · {size}")
     console.print("[green]✓[/] the same payload, byte for byte, as a full export at that moment")
     if gone is not None:
-        console.print(f"  {gone:,} rows and files of the base are gone: {tombstones}")
+        rows = counted(gone, "row or file of the base is gone", "rows and files of the base are gone")
+        console.print(f"  {rows}: {tombstones}")
 
 
 def begin_increment(

@@ -14,7 +14,7 @@ from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.fetching import Keep, To, bring_home, told_counts
 from freehold.cli.increments import Since, begin_increment
-from freehold.cli.printing import console, counted, human_bytes, print_json
+from freehold.cli.printing import console, counted, human_bytes, print_json, print_table
 from freehold.cli.watching import watch
 from freehold.client import Plan
 
@@ -190,7 +190,7 @@ def print_plan(plan: Plan) -> None:
     table.add_column("bytes", justify="right")
     for step in plan["steps"]:
         table.add_row(step["record"], f"{step['count']:,}", human_bytes(step["bytes"]) if step["bytes"] else "")
-    console.print(table)
+    print_table(table, "No rows will be erased.")
     print_objects(plan)
     for hold in plan["holds"]:
         console.print(f"  [red]forbidden by the legal hold {hold}[/] (freehold holds list)")

@@ -20,7 +20,7 @@ from freehold.cli.lifecycle import (
     print_staying,
     root_scope,
 )
-from freehold.cli.printing import console, human_bytes, print_json
+from freehold.cli.printing import console, human_bytes, print_json, print_table
 from freehold.cli.watching import watch
 
 Verb = Annotated[Literal["erase", "export"], typer.Argument(help="What to plan.")]
@@ -100,7 +100,7 @@ def _print_export(found: dict[str, Any]) -> None:
             table.add_row(each["record"], f"{each['rows']:,}", human_bytes(each["bytes"]) if each["bytes"] else "")
     if found["metric_points"]:
         table.add_row("metric points", f"{found['metric_points']:,}", human_bytes(found["metric_bytes"]))
-    console.print(table)
+    print_table(table, "No rows would leave.")
     if len(found["containers"]) > 1:
         console.print(f"  from {len(found['containers']):,} containers: {', '.join(found['containers'])}", markup=False)
     print_objects(found)
@@ -116,7 +116,7 @@ def _print_increment(counts: dict[str, int]) -> None:
     for name, count in counts.items():
         if count and name not in told:
             table.add_row(name.replace("_", " "), f"{count:,}")
-    console.print(table)
+    print_table(table, "No rows would leave: none is new or changed.")
     console.print(f"  files of {human_bytes(counts['file_bytes'])}")
     console.print(f"  unchanged in the base: {counts['unchanged_rows']:,} rows and points")
     console.print(f"  gone since: {counts['gone_rows']:,} rows and points, {counts['gone_files']:,} files")

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from freehold.cli.failure import Failure
 
@@ -24,6 +25,11 @@ def fail(fault: Failure, *, as_json: bool) -> int:
 
 def print_json(document: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def print_table(table: Table, nothing: str) -> None:
+    """Or the words for nothing, instead of a head with no row below it."""
+    console.print(table if table.row_count else nothing)
 
 
 def counted(number: int, one: str, many: str) -> str:

@@ -10,7 +10,7 @@ from freehold.cli.certificates import warn_of_closed_log
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.failure import Failure
 from freehold.cli.lifecycle import print_plan
-from freehold.cli.printing import console, human_bytes, print_json
+from freehold.cli.printing import console, human_bytes, print_json, print_table
 from freehold.cli.watching import watch
 from freehold.client import Certificate, Freehold
 
@@ -192,7 +192,7 @@ def _print_preview(found: dict[str, Any]) -> None:
         table.add_column(title)
     for each in found["value"][:SHOWN]:
         table.add_row(each["scope"], each["id"], each["experiment"], each["created_at"][:10], each["because"])
-    console.print(table)
+    print_table(table, "nothing is due")
     if len(found["value"]) > SHOWN:
         console.print(f"  [dim]and {len(found['value']) - SHOWN} more: --json lists all[/]")
     counts = found["counts"]

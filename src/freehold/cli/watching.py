@@ -12,7 +12,7 @@ from rich.text import Text
 
 from freehold.cli.connection import AsJson, Data, Token, Url, connect
 from freehold.cli.failure import INTERRUPTED, Failure
-from freehold.cli.printing import console, errors, print_json
+from freehold.cli.printing import console, errors, print_json, print_table
 from freehold.client import Freehold, FreeholdError, Operation
 from freehold.client.documents import Fault
 
@@ -55,7 +55,7 @@ def operations(
 
 def show(found: list[Operation]) -> None:
     """A table, and below it why operations failed or what they wait for."""
-    console.print(_table(found))
+    print_table(_table(found), "no operations")
     for each in found:
         if each.error is not None:
             console.print(_reason(each, each.error), soft_wrap=True)
