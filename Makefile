@@ -29,7 +29,7 @@ serve: setup ## start the server (ARGS="--data DIR …")
 	$(BIN)/freehold serve $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.project postgres azurite sdk ## all tests, the long ones as seeded samples
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not exhaustive" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not exhaustive" --durations=40 --durations-min=5 $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.project ## the fast loop: lint, types, imports, dependencies, unit tests
 	$(BIN)/ruff check

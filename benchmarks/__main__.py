@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.bench import Bench
 from benchmarks.erasing import measure_erasure
-from benchmarks.exporting import measure_artifacts, measure_points
+from benchmarks.exporting import measure_artifacts, measure_points, measure_texts
 from benchmarks.figures import Measured, as_markdown, spell, spell_target, spell_verdict
 from benchmarks.floor import measure_floor
 from benchmarks.importing import measure_imports
@@ -40,6 +40,7 @@ BOTH: dict[str, Callable[[Bench, Server], list[Measured]]] = {
 }
 OURS: dict[str, Callable[[Bench, Server], list[Measured]]] = {
     "export-points": measure_points,
+    "export-texts": measure_texts,
     "export-artifacts": measure_artifacts,
     "import": measure_imports,
     "erasure": measure_erasure,

@@ -1,4 +1,5 @@
-"""Exports: 10 million points, and 1 GiB of artifacts beside a plain loop that reads, hashes and writes the same."""
+"""Exports: 10 million points, 400 MB of long texts, and 1 GiB of artifacts beside a plain loop that reads, hashes and
+writes the same."""
 
 import hashlib
 import os
@@ -18,6 +19,7 @@ WORKER = "freehold.worker"
 MEBIBYTE = 1 << 20
 PIECE = MEBIBYTE
 POINTS = Figure("export-points", "export of 10 million metric points", "points/s", 3_000_000)
+TEXTS = Figure("export-texts", "export of 400 MB of tags of 8,000 characters", "MB/s")
 COPYING = Figure(
     "export-artifacts", "export of 1 GiB of artifacts: while it copies, beside a plain loop", "of its speed", 0.8
 )
@@ -29,6 +31,7 @@ UNSYNCED = Figure("plain-loop-unsynced", "the plain loop without making durable"
 MEMORY = Figure("export-memory", "highest RSS of the exporting process", "MB", 256, more_is_better=False)
 IN_BATCH, KEYS = 1_000, 10
 FILE = 16 * MEBIBYTE
+TAG, TAGS_IN_BATCH = 8_000, 100
 
 
 def measure_points(bench: Bench, server: Server) -> list[Measured]:
@@ -43,6 +46,21 @@ def measure_points(bench: Bench, server: Server) -> list[Measured]:
     return [
         Measured(POINTS, server.name, rates, f"{total:,} points, start of the process included"),
         Measured(MEMORY, server.name, [each.memory for each in exports], f"{total:,} points"),
+    ]
+
+
+def measure_texts(bench: Bench, server: Server) -> list[Measured]:
+    """Rows that are large: whoever holds so many of them at once, whatever their size, is seen here."""
+    total = bench.size(50_000, 3_200)
+    experiment = server.new_experiment(f"texts-{time.time_ns()}")
+    runs = server.new_runs(experiment, CONNECTIONS)
+    requests = total // TAGS_IN_BATCH // CONNECTIONS * CONNECTIONS
+    generate(Job("tags", server.port, server.token, runs, requests=requests, points=TAGS_IN_BATCH, size=TAG))
+    exports = [_export(server, experiment, "run_tags", requests * TAGS_IN_BATCH) for _ in range(bench.repeats)]
+    size = requests * TAGS_IN_BATCH * TAG / 1e6
+    return [
+        Measured(TEXTS, server.name, [size / each.ended.seconds for each in exports], f"{size:,.0f} MB"),
+        Measured(MEMORY, server.name, [each.memory for each in exports], f"{size:,.0f} MB of texts"),
     ]
 
 

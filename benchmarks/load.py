@@ -26,7 +26,7 @@ class RequestsFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """`kind`: metric, batch, runs or files. Ends after `seconds`, or when `requests` were answered, if given.
+    """`kind`: metric, batch, tags, runs or files. Ends after `seconds`, or when `requests` were answered, if given.
 
     One connection for each of `targets`: ids of runs, or of the experiment for `runs`; for `files` prefixes of paths.
     """
@@ -183,6 +183,17 @@ def _batch(job: Job, run_id: str, number: int) -> bytes:
     return request_bytes(job, "POST", f"{API}/runs/log-batch", body)
 
 
+def _tags(job: Job, run_id: str) -> Iterator[bytes]:
+    """`points` tags a request, each of `size` characters of chance; an even part of `requests` on each
+    connection."""
+    noise = random.Random(run_id)
+    for number in range(job.requests // len(job.targets)):
+        values = (noise.randbytes(job.size // 2).hex() for _ in range(job.points))
+        tags = [{"key": f"note-{number}-{each}", "value": value} for each, value in enumerate(values)]
+        body = json.dumps({"run_id": run_id, "tags": tags}).encode()
+        yield request_bytes(job, "POST", f"{API}/runs/log-batch", body)
+
+
 def _runs(job: Job, experiment_id: str) -> Iterator[bytes]:
     """As MLflow's client creates a run: with a name, a start and the tags that it always sends."""
     tags = [
@@ -212,6 +223,7 @@ def _files(job: Job, prefix: str) -> Iterator[bytes]:
 MAKERS: dict[str, Callable[[Job, str], Iterator[bytes]]] = {
     "metric": _metrics,
     "batch": _batches,
+    "tags": _tags,
     "runs": _runs,
     "files": _files,
 }
