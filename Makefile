@@ -10,6 +10,8 @@ BIN    := $(VENV)/bin
 # Two at a time, a file to a process: servers and databases of one test file are started once.
 WORKERS ?= 2
 ARGS ?=
+# Tests and the demo start hundreds of servers and children: without caches each would compile the whole source again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # --no-deps: the lock is complete. --no-build-isolation: what builds is locked too. Only bagit comes as source.
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps \

@@ -49,7 +49,7 @@ def find(call: dict[str, Any]) -> tuple[Facade, Route]:
     path = address(call)
     for facade in facades():
         for route in facade.routes:
-            fits = route.path == path if route.pattern is None else route.pattern.fullmatch(path)
+            fits = route.path == path if route.is_fixed else route.pattern.fullmatch(path)
             if route.method == call["verb"] and fits:
                 return facade, route
     raise LookupError(f"call {call['n']}: nothing answers {call['verb']} {path}")

@@ -182,7 +182,6 @@ class Entrance:
                 return route, {}
         is_known = fixed is not None
         for route in self._candidates(path):
-            assert route.pattern is not None
             match = route.pattern.fullmatch(path)
             if match is None:
                 continue
@@ -200,7 +199,7 @@ class Entrance:
         return [route for key in keys for route in self._patterns.get(key, ())]
 
     def _add(self, route: Route) -> None:
-        if route.pattern is None:
+        if route.is_fixed:
             self._fixed.setdefault(route.path, {})[route.method] = route
             return
         head = route.path.split("/", 2)[1].lower()

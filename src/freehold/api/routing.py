@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -77,7 +78,7 @@ class Route:
     endpoint: Endpoint
     rule: Rule
     envelope: Envelope
-    pattern: re.Pattern[str] | None = field(compare=False)
+    folds_case: bool = field(default=False, compare=False)
     summary: str = ""
     body: type | None = None
     answer: type | None = None
@@ -86,6 +87,16 @@ class Route:
     echo: Echo = Echo.NO_IDS
     versions: frozenset[str] = frozenset()
     query: Query | None = field(default=None, compare=False)
+
+    @property
+    def is_fixed(self) -> bool:
+        """It answers at one address, letter by letter."""
+        return "{" not in self.path and not self.folds_case
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when a request asks for it first: of hundreds, most serve none that a server ever gets."""
+        return _compile(self.path, self.folds_case)
 
 
 class Facade:
@@ -132,19 +143,16 @@ class Facade:
 
         def declare(endpoint: Endpoint) -> Endpoint:
             summary = (endpoint.__doc__ or "").strip().partition("\n")[0]
-            pattern = _compile(path, self._folds_case)
             is_strict = self._strict_below is not None and path.startswith(self._strict_below)
             taken = (query or {}) if is_strict else query
             shapes = (summary, body, answer, status, also or {}, self._echo, versions, taken)
-            self.routes.append(Route(method, path, endpoint, rule, self._envelope, pattern, *shapes))
+            self.routes.append(Route(method, path, endpoint, rule, self._envelope, self._folds_case, *shapes))
             return endpoint
 
         return declare
 
 
-def _compile(path: str, folds_case: bool) -> re.Pattern[str] | None:
-    if "{" not in path and not folds_case:
-        return None
+def _compile(path: str, folds_case: bool) -> re.Pattern[str]:
     pieces = []
     for piece in re.split(r"(\{[^}]+\})", path):
         if piece.startswith("{"):
