@@ -46,7 +46,7 @@ from freehold.storage.transaction import Transaction
 DOCUMENTS_IN_PART = 10_000
 FETCHED = 100
 ROWS_IN_BATCH, BYTES_IN_BATCH = 10_000, 2 << 20
-FIRST_DOCUMENTS, MOST_DOCUMENTS, BYTES_OF_DOCUMENTS = 8, 500, 4 << 20
+FIRST_DOCUMENTS, MOST_DOCUMENTS, BYTES_OF_DOCUMENTS = 1, 500, 4 << 20
 """Read at a time. As objects they are several times as large as their text."""
 PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
 
@@ -216,13 +216,15 @@ class _Snapshot:
             self._facts.rest_withheld[resource.name] = dict(resource.withheld)
 
     def _lines(self, resource: RestWriter) -> Iterator[bytes]:
-        """Each is weighed as it is made, before those behind it are read."""
+        """Each is weighed as it is made, before those behind it are read, and let go: one may be of many megabytes."""
         read = Portions(MOST_DOCUMENTS, BYTES_OF_DOCUMENTS, FIRST_DOCUMENTS)
         for document in resource.documents(self._db, self._selection.chosen, read):
             line = _line(document, resource.withheld)
+            del document
             read.weigh(len(line))
             self._facts.rest[resource.name] = self._facts.rest.get(resource.name, 0) + 1
             yield line
+            del line
 
     def _count_what_stays(self) -> None:
         for record, _ in self._selection.withheld():
@@ -270,11 +272,14 @@ class _Counted:
         return batch_of(self._parted(columns), schema)
 
 
+_SORTED = msgspec.json.Encoder(order="sorted")
+
+
 def _line(document: dict[str, Any], withheld: Mapping[str, str]) -> bytes:
     """A document on one line, keys sorted; what is withheld is null. NaN is for the writer to spell."""
     for path in withheld:
         _blank(document, path.split("."))
-    return msgspec.json.encode(document, order="sorted") + b"\n"
+    return _SORTED.encode_lines((document,))
 
 
 def _blank(place: Any, path: list[str]) -> None:

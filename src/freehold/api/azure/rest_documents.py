@@ -57,6 +57,7 @@ class Documents(Generic[View]):
             found = self._views(db, workspace, rows)
             views = (without_secrets(found[row]) for row in rows if row in found)
             yield from (msgspec.to_builtins(self._out(workspace, view)) for view in views)
+            del found, views  # before the next are read: they may be large
 
 
 class ContainerDocument:
