@@ -1,5 +1,6 @@
 """The data folder that every world of the oracle begins with: its people, and one workspace of each."""
 
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from freehold.storage.keys import KeyStore
 from freehold.storage.transaction import Transaction
 from tests.world import Person, World, make_world
 
+FRESH_SECONDS = 1_800
+
 
 class Template(NamedTuple):
     world: World
@@ -26,6 +29,25 @@ class Template(NamedTuple):
     def __repr__(self) -> str:
         """Short: a failure shows it beside the script that matters."""
         return "Template()"
+
+
+class Templates:
+    """A new one each half hour: tokens are good for an hour, and many worlds take longer than that."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: list[Template] = []
+        self._until = 0.0
+
+    def current(self) -> Template:
+        if time.monotonic() > self._until:
+            self._made.append(make_template(self._folder / f"template-{len(self._made)}"))
+            self._until = time.monotonic() + FRESH_SECONDS
+        return self._made[-1]
+
+    def __repr__(self) -> str:
+        """As short as a template."""
+        return "Templates()"
 
 
 def make_template(folder: Path) -> Template:

@@ -27,7 +27,7 @@ from tests.oracle.looking import answers, questions
 from tests.oracle.making import Telling
 from tests.oracle.script import HOME, PLACES, Script, Thing, scripts
 from tests.oracle.serving import serve_copy
-from tests.oracle.template import Template, make_template
+from tests.oracle.template import Template, Templates
 
 EXPORTING = 700
 """The number of the first call that exports."""
@@ -46,24 +46,24 @@ COMMON: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return make_template(tmp_path_factory.mktemp("oracle") / "template")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    return Templates(tmp_path_factory.mktemp("oracle"))
 
 
 @pytest.mark.timeout(240)
 @settings(max_examples=SAMPLE, phases=[Phase.generate], **COMMON)
 @given(script=scripts(most=20))
-def test_after_an_erasure_the_world_is_as_without_it(template: Template, script: Script) -> None:
+def test_after_an_erasure_the_world_is_as_without_it(templates: Templates, script: Script) -> None:
     """A seeded sample; it is not made smaller, for that would take too long here."""
-    compare(template, script)
+    compare(templates.current(), script)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(7_200)
 @settings(max_examples=MANY, **COMMON)
 @given(script=scripts())
-def test_after_many_erasures_the_world_is_as_without_them(template: Template, script: Script) -> None:
-    compare(template, script)
+def test_after_many_erasures_the_world_is_as_without_them(templates: Templates, script: Script) -> None:
+    compare(templates.current(), script)
 
 
 RUN_OF = Thing(30, "experiment", HOME, "alice")
@@ -73,12 +73,12 @@ SMALL = Script((RUN_OF, CHILD.uses or RUN_OF, NEIGHBOUR, CHILD), (CHILD.uses or 
 """A run is erased that has a neighbour and a child."""
 
 
-def test_a_run_with_a_child_is_as_if_it_had_never_been(template: Template) -> None:
-    compare(template, SMALL)
+def test_a_run_with_a_child_is_as_if_it_had_never_been(templates: Templates) -> None:
+    compare(templates.current(), SMALL)
 
 
 @pytest.mark.parametrize("leak", ["a note", "only set aside", "a line in a file"])
-def test_a_planted_leak_is_seen(template: Template, monkeypatch: pytest.MonkeyPatch, leak: str) -> None:
+def test_a_planted_leak_is_seen(templates: Templates, monkeypatch: pytest.MonkeyPatch, leak: str) -> None:
     """Else the comparison above would say nothing: something keeps a trace that it should not."""
     if leak == "a note":
         _keep_the_place_of_a_run(monkeypatch)
@@ -87,7 +87,7 @@ def test_a_planted_leak_is_seen(template: Template, monkeypatch: pytest.MonkeyPa
     else:
         monkeypatch.setattr("tests.oracle.test_oracle.erase", _only_hide)
     with pytest.raises(AssertionError, match="differ"):
-        compare(template, SMALL)
+        compare(templates.current(), SMALL)
 
 
 def _keep_the_place_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
