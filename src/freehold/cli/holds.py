@@ -8,7 +8,7 @@ from rich.text import Text
 
 from freehold.cli.connection import AsJson, Data, Token, Url, Workspace, connect
 from freehold.cli.lifecycle import RootId, Scope, root_scope
-from freehold.cli.printing import console, print_json
+from freehold.cli.printing import console, print_json, print_table
 
 holds = typer.Typer(
     help="Legal holds: while one is in force, nothing that it covers can be erased or written over, by whatever verb.",
@@ -78,13 +78,10 @@ def lift(
 
 
 def _print(found: list[dict[str, Any]]) -> None:
-    if not found:
-        console.print("no holds")
-        return
     table = Table(box=None, header_style="bold")
     for title in ("hold", "on", "placed", "lifted", "reason"):
         table.add_column(title, no_wrap=title == "hold", overflow="fold")
     for each in found:
         on, lifted = f"{each['scope']} {each['root_id'] or ''}", (each["lifted_at"] or "")[:10]
         table.add_row(each["id"], on, each["created_at"][:10], lifted, Text(each["reason"]))
-    console.print(table)
+    print_table(table, "no holds")

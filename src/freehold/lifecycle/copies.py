@@ -5,7 +5,6 @@ import re
 import shutil
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -79,12 +78,13 @@ def remove_unclaimed(settings: Settings, claimed: Container[str], now: int) -> N
     for a day before `now`; `claimed` are the operations that have a row. Raises OSError for what could not be removed,
     once the others are gone."""
     failed: OSError | None = None
-    for path in chain.from_iterable(entries(settings.data_folder / folder) for folder in COPIES):
-        try:
-            if _ID.fullmatch(path.name) and path.name not in claimed and _is_still(path, now):
-                _remove(path)
-        except OSError as fault:
-            failed = fault
+    for folder in COPIES:
+        for path in (settings.data_folder / folder).glob("*"):
+            try:
+                if _ID.fullmatch(path.name) and path.name not in claimed and _is_still(path, now):
+                    _remove(path)
+            except OSError as fault:
+                failed = fault
     if failed is not None:
         raise failed
 

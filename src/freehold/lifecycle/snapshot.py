@@ -46,7 +46,7 @@ from freehold.storage.transaction import Transaction
 DOCUMENTS_IN_PART = 10_000
 FETCHED = 100
 ROWS_IN_BATCH, BYTES_IN_BATCH = 10_000, 2 << 20
-FIRST_DOCUMENTS, MOST_DOCUMENTS, BYTES_OF_DOCUMENTS = 1, 500, 4 << 20
+MOST_DOCUMENTS, BYTES_OF_DOCUMENTS = 500, 4 << 20
 """Read at a time. As objects they are several times as large as their text."""
 PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
 
@@ -217,7 +217,7 @@ class _Snapshot:
 
     def _lines(self, resource: RestWriter) -> Iterator[bytes]:
         """Each is weighed as it is made, before those behind it are read, and let go: one may be of many megabytes."""
-        read = Portions(MOST_DOCUMENTS, BYTES_OF_DOCUMENTS, FIRST_DOCUMENTS)
+        read = Portions(MOST_DOCUMENTS, BYTES_OF_DOCUMENTS)
         for document in resource.documents(self._db, self._selection.chosen, read):
             line = _line(document, resource.withheld)
             del document
