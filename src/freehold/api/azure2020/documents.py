@@ -83,6 +83,7 @@ class Runs:
         for page in whole.runs(db, workspace, Selection(chosen).leaving(Run), read):
             roots = roots_of(db, workspace, page)
             yield from (run_out(_parted(run), roots.get(run.row_id, run.run_id)) for run in page)
+            del page  # before the next is read: it may be large
 
 
 def _parted(run: RunView) -> RunView:
