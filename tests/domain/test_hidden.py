@@ -59,7 +59,7 @@ LISTS: dict[str, tuple[str, Look]] = {
     ),
     "experiments, whole": (
         "experiments",
-        lambda db, e, r: _found(whole.list_experiments(db, HERE, WHOLE.leaving(Experiment), 0, 9)),
+        lambda db, e, r: _found(whole.list_weighed(db, HERE, Experiment, WHOLE.leaving(Experiment), 0, 9)),
     ),
     "an experiment to write to": (
         "experiments",
@@ -74,10 +74,10 @@ LISTS: dict[str, tuple[str, Look]] = {
         "runs",
         lambda db, e, r: _found(searching.search_runs(db, HERE, [e], [], [], set_aside=None, limit=9, after=None)),
     ),
-    "runs, whole": ("runs", lambda db, e, r: _found(whole.list_runs(db, HERE, WHOLE.leaving(Run), 0, 9))),
+    "runs, whole": ("runs", lambda db, e, r: _found(whole.list_weighed(db, HERE, Run, WHOLE.leaving(Run), 0, 9))),
     "runs of a hidden experiment": (
         "experiments",
-        lambda db, e, r: _found(whole.list_runs(db, HERE, WHOLE.leaving(Run), 0, 9)),
+        lambda db, e, r: _found(whole.list_weighed(db, HERE, Run, WHOLE.leaving(Run), 0, 9)),
     ),
     "artifacts of a hidden run": (
         "runs",

@@ -5,20 +5,19 @@ are listed: an export lease keeps them in place until they have been read.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
 import pyarrow as pa
 import sqlalchemy as sa
 
-from freehold.kit.portions import Portions
 from freehold.lifecycle.bag.sorting import LineSorter
 from freehold.lifecycle.bag.writer import PartMaker
+from freehold.lifecycle.document_lines import line_of
 from freehold.lifecycle.explain import meaning
 from freehold.lifecycle.listings import ObjectList, Row, is_action, list_actions, object_columns
 from freehold.lifecycle.parting import without_secrets
@@ -44,10 +43,8 @@ from freehold.records.rules import Container, Scope
 from freehold.storage.transaction import Transaction
 
 DOCUMENTS_IN_PART = 10_000
-FETCHED = 100
-ROWS_IN_BATCH, BYTES_IN_BATCH = 10_000, 2 << 20
-MOST_DOCUMENTS, BYTES_OF_DOCUMENTS = 500, 4 << 20
-"""Read at a time. As objects they are several times as large as their text."""
+FETCHED = 32
+ROWS_IN_BATCH, LETTERS_IN_BATCH = 10_000, 2 << 20
 PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
 
 
@@ -60,8 +57,7 @@ class RestWriter(Protocol):
     name: str
     withheld: Mapping[str, str]
 
-    def documents(self, db: Transaction, chosen: Target, read: Portions) -> Iterator[dict[str, Any]]:
-        """`read`: how many to read at a time; whoever takes them weighs them."""
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]: ...
 
 
 @dataclass(slots=True)
@@ -103,11 +99,12 @@ def take_snapshot(db: Transaction, chosen: Target, lists: Path, writer: PartMake
     return _Snapshot(db, chosen, lists, writer).take(rest)
 
 
-def write_documents(writer: PartMaker, name: str, lines: Iterator[bytes]) -> None:
-    """Parts of a fixed number of lines; none where there are none."""
+def write_documents(writer: PartMaker, name: str, lines: Iterator[Iterable[bytes]]) -> None:
+    """Parts of a fixed number of lines, each in pieces; none where there are none."""
     part = 0
     while (first := next(lines, None)) is not None:
-        writer.write(f"data/{name}/part-{part:05d}.jsonl", chain((first,), islice(lines, DOCUMENTS_IN_PART - 1)))
+        some = chain((first,), islice(lines, DOCUMENTS_IN_PART - 1))
+        writer.write(f"data/{name}/part-{part:05d}.jsonl", chain.from_iterable(some))
         part += 1
 
 
@@ -178,7 +175,8 @@ class _Snapshot:
         while is_full:
             counted = _Counted(islice(rows, ROWS_IN_PART), moments, partial(without_secrets, table, schema.names))
             with self._writer.open_part(f"data/tables/{table.name}/part-{part:05d}.parquet") as file:
-                write_parquet(file, schema, grouped(counted.batches(schema), schema, ROWS_AT_ONCE, BYTES_IN_GROUP))
+                groups = grouped(counted.batches(schema), schema, ROWS_AT_ONCE, BYTES_IN_GROUP)
+                write_parquet(file, schema, _returning_memory(groups))
             total, part, is_full = total + counted.count, part + 1, counted.count == ROWS_IN_PART
             self._facts.content_at = max(self._facts.content_at, counted.latest)
         facts = TableFacts(table.name, total, schema.names, table.withheld, meaning(table.record))
@@ -215,13 +213,11 @@ class _Snapshot:
         if resource.name in self._facts.rest:
             self._facts.rest_withheld[resource.name] = dict(resource.withheld)
 
-    def _lines(self, resource: RestWriter) -> Iterator[bytes]:
-        """Each is weighed as it is made, before those behind it are read, and let go: one may be of many megabytes."""
-        read = Portions(MOST_DOCUMENTS, BYTES_OF_DOCUMENTS)
-        for document in resource.documents(self._db, self._selection.chosen, read):
-            line = _line(document, resource.withheld)
+    def _lines(self, resource: RestWriter) -> Iterator[Iterator[bytes]]:
+        """Each document is let go before those behind it are read: one may be of many megabytes."""
+        for document in resource.documents(self._db, self._selection.chosen):
+            line = line_of(document, resource.withheld)
             del document
-            read.weigh(len(line))
             self._facts.rest[resource.name] = self._facts.rest.get(resource.name, 0) + 1
             yield line
             del line
@@ -247,6 +243,14 @@ class _Snapshot:
         return int(count) - leaves
 
 
+def _returning_memory(groups: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """After each large group what its writer has freed: it would keep some 60 MB for the next."""
+    for group in groups:
+        yield group
+        if group.nbytes > LETTERS_IN_BATCH:
+            pa.default_memory_pool().release_unused()
+
+
 class _Counted:
     """Passes rows on, many at a time, without secrets; knows afterwards how many there were and the latest moment in
     them."""
@@ -259,35 +263,22 @@ class _Counted:
         self.latest = 0
 
     def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        portions = Portions(ROWS_IN_BATCH, BYTES_IN_BATCH, FETCHED)
-        while some := list(islice(self._rows, portions.next())):
-            batch = self._batch(list(zip(*some, strict=True)), schema)
-            portions.weigh(batch.nbytes)
-            yield batch
+        """Each ends with so many rows, or with the one that makes it so large."""
+        texts = [number for number, column in enumerate(schema) if not pa.types.is_primitive(column.type)]
+        rows: list[Row] = []
+        size = 0
+        for row in self._rows:
+            rows.append(row)
+            size += sum([len(row[place] or "") for place in texts])
+            if size >= LETTERS_IN_BATCH or len(rows) == ROWS_IN_BATCH:
+                yield self._batch(rows, schema)
+                rows, size = [], 0
+        if rows:
+            yield self._batch(rows, schema)
 
-    def _batch(self, columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
+    def _batch(self, rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:
+        columns = list(zip(*rows, strict=True))
         self.count += len(columns[0])
         latest = (max(filter(None, columns[place]), default=0) for place in self._moments)
         self.latest = max([self.latest, *latest])
         return batch_of(self._parted(columns), schema)
-
-
-_SORTED = msgspec.json.Encoder(order="sorted")
-
-
-def _line(document: dict[str, Any], withheld: Mapping[str, str]) -> bytes:
-    """A document on one line, keys sorted; what is withheld is null. NaN is for the writer to spell."""
-    for path in withheld:
-        _blank(document, path.split("."))
-    return _SORTED.encode_lines((document,))
-
-
-def _blank(place: Any, path: list[str]) -> None:
-    if isinstance(place, list):
-        for item in place:
-            _blank(item, path)
-    elif isinstance(place, dict) and path[0] in place:
-        if len(path) == 1:
-            place[path[0]] = None
-        else:
-            _blank(place[path[0]], path[1:])

@@ -15,7 +15,6 @@ from freehold.api.azure2018.stored import SHAPES as OF_2018
 from freehold.api.azure2020.documents import WRITERS as WRITERS_OF_2020
 from freehold.api.azure2020.stored import SHAPES as OF_2020
 from freehold.kit import nesting
-from freehold.kit.portions import Portions
 from freehold.lifecycle.imports.document_checks import DocumentChecks
 from freehold.lifecycle.imports.documents import OF_DOMAIN
 from freehold.lifecycle.imports.refusal import Refused
@@ -127,7 +126,7 @@ def write_rest(db: Transaction) -> int:
     return sum(
         bool(msgspec.json.encode(document))
         for place, writer in itertools.product(places, writers)
-        for document in writer.documents(db, Target(Scope.WORKSPACE, place, (place,)), Portions(100, 1 << 20))
+        for document in writer.documents(db, Target(Scope.WORKSPACE, place, (place,)))
     )
 
 

@@ -12,7 +12,6 @@ from freehold.domain.secrets.texts import labels_without_secrets, without_secret
 from freehold.domain.whole import service as whole
 from freehold.domain.workspaces import service as workspaces
 from freehold.domain.workspaces.service import WorkspaceView
-from freehold.kit.portions import Portions
 from freehold.lifecycle.selection import Selection, Target
 from freehold.records.catalogue import Record
 from freehold.records.rules import Scope
@@ -48,12 +47,12 @@ class Documents(Generic[View]):
         self.withheld: Mapping[str, str] = dict.fromkeys(persons, PERSON)
         self._noun, self._views, self._out = noun, views, out
 
-    def documents(self, db: Transaction, chosen: Target, read: Portions) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """In order of creation."""
         workspace, record = workspace_of(db, chosen), self._noun.record
         if workspace.kind not in self._noun.kinds:
             return
-        for rows in whole.keys(db, workspace, record, Selection(chosen).leaving(record), read):
+        for rows in whole.keys(db, workspace, record, Selection(chosen).leaving(record)):
             found = self._views(db, workspace, rows)
             views = (without_secrets(found[row]) for row in rows if row in found)
             yield from (msgspec.to_builtins(self._out(workspace, view)) for view in views)
@@ -71,7 +70,7 @@ class ContainerDocument:
         self.withheld: Mapping[str, str] = dict.fromkeys(of_server, SERVER)
         self._kind, self._out = kind, out
 
-    def documents(self, db: Transaction, chosen: Target, read: Portions) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         workspace = workspace_of(db, chosen)
         if chosen.scope is Scope.WORKSPACE and workspace.kind is self._kind:
             found = workspaces.get_workspace(db, workspace)

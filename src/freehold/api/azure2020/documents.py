@@ -40,7 +40,6 @@ from freehold.domain.runs.views import RunView
 from freehold.domain.secrets.texts import labels_without_secrets, without_secrets
 from freehold.domain.services import service as services
 from freehold.domain.whole import service as whole
-from freehold.kit.portions import Portions
 from freehold.lifecycle.selection import Selection, Target
 from freehold.records.artifacts import Artifact
 from freehold.records.assets import Asset, Model
@@ -59,10 +58,10 @@ class Experiments:
     name = "experiments"
     withheld: Mapping[str, str] = {}
 
-    def documents(self, db: Transaction, chosen: Target, read: Portions) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments`, in order of creation."""
         leaving = Selection(chosen).leaving(Experiment)
-        for page in whole.experiments(db, workspace_of(db, chosen), leaving, read):
+        for page in whole.experiments(db, workspace_of(db, chosen), leaving):
             for found in page:
                 description, tags = map(labels_without_secrets, (found.description, found.tags))
                 yield experiment_out(found._replace(description=description, tags=tags))
@@ -77,10 +76,10 @@ class Runs:
         "tokenExpiryTimeUtc": _VOLATILE,
     }
 
-    def documents(self, db: Transaction, chosen: Target, read: Portions) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/history/v1.0{WS}/experiments/{e}/runs`, in order of creation."""
         workspace = workspace_of(db, chosen)
-        for page in whole.runs(db, workspace, Selection(chosen).leaving(Run), read):
+        for page in whole.runs(db, workspace, Selection(chosen).leaving(Run)):
             roots = roots_of(db, workspace, page)
             yield from (run_out(_parted(run), roots.get(run.row_id, run.run_id)) for run in page)
             del page  # before the next is read: it may be large
@@ -103,10 +102,10 @@ class Artifacts:
     name = "artifacts"
     withheld: Mapping[str, str] = {}
 
-    def documents(self, db: Transaction, chosen: Target, read: Portions) -> Iterator[dict[str, Any]]:
+    def documents(self, db: Transaction, chosen: Target) -> Iterator[dict[str, Any]]:
         """`GET …/artifact/v2.0{WS}/artifacts/{origin}/{container}`, in order of their names."""
         leaving = Selection(chosen).leaving(Artifact)
-        for page in whole.artifacts(db, workspace_of(db, chosen), leaving, read):
+        for page in whole.artifacts(db, workspace_of(db, chosen), leaving):
             yield from map(artifact_out, page)
 
 

@@ -2,10 +2,7 @@
 
 A portion at a time, so that memory stays small."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
-import sqlalchemy as sa
+from collections.abc import Iterable, Iterator
 
 from freehold.domain.access.actor import WorkspaceRef
 from freehold.domain.artifacts.service import ArtifactView
@@ -16,47 +13,48 @@ from freehold.domain.runs.views import RunView
 from freehold.domain.runs.views import views as run_views
 from freehold.domain.whole import queries
 from freehold.domain.whole.queries import Chosen
-from freehold.kit.portions import Portions
 from freehold.records.catalogue import Record
+from freehold.records.experiments import Experiment
+from freehold.records.runs import Run
 from freehold.storage.transaction import Transaction
 
-Rows = Callable[[Transaction, int, Chosen, int, int], list[sa.Row[Any]]]
+MOST_ROWS, LARGEST_PORTION = 500, 4 << 20
+"""Rows and bytes read at a time. As objects they are several times as large as their text."""
 
 
-def experiments(
-    db: Transaction, workspace: WorkspaceRef, chosen: Chosen, read: Portions
-) -> Iterator[list[ExperimentView]]:
-    for rows in _portions(db, workspace, chosen, read, queries.list_experiments):
-        yield experiment_views(db, workspace, rows)
+def experiments(db: Transaction, workspace: WorkspaceRef, chosen: Chosen) -> Iterator[list[ExperimentView]]:
+    for some in keys(db, workspace, Experiment, chosen):
+        yield experiment_views(db, workspace, queries.find_experiments(db, workspace.workspace_id, some))
 
 
-def runs(db: Transaction, workspace: WorkspaceRef, chosen: Chosen, read: Portions) -> Iterator[list[RunView]]:
+def runs(db: Transaction, workspace: WorkspaceRef, chosen: Chosen) -> Iterator[list[RunView]]:
     """Those that MLflow's delete has set aside too."""
-    for rows in _portions(db, workspace, chosen, read, queries.list_runs):
-        yield run_views(db, workspace, rows)
+    for some in keys(db, workspace, Run, chosen):
+        yield run_views(db, workspace, queries.find_runs(db, workspace.workspace_id, some))
 
 
-def artifacts(db: Transaction, workspace: WorkspaceRef, chosen: Chosen, read: Portions) -> Iterator[list[ArtifactView]]:
+def artifacts(db: Transaction, workspace: WorkspaceRef, chosen: Chosen) -> Iterator[list[ArtifactView]]:
     after = ("", "", "")
-    while rows := queries.list_artifacts(db, workspace.workspace_id, chosen, after, read.next()):
+    while rows := queries.list_artifacts(db, workspace.workspace_id, chosen, after, MOST_ROWS):
         yield [artifact_view(row) for row in rows]
         after = (rows[-1].origin, rows[-1].container, rows[-1].path)
 
 
-def keys(
-    db: Transaction, workspace: WorkspaceRef, record: type[Record], chosen: Chosen, read: Portions
-) -> Iterator[list[int]]:
-    """Keys of the rows of a record that `chosen` picks."""
+def keys(db: Transaction, workspace: WorkspaceRef, record: type[Record], chosen: Chosen) -> Iterator[list[int]]:
+    """Keys of the rows of a record that `chosen` picks: so many that what a document says of them is small, or one."""
     after = 0
-    while found := queries.list_keys(db, workspace.workspace_id, record, chosen, after, read.next()):
-        yield found
-        after = found[-1]
+    while weighed := queries.list_weighed(db, workspace.workspace_id, record, chosen, after, MOST_ROWS):
+        yield from _portions(weighed)
+        after = weighed[-1][0]
 
 
-def _portions(
-    db: Transaction, workspace: WorkspaceRef, chosen: Chosen, read: Portions, rows_of: Rows
-) -> Iterator[list[sa.Row[Any]]]:
-    after = 0
-    while rows := rows_of(db, workspace.workspace_id, chosen, after, read.next()):
-        yield rows
-        after = rows[-1].row_id
+def _portions(weighed: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    portion: list[int] = []
+    size = 0
+    for key, weight in weighed:
+        if portion and size + weight > LARGEST_PORTION:
+            yield portion
+            portion, size = [], 0
+        portion.append(key)
+        size += weight
+    yield portion

@@ -111,7 +111,8 @@ class _Combining:
             pieces = woven(pieces_in(base, name), pieces_in(own, name), kept)
             self._writer.write(f"data/{name.removeprefix(f'{PAGES}/')}", pieces)
         else:
-            write_documents(self._writer, name, woven(pieces_in(base, name), pieces_in(own, name), kept))
+            lines = woven(pieces_in(base, name), pieces_in(own, name), kept)
+            write_documents(self._writer, name, ((line,) for line in lines))
 
     def _files(self, kept: Iterable[tuple[int, int, int]]) -> None:
         """Each is read once, and must have the bytes that its manifest says."""

@@ -143,7 +143,8 @@ class _Increment:
         elif name.startswith(f"{PAGES}/"):
             writer.write(f"data/{OWN}/{name}", select(pieces_in(paths, name), delta.carried))
         else:
-            write_documents(writer, name, select(pieces_in(paths, name), delta.carried))
+            lines = select(pieces_in(paths, name), delta.carried)
+            write_documents(writer, name, ((line,) for line in lines))
 
     def _grown(self, name: str, asked: list[tuple[int, int, bytes]], base: Index) -> set[int]:
         """Of series (number, points of the base, their digest) those that begin with just these points."""
