@@ -46,6 +46,10 @@ def test_a_long_id_is_replaced_inside_text(renamer: Renamer) -> None:
     assert renamer.text("old-workspace-id-0001") == "this-workspace-id-0001"
 
 
+def test_a_short_id_that_is_made_of_another_is_replaced_inside_text(renamer: Renamer) -> None:
+    assert renamer.text("see dcid.train, not train") == f"see {renamer.mapping['dcid.train']}, not train"
+
+
 @pytest.mark.parametrize(
     "text", ["see {}.", "logs/{}.log", "{}.tar.gz", "aml%3A%2F%2Frun%2f{}%2Fa", "dcid.{}.x", "a.{}"]
 )

@@ -17,8 +17,6 @@ from freehold.records.columns import Text
 
 UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 HEX = re.compile(r"[0-9a-f]{32}")
-_TOKEN = re.compile(r"(%?)([A-Za-z0-9_.-]+)")
-"""What may be an id, and a `%` right before it."""
 _ESCAPED = re.compile(r"[2-7][0-9A-Fa-f]")
 """What follows the `%` of a character that an address escapes: a separator, though it ends in letters or digits."""
 _INSIDE = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-f])")
@@ -26,6 +24,8 @@ _OF_IDS = re.compile(r"(ids?(list)?|datatype)\Z", re.IGNORECASE)
 """The name of a field of a document that has an id, or some."""
 SURE = 16
 """An id of so many characters stands for itself wherever it is found; a shorter one may be a plain word."""
+LEAST_INSIDE = 32
+"""Characters of the shortest id that is found in a longer word."""
 
 
 def id_columns(record: type[Record]) -> list[str]:
@@ -56,6 +56,7 @@ class Renamer:
         self._derived: set[str] = set()
         self.mapping: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
+        self._word_with_id = _words(SURE)
 
     def collect(self, old: Iterable[str]) -> None:
         self._plain.update(old)
@@ -71,6 +72,7 @@ class Renamer:
         self._tokens = {old: new for old, new in self.mapping.items() if len(old) >= SURE}
         for old in sorted(self._derived - self.mapping.keys()):
             self.mapping[old] = self._tokens[old] = self._of_parts(old)
+        self._word_with_id = _words(min(map(len, self._tokens), default=SURE))
 
     def exact(self, value: str) -> str:
         """A value that is an id and nothing else."""
@@ -81,7 +83,7 @@ class Renamer:
         if not self.mapping:
             return value
         whole = self._tokens.get(value)
-        return whole if whole is not None else _TOKEN.sub(self._token, value)
+        return whole if whole is not None else self._word_with_id.sub(self._token, value)
 
     def document(self, text: str) -> str:
         """JSON text: strings at any depth, keys too. A short id only where the field says that it is one: elsewhere it
@@ -122,6 +124,8 @@ class Renamer:
         """An id before a dot, as in `<run id>.log` or at the end of a sentence; or a UUID in a longer word."""
         if piece in self._tokens:
             return self._tokens[piece]
+        if len(piece) < LEAST_INSIDE:
+            return piece
         return _INSIDE.sub(lambda inner: self._tokens.get(inner[0], inner[0]), piece)
 
     def _like(self, old: str) -> str:
@@ -140,3 +144,8 @@ class Renamer:
             return f"{head}.{self.mapping[tail]}"
         renamed = self.mapping.get(old) or self.text(old)
         return renamed if renamed != old else self._like(old)
+
+
+def _words(least: int) -> re.Pattern[str]:
+    """What may be an id, or hold one, and a `%` right before it: most words of a text are shorter."""
+    return re.compile(rf"(%?)(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]{{{least},}})")
