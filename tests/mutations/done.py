@@ -154,7 +154,7 @@ HIDDEN = [
     _hiding("runs", "sa.and_(_r.hidden_at.is_(None), ", "sa.and_("),
     _hiding("experiments", "_e.hidden_at.is_(None),"),
     _hiding("documents", ".where(table.c.hidden_at.is_(None))"),
-    _hiding("whole", "_e.row_id > after, chosen)", "_e.row_id > after)"),
+    _hiding("whole", "c.row_id > after, chosen)", "c.row_id > after)"),
 ]
 ACCESS = [
     Mutation(
