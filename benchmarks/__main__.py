@@ -40,10 +40,10 @@ BOTH: dict[str, Callable[[Bench, Server], list[Measured]]] = {
 }
 OURS: dict[str, Callable[[Bench, Server], list[Measured]]] = {
     "export-points": measure_points,
-    "export-texts": measure_texts,
     "export-artifacts": measure_artifacts,
-    "import": measure_imports,
     "erasure": measure_erasure,
+    "export-texts": measure_texts,
+    "import": measure_imports,
     "leaving": measure_leaving,
     "loaded": measure_loaded,
     "lists": measure_lists,
