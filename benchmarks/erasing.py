@@ -17,8 +17,8 @@ def measure_erasure(bench: Bench, server: Server) -> list[Measured]:
     """16 runs with their points and files of 1 KiB, made anew for each repeat. Only *verified* counts."""
     points, files = bench.size(1_000_000, 64_000), bench.size(10_000, 320)
     ended = [_erase_once(server, points, files) for _ in range(bench.repeats)]
-    searched = max(_bytes_searched(server, each) for each in ended) / 1e9
-    note = f"{points:,} points, {files:,} artifacts of 1 KiB; {searched:.1f} GB searched"
+    searched = max(_bytes_searched(server, each) for each in ended) / 1e6
+    note = f"{points:,} points, {files:,} artifacts of 1 KiB; {searched:,.0f} MB searched"
     return [Measured(ERASURE, server.name, [each.seconds for each in ended], note)]
 
 
