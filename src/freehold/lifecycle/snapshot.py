@@ -44,7 +44,9 @@ from freehold.storage.transaction import Transaction
 
 DOCUMENTS_IN_PART = 10_000
 FETCHED = 32
-ROWS_IN_BATCH, LETTERS_IN_BATCH = 10_000, 2 << 20
+ROWS_IN_BATCH = 10_000
+LARGE = 2 << 20
+"""Letters with which a batch of rows ends, and bytes of a group behind which memory is given back."""
 PACKED = pa.schema([("owner", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("count", pa.int64())])
 
 
@@ -247,7 +249,7 @@ def _returning_memory(groups: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBat
     """After each large group what its writer has freed: it would keep some 60 MB for the next."""
     for group in groups:
         yield group
-        if group.nbytes > LETTERS_IN_BATCH:
+        if group.nbytes > LARGE:
             pa.default_memory_pool().release_unused()
 
 
@@ -270,7 +272,7 @@ class _Counted:
         for row in self._rows:
             rows.append(row)
             size += sum([len(row[place] or "") for place in texts])
-            if size >= LETTERS_IN_BATCH or len(rows) == ROWS_IN_BATCH:
+            if size >= LARGE or len(rows) == ROWS_IN_BATCH:
                 yield self._batch(rows, schema)
                 rows, size = [], 0
         if rows:

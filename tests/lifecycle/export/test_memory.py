@@ -58,6 +58,7 @@ def add_tags(db: Transaction, runs: int, tags: int, size: int) -> None:
     """Tags of this size, in turns to the last of the runs."""
     workspace_id = db.execute(sa.select(sa.func.max(Run.c.workspace_id))).scalar_one()
     rows = db.execute(sa.select(Run.c.row_id).order_by(Run.c.row_id.desc()).limit(runs)).scalars().all()
+    assert len(rows) == runs
     for number in range(tags):
         values = {"workspace_id": workspace_id, "run_row": rows[number % runs], "key": f"tag {number}"}
         db.execute(RunTag.table.insert().values(**values, value=os.urandom(size // 2).hex()))
